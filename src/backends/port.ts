@@ -1,0 +1,74 @@
+import type { ImageRequest, Repair } from '../loop/index.js';
+
+export type BackendKind = 'a1111' | 'comfyui';
+
+/** A Stable Diffusion server. Every failure is a BackendError; every wait obeys its signal. */
+export interface Backend {
+  readonly name: string;
+  readonly kind: BackendKind;
+
+  /** Asks the server what it is and whether it is well. Harmless; bounded in time. */
+  probe(signal: AbortSignal): Promise<ServerInfo>;
+
+  /**
+   * What this server lacks for a request: an unknown checkpoint, sampler, node. Empty: it can serve it.
+   * Reads the server's own lists, cached until the next `probe`.
+   */
+  missing(request: ImageRequest, signal: AbortSignal): Promise<Lack[]>;
+
+  /** Generates one image and returns the server's own bytes. An aborted `signal` cancels the work on the server. */
+  generate(job: GenerateJob, signal: AbortSignal): Promise<Generated>;
+
+  /** Stops what the server still does for `remoteId`; never touches another job. Nothing to stop is no error. */
+  cancel(remoteId: string, signal: AbortSignal): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface GenerateJob {
+  request: ImageRequest;
+  /** A lowercase UUID, in the ledger before anything is sent: ComfyUI's prompt_id, A1111's force_task_id. */
+  remoteId: string;
+  /** True where `remoteId` may already have been sent to this server by a process that died: look before sending. */
+  adopt: boolean;
+  /** Whose image this is: put where the server keeps it (extra_data, filename prefix). */
+  attempt: { run: string; shot: number; number: number };
+  /** A candidate to mend instead of a new image. */
+  repair?: { repair: Repair; candidate: Buffer };
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface Generated {
+  /** The file as the server made it. */
+  image: Buffer;
+  /** The seed that the server used. */
+  seed: number;
+  /** The request as it was sent, without image bytes and secrets. */
+  sent: { [field: string]: unknown };
+  server: ServerInfo;
+  /** True where a prompt that was already there was adopted. */
+  adopted: boolean;
+}
+
+export interface ServerInfo {
+  /** AUTOMATIC1111, Forge, reForge, SD.Next, ComfyUI, sketch. */
+  product: string;
+  version?: string;
+  /** The checkpoint that is loaded now, where the server says so. */
+  checkpoint?: string;
+}
+
+export interface Lack {
+  /** checkpoint, sampler, scheduler, node, script, input. */
+  what: string;
+  asked: string;
+  /** What the server has instead that looks most alike, best first. */
+  near: string[];
+}
+
+export interface Progress {
+  /** 0 to 1. */
+  share: number;
+  /** A small picture of what is being made, where the server sends one. */
+  preview?: Buffer;
+}

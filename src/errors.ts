@@ -1,0 +1,98 @@
+/**
+ * The failures that callers treat differently. Each message says what happened and what to do;
+ * secrets never reach one, since every constructor redacts.
+ */
+
+const secrets = new Set<string>();
+
+/** Registers a password, token or URL credential: from now on errors and logs show `***` in its place. */
+export function registerSecret(secret: string): void {
+  // Very short strings would blank out half of every message.
+  if (secret.length >= 4) secrets.add(secret);
+}
+
+/** `text` with every registered secret, and every `user:password@` of a URL, replaced by `***`. */
+export function redact(text: string): string {
+  let clean = text.replace(/(\w+:\/\/)[^\s/@:]*:[^\s/@]*@/g, '$1***@');
+  for (const secret of secrets) clean = clean.replaceAll(secret, '***');
+  return clean;
+}
+
+/** A failure that reroll foresaw. Anything else that is thrown is a bug and fails loudly. */
+export class RerollError extends Error {
+  override readonly name: string = 'RerollError';
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(redact(message), options);
+  }
+}
+
+/** What the user wrote or asked for cannot be done: a pipeline, an option, a file that is not there. */
+export class ConfigError extends RerollError {
+  override readonly name = 'ConfigError';
+}
+
+/** A folder or file cannot be read or written: full disk, no permission. */
+export class StorageError extends RerollError {
+  override readonly name = 'StorageError';
+}
+
+/** Another process holds the state folder. `owner` is its pid, where the lock file says it. */
+export class LockedError extends RerollError {
+  override readonly name = 'LockedError';
+
+  constructor(
+    message: string,
+    readonly owner: number | undefined,
+  ) {
+    super(message);
+  }
+}
+
+/** Bytes that are no usable image: truncated, too large, black, of another format. */
+export class ImageError extends RerollError {
+  override readonly name = 'ImageError';
+}
+
+/** A model folder or file that cannot be used as it is. */
+export class ModelError extends RerollError {
+  override readonly name = 'ModelError';
+}
+
+/**
+ * What to do about a server's failure:
+ * - `transient`: the request may succeed later or elsewhere. Costs no attempt; backoff, breaker.
+ * - `request`: this request can never succeed on this server (missing checkpoint, invalid workflow).
+ * - `backend`: this server cannot be used at all until somebody mends it (wrong password, wrong kind).
+ */
+export type Fault = 'transient' | 'request' | 'backend';
+
+/** A Stable Diffusion server that failed, in its own words where it had any. */
+export class BackendError extends RerollError {
+  override readonly name = 'BackendError';
+  readonly backend: string;
+  readonly fault: Fault;
+  /** True where the server never began the work: nothing answered at its address. */
+  readonly unreachable: boolean;
+
+  constructor(
+    message: string,
+    details: { backend: string; fault: Fault; unreachable?: boolean; cause?: unknown },
+  ) {
+    super(`${details.backend}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause });
+    this.backend = details.backend;
+    this.fault = details.fault;
+    this.unreachable = details.unreachable ?? false;
+  }
+}
+
+/** Any thrown thing as an Error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+}
+
+/** The code of a Node system error (`ENOENT`, `ECONNREFUSED`), if it is one. */
+export function systemCode(thrown: unknown): string | undefined {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}

@@ -1,0 +1,126 @@
+/**
+ * The vocabulary of the loop. Settings keep the spelling of the pipeline file and of
+ * AUTOMATIC1111's API (`cfg_scale`, `negative_prompt`), so that a word is the same in the YAML,
+ * in a ladder's `adjust`, in the ledger and in the manifest.
+ */
+
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** One image that a server is asked for, every setting resolved. */
+export interface ImageRequest {
+  prompt: string;
+  negative_prompt: string;
+  /** 0 to 2^32 - 1: every server takes that range, and JSON keeps it exact. */
+  seed: number;
+  /** Pixels. */
+  width: number;
+  /** Pixels. */
+  height: number;
+  steps: number;
+  cfg_scale: number;
+  /** Left out: the server's default. Names are the server's own. */
+  sampler?: string;
+  scheduler?: string;
+  checkpoint?: string;
+  vae?: string;
+  clip_skip?: number;
+  /** 0 to 1; only for img2img and hires. */
+  denoising_strength?: number;
+  styles?: string[];
+  tiling?: boolean;
+  restore_faces?: boolean;
+  /** Absolute path of a picture to start from (img2img). */
+  init_image?: string;
+  /** Absolute path of a mask, white = repaint (inpainting; needs init_image). */
+  mask?: string;
+  hires?: HiresSettings;
+  /** Fields that go to an A1111-family server as they are, over ours. */
+  a1111?: { [field: string]: Json };
+  /** Inputs that go into a ComfyUI workflow as they are: `"12.inputs.strength": 0.8`. */
+  comfyui?: { [input: string]: Json };
+}
+
+/** A1111's hires fix: generate small, upscale, refine. */
+export interface HiresSettings {
+  scale: number;
+  upscaler?: string;
+  steps?: number;
+  denoising_strength?: number;
+}
+
+/** One image that is wanted: a prompt with every setting resolved. */
+export interface Shot {
+  /** 1-based place in the run: the order in which the pipeline names it. */
+  index: number;
+  /** The prompt's name in file names: its `name`, or `p` and its 1-based place. */
+  prompt: string;
+  request: ImageRequest;
+  /** -1000 to 1000; larger goes first. */
+  priority: number;
+  /** Only backends that have all of these tags may serve the shot. */
+  tags: string[];
+}
+
+/** A label of the classifier and its probability, 0 to 1. */
+export interface LabelScore {
+  label: string;
+  score: number;
+}
+
+/** One rule of the gate. `labels` are globs over the model's labels. */
+export interface GateRule {
+  labels: string[];
+  /** Reject from this summed probability of the matching labels on. */
+  threshold?: number;
+  /** Reject when the most probable label matches. */
+  when?: 'top';
+  /** From here up to `threshold` the candidate is not sure enough to accept: it is put aside for review. */
+  review?: number;
+}
+
+export type Decision = 'accept' | 'review' | 'reject';
+
+export interface Verdict {
+  decision: Decision;
+  /** The rule that fired, in words: `*Bad_Anatomy 0.83 >= 0.5`. Absent when accepted. */
+  rule?: string;
+  /** Summed probability of all labels that any rule names, 0 to 1: the lower, the better the candidate. */
+  rejected: number;
+  /** Every label, most probable first. */
+  scores: LabelScore[];
+}
+
+/** A number to set, or a change: `"+1"`, `"-0.05"`, `"*1.2"`. */
+export type NumberChange = number | string;
+
+/** A ladder's `adjust`: setting -> new value; numbers also as changes; prompts also by `_append`, `_prepend`, `_replace`. */
+export interface Adjust {
+  [setting: string]: Json;
+}
+
+/** What changes from one attempt to the next. */
+export type Rung = (
+  | { new_seed: true }
+  | { adjust: Adjust }
+  | { repair: Repair }
+) & {
+  /** How many attempts in a row use this rung; the last rung repeats anyway. Default 1. */
+  times?: number;
+};
+
+/** Mends the last candidate instead of throwing it away. */
+export type Repair =
+  | { with: 'adetailer'; model?: string; prompt?: string; denoising_strength?: number; confidence?: number }
+  | { with: 'workflow'; workflow: string; bindings?: { [name: string]: string } };
+
+export interface RetryPolicy {
+  /** Attempts a shot may use, the first one included. */
+  attempts: number;
+  /** Attempts the whole run may use. Left out: no bound beside each shot's. */
+  run_attempts?: number;
+  ladder: Rung[];
+  on_exhausted: 'keep_best' | 'discard' | 'review';
+}
+
+export type Outcome = 'accepted' | 'exhausted' | 'failed' | 'cancelled';
+export type RunState = 'running' | 'paused' | 'completed' | 'cancelled';
