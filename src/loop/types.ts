@@ -124,3 +124,12 @@ export interface RetryPolicy {
 
 export type Outcome = 'accepted' | 'exhausted' | 'failed' | 'cancelled';
 export type RunState = 'running' | 'paused' | 'completed' | 'cancelled';
+
+/** What happens to a shot after a verdict: decided by `advance()`, made true by one transaction of the ledger. */
+export type Step =
+  /** Generate again: attempt `number + 1`. `repair`: mend this attempt's candidate instead of starting anew. */
+  | { kind: 'retry'; request: ImageRequest; repair?: Repair }
+  /** The run's budget may or may not reach this shot: nothing to do until others have ended. */
+  | { kind: 'wait' }
+  /** The shot is over. `keep` is the attempt to publish, or with `review` the one to lay before a person. */
+  | { kind: 'end'; outcome: 'accepted' | 'exhausted'; keep?: number; review?: boolean };

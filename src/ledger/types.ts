@@ -1,0 +1,178 @@
+import type { ImageRequest, Json, Outcome, Repair, RunState, Shot, Step, Verdict } from '../loop/index.js';
+
+/** Names one attempt. */
+export interface AttemptKey {
+  run: string;
+  /** The shot's 1-based index in the run. */
+  shot: number;
+  /** The attempt's number, from 1. */
+  number: number;
+}
+
+/**
+ * - `due`: to be generated (waiting in the queue, or at a server right now)
+ * - `generated`: the candidate is stored; a verdict is due
+ * - `judged`: it has its verdict
+ * - `dropped`: its shot ended before it came to a verdict (cancelled, failed)
+ *
+ * Legal moves: due -> generated -> judged; generated -> due (its candidate got lost); due | generated -> dropped.
+ */
+export type AttemptState = 'due' | 'generated' | 'judged' | 'dropped';
+
+export interface NewRun {
+  name: string;
+  /** Absolute path of the pipeline's file. */
+  pipelineFile: string;
+  /** The merged pipeline before environment variables are put in: secrets stay out of the ledger. */
+  pipeline: Json;
+  seed: number;
+  /** Absolute; the run's folder is made inside it. */
+  outputDir: string;
+}
+
+export interface Run extends NewRun {
+  /** `portraits-3`: the name and a number. */
+  id: string;
+  state: RunState;
+  shots: number;
+  createdAt: Date;
+  finishedAt?: Date;
+}
+
+export interface Candidate {
+  /** Path below the candidates folder. */
+  file: string;
+  sha256: string;
+  width: number;
+  height: number;
+  /** png, jpeg or webp: what the server sent. */
+  format: string;
+  /** The seed that the server used. */
+  seed: number;
+  /** The request as sent. */
+  sent: Json;
+  /** Product, version, checkpoint. */
+  server: Json;
+  /** Seconds that the server took. */
+  seconds: number;
+}
+
+export interface Attempt extends AttemptKey {
+  state: AttemptState;
+  request: ImageRequest;
+  lane: string;
+  /** Set where this attempt mends the candidate of the attempt before. */
+  repair?: Repair;
+  backend?: string;
+  remoteId?: string;
+  /** Server errors that this attempt met so far. They use up no attempt. */
+  serverErrors: number;
+  lastError?: string;
+  candidate?: Candidate;
+  verdict?: Verdict;
+  /** Which model gave the verdict. */
+  model?: Json;
+  createdAt: Date;
+  generatedAt?: Date;
+  judgedAt?: Date;
+}
+
+export interface ShotRecord extends Shot {
+  run: string;
+  outcome?: Outcome;
+  /** Why it failed, in the server's own words. */
+  reason?: string;
+  /** The attempt whose candidate was published or laid aside for review. */
+  kept?: number;
+  /** Path of the published file below the run's folder. */
+  published?: string;
+  /** In order. */
+  attempts: Attempt[];
+}
+
+export interface RunProgress {
+  run: string;
+  state: RunState;
+  shots: number;
+  accepted: number;
+  exhausted: number;
+  failed: number;
+  cancelled: number;
+  /** Attempts that have a verdict. */
+  attempts: number;
+  /** Of those, the ones not accepted. */
+  rejected: number;
+  /** Attempts waiting for or at a server. */
+  due: number;
+  /** Candidates waiting for a verdict. */
+  generated: number;
+  serverErrors: number;
+}
+
+export interface DueAttempt extends AttemptKey {
+  lane: string;
+  priority: number;
+}
+
+/** How far every shot is: what the run's budget is shared out by. One row per distinct (ended, attempts) pair. */
+export interface BudgetCount {
+  ended: boolean;
+  /** Attempts that exist for these shots. */
+  attempts: number;
+  /** Shots before the one asked about (smaller index), and from it on. */
+  before: number;
+  after: number;
+}
+
+/** The truth. Every method is one transaction; repeating one is harmless and says so by `false`. */
+export interface Ledger {
+  /**
+   * Records a run, its shots and attempt 1 of each in one transaction, streaming. The id is the first
+   * free `name-N`; `taken` may rule ids out (a folder of that name exists).
+   */
+  createRun(run: NewRun, shots: AsyncIterable<Shot>, taken: (id: string) => Promise<boolean>): Promise<Run>;
+  run(id: string): Promise<Run | undefined>;
+  /** Newest first. */
+  runs(): Promise<Run[]>;
+  /** running <-> paused; running | paused -> completed. False where that is no legal move. */
+  moveRun(id: string, to: 'running' | 'paused' | 'completed'): Promise<boolean>;
+  /** Ends the run and every open shot as cancelled, drops their attempts, and says which servers may still be at work. */
+  cancelRun(id: string): Promise<{ backend: string; remoteId: string }[]>;
+  progress(id: string): Promise<RunProgress>;
+  /** How many shots are still open. */
+  openShots(id: string): Promise<number>;
+
+  /** Attempts in `state` by priority (larger first), then shot, then number. `after` continues a listing. */
+  dueAttempts(run: string, state: 'due' | 'generated', limit: number, after?: DueAttempt): Promise<DueAttempt[]>;
+  attempt(key: AttemptKey): Promise<Attempt | undefined>;
+  shot(run: string, index: number): Promise<ShotRecord | undefined>;
+  /** All shots with all attempts, by index, read in pages. */
+  shots(run: string): AsyncIterable<ShotRecord>;
+
+  /** Before anything is sent: which server, which remote id. False where the attempt is no longer due. */
+  recordSending(key: AttemptKey, backend: string, remoteId: string): Promise<boolean>;
+  /** The server could not; forgets `remoteId` unless `keepRemote`. Returns the count of server errors so far. */
+  recordServerError(key: AttemptKey, message: string, keepRemote: boolean): Promise<number>;
+  /** due -> generated. */
+  recordCandidate(key: AttemptKey, candidate: Candidate): Promise<boolean>;
+  /** generated -> due: the stored file is gone or unreadable. */
+  recordLostCandidate(key: AttemptKey): Promise<boolean>;
+  /** generated -> judged, and with it the step: the next attempt, or the shot's end. */
+  recordVerdict(
+    key: AttemptKey,
+    verdict: Verdict,
+    model: Json,
+    step: Step,
+    published?: string,
+  ): Promise<boolean>;
+  /** A shot whose step was `wait`: gives it its next attempt, or its end. `key` is its last attempt. */
+  recordStep(key: AttemptKey, step: Step, published?: string): Promise<boolean>;
+  /** Ends a shot that can never succeed. */
+  failShot(run: string, shot: number, reason: string): Promise<boolean>;
+
+  /** Last attempts of open shots that wait for the run's budget, by shot. */
+  waitingShots(run: string): Promise<AttemptKey[]>;
+  budgetCounts(run: string, shot: number): Promise<BudgetCount[]>;
+
+  close(): Promise<void>;
+}
