@@ -1,0 +1,49 @@
+import type { Adjust, ImageRequest, Json } from './types.js';
+
+/** What servers take: a relative change never leaves these bounds. */
+const bounds: Record<string, { min: number; max: number; step?: number }> = {
+  width: { min: 64, max: 4096, step: 8 },
+  height: { min: 64, max: 4096, step: 8 },
+  steps: { min: 1, max: 500, step: 1 },
+  cfg_scale: { min: 0, max: 100 },
+  clip_skip: { min: 1, max: 12, step: 1 },
+  denoising_strength: { min: 0, max: 1 },
+};
+
+const change = /^([+*-])\s*(\d+(?:\.\d+)?)$/;
+const textChange = /^(prompt|negative_prompt)_(append|prepend|replace)$/;
+
+/** A request with a ladder's `adjust` applied. Applying an append or prepend twice changes nothing more. */
+export function adjust(request: ImageRequest, changes: Adjust): ImageRequest {
+  const adjusted: Record<string, unknown> = { ...request };
+  for (const [key, value] of Object.entries(changes)) {
+    const text = textChange.exec(key);
+    const setting = text?.[1] ?? key;
+    const old = adjusted[setting];
+    if (text) adjusted[setting] = changeText(String(old), text[2] as TextChange, String(value));
+    else if (key in bounds) adjusted[key] = changeNumber(key, old, value);
+    else adjusted[key] = value;
+  }
+  return adjusted as unknown as ImageRequest;
+}
+
+type TextChange = 'append' | 'prepend' | 'replace';
+
+function changeText(old: string, how: TextChange, text: string): string {
+  if (how === 'replace') return text;
+  if (old.includes(text)) return old;
+  const parts = how === 'append' ? [old, text] : [text, old];
+  return parts.filter((part) => part.trim() !== '').join(', ');
+}
+
+function changeNumber(setting: string, old: unknown, value: Json): Json {
+  const match = typeof value === 'string' ? change.exec(value.trim()) : null;
+  if (!match) return value;
+  const by = Number(match[2]);
+  const { min, max, step } = bounds[setting] ?? { min: -Infinity, max: Infinity };
+  // A setting that was left to the server has no number to start from: take the change as its value.
+  const from = typeof old === 'number' ? old : 0;
+  const changed = match[1] === '*' ? from * by : match[1] === '-' ? from - by : from + by;
+  const stepped = step ? Math.round(changed / step) * step : Number(changed.toFixed(6));
+  return Math.min(max, Math.max(min, stepped));
+}

@@ -1,0 +1,55 @@
+import picomatch from 'picomatch';
+import type { GateRule, LabelScore, Verdict } from './types.js';
+
+/**
+ * What the gate decides about label scores. A rule fires when every condition it names holds: its labels'
+ * summed probability reaches `threshold`, the most probable label is one of them (`when: top`).
+ * Any rule that rejects beats any that asks for review, which beats acceptance.
+ */
+export function judge(rules: readonly GateRule[], scores: readonly LabelScore[]): Verdict {
+  const sorted = [...scores].sort((a, b) => b.score - a.score || (a.label < b.label ? -1 : 1));
+  const findings = rules.map((rule) => examine(rule, sorted));
+  const finding =
+    findings.find(({ decision }) => decision === 'reject') ??
+    findings.find(({ decision }) => decision === 'review');
+  const named = new Set(rules.flatMap((rule) => sorted.filter(({ label }) => matches(rule, label))));
+  return {
+    decision: finding?.decision ?? 'accept',
+    ...(finding && { rule: finding.words }),
+    rejected: Math.min(1, sum([...named])),
+    scores: sorted,
+  };
+}
+
+/** The rules that none of the model's labels can ever fire: most likely a misspelt label. */
+export function idleRules(rules: readonly GateRule[], labels: readonly string[]): GateRule[] {
+  return rules.filter((rule) => !labels.some((label) => matches(rule, label)));
+}
+
+function examine(rule: GateRule, sorted: readonly LabelScore[]): Pick<Verdict, 'decision'> & { words: string } {
+  const share = sum(sorted.filter(({ label }) => matches(rule, label)));
+  const top = sorted[0];
+  const name = rule.labels.join(' + ');
+  if (rule.when === 'top' && !(top && matches(rule, top.label))) return { decision: 'accept', words: '' };
+  const threshold = rule.threshold ?? 0;
+  if (share >= threshold) {
+    const words = rule.threshold === undefined ? `${name} on top` : `${name} ${round(share)} >= ${threshold}`;
+    return { decision: 'reject', words };
+  }
+  if (rule.review !== undefined && share >= rule.review) {
+    return { decision: 'review', words: `${name} ${round(share)} >= ${rule.review} (review)` };
+  }
+  return { decision: 'accept', words: '' };
+}
+
+function matches(rule: GateRule, label: string): boolean {
+  return picomatch.isMatch(label, rule.labels);
+}
+
+function sum(scores: readonly LabelScore[]): number {
+  return scores.reduce((total, { score }) => total + score, 0);
+}
+
+function round(share: number): number {
+  return Math.round(share * 1000) / 1000;
+}
