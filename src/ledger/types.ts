@@ -114,6 +114,17 @@ export interface DueAttempt extends AttemptKey {
   priority: number;
 }
 
+/** A lane of a run and what is due in it. */
+export interface DueLane {
+  lane: string;
+  due: number;
+  /** The largest priority among its due attempts. */
+  priority: number;
+  /** One of its due requests and its shot's tags: what a server needs to serve the lane. */
+  request: ImageRequest;
+  tags: string[];
+}
+
 /** How far every shot is: what the run's budget is shared out by. One row per distinct (ended, attempts) pair. */
 export interface BudgetCount {
   ended: boolean;
@@ -142,8 +153,10 @@ export interface Ledger {
   /** How many shots are still open. */
   openShots(id: string): Promise<number>;
 
-  /** Attempts in `state` by priority (larger first), then shot, then number. `after` continues a listing. */
-  dueAttempts(run: string, state: 'due' | 'generated', limit: number, after?: DueAttempt): Promise<DueAttempt[]>;
+  /** Attempts in `state` by priority (larger first), then shot, then number; of one lane, if it is given. */
+  dueAttempts(run: string, state: 'due' | 'generated', limit: number, lane?: string): Promise<DueAttempt[]>;
+  /** The lanes that have due attempts, by name. */
+  dueLanes(run: string): Promise<DueLane[]>;
   attempt(key: AttemptKey): Promise<Attempt | undefined>;
   shot(run: string, index: number): Promise<ShotRecord | undefined>;
   /** All shots with all attempts, by index, read in pages. */

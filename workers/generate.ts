@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { BackendError, ImageError } from '../src/errors.js';
+import type { Backend, Generated } from '../src/backends/index.js';
+import type { Candidates } from '../src/images/index.js';
+import { inspectImage } from '../src/images/index.js';
+import type { Attempt, AttemptKey, Candidate, Ledger } from '../src/ledger/index.js';
+import type { Json } from '../src/loop/index.js';
+import { RetryLater } from '../src/queue/index.js';
+
+/** A backend as the generate worker sees it: its slots are counted and its breaker watches every call. */
+export interface GuardedBackend {
+  readonly name: string;
+  readonly well: boolean;
+  /** Waits for a slot; failures count towards the breaker. */
+  call<T>(work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
+export interface GenerateDesk {
+  ledger: Ledger;
+  candidates: Candidates;
+  /** The backends that may serve a lane, the given one first. */
+  backendsFor(attempt: Attempt, first: GuardedBackend): GuardedBackend[];
+  addClassify(key: AttemptKey): Promise<void>;
+  onEvent: {
+    generating(key: AttemptKey, backend: string, prompt: string): void;
+    progress(key: AttemptKey, backend: string, share: number): void;
+    generated(key: AttemptKey, backend: string, seconds: number): void;
+    serverError(key: AttemptKey, backend: string, message: string): void;
+    failed(key: AttemptKey, reason: string): void;
+  };
+  /** Milliseconds to wait before the next try after so many server errors. */
+  backoffMs(serverErrors: number): number;
+}
+
+/**
+ * A server that answers, and fails one attempt this often, will go on failing it: an extension that
+ * chokes on the prompt, a filter that blackens the picture. A server that is down is never counted.
+ */
+const maxServerErrors = 25;
+
+/**
+ * One attempt: ask a backend, check and store the candidate, record it, hand it on. Repeating it is harmless.
+ * Throws RetryLater where a server failed: that costs no attempt.
+ */
+export async function generate(
+  desk: GenerateDesk,
+  key: AttemptKey,
+  backend: GuardedBackend,
+  signal: AbortSignal,
+): Promise<void> {
+  const attempt = await desk.ledger.attempt(key);
+  if (attempt?.state === 'generated') return desk.addClassify(key);
+  if (attempt?.state !== 'due') return;
+
+  const refusals: string[] = [];
+  for (const server of order(desk.backendsFor(attempt, backend), attempt)) {
+    try {
+      return await generateOn(desk, attempt, server, signal);
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      desk.onEvent.serverError(key, server.name, error.message);
+      if (error.fault !== 'request') await postpone(desk, key, error);
+      // This server will never do it: another may have the checkpoint or the node that it lacks.
+      refusals.push(error.message);
+    }
+  }
+  const reason = refusals.join('; ') || 'no backend can serve this prompt: none has its tags and its checkpoint';
+  if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
+}
+
+/** A server that may still hold the attempt's image from before a crash comes first, if it is well. */
+function order(backends: GuardedBackend[], attempt: Attempt): GuardedBackend[] {
+  const owner = attempt.remoteId && backends.find(({ name, well }) => well && name === attempt.backend);
+  return owner ? [owner, ...backends.filter((backend) => backend !== owner)] : backends;
+}
+
+async function generateOn(
+  desk: GenerateDesk,
+  attempt: Attempt,
+  server: GuardedBackend,
+  signal: AbortSignal,
+): Promise<void> {
+  const key = { run: attempt.run, shot: attempt.shot, number: attempt.number };
+  const adopted = attempt.backend === server.name ? attempt.remoteId : undefined;
+  const remoteId = adopted ?? randomUUID();
+  const repair = attempt.repair && {
+    repair: attempt.repair,
+    candidate: await readPrevious(desk, attempt),
+  };
+  const { generated, candidate } = await server.call(async (backend) => {
+    if (!(await desk.ledger.recordSending(key, server.name, remoteId))) return { generated: undefined };
+    desk.onEvent.generating(key, server.name, attempt.request.prompt);
+    const startedAt = performance.now();
+    const generated = await backend.generate(
+      {
+        request: attempt.request,
+        remoteId,
+        adopt: adopted !== undefined,
+        attempt: key,
+        ...(repair && { repair }),
+        onProgress: ({ share }) => desk.onEvent.progress(key, server.name, share),
+      },
+      signal,
+    );
+    const seconds = (performance.now() - startedAt) / 1000;
+    // Inside the call, so that a server that answers with broken pictures trips its breaker.
+    return { generated, candidate: await inspect(server.name, generated, seconds) };
+  }, signal);
+  if (!generated) return;
+
+  const stored = await desk.candidates.put(
+    `${key.run}/${key.shot}-${key.number}.${candidate.format}`,
+    generated.image,
+  );
+  if (!(await desk.ledger.recordCandidate(key, { ...candidate, ...stored }))) return;
+  desk.onEvent.generated(key, server.name, candidate.seconds);
+  await desk.addClassify(key);
+}
+
+async function inspect(
+  backend: string,
+  generated: Generated,
+  seconds: number,
+): Promise<Omit<Candidate, 'file' | 'sha256'>> {
+  try {
+    const image = await inspectImage(generated.image);
+    const { seed, sent, server } = generated;
+    return { ...image, seed, sent: sent as Json, server: { ...server }, seconds };
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    throw new BackendError(`sent an unusable image: ${error.message}`, {
+      backend,
+      fault: 'transient',
+      cause: error,
+    });
+  }
+}
+
+/** The candidate that a repair mends: the one of the attempt before. */
+async function readPrevious(desk: GenerateDesk, attempt: Attempt): Promise<Buffer> {
+  const before = await desk.ledger.attempt({ ...attempt, number: attempt.number - 1 });
+  if (!before?.candidate) throw new Error(`attempt ${attempt.number} repairs an attempt without a candidate`);
+  return desk.candidates.read(before.candidate.file);
+}
+
+/** The server could not, and no attempt is used up: later again, or never if it goes on and on. */
+async function postpone(desk: GenerateDesk, key: AttemptKey, error: BackendError): Promise<never> {
+  // A server that cannot be reached may still be working on what it was sent: keep its id for adoption.
+  const errors = await desk.ledger.recordServerError(key, error.message, error.unreachable);
+  if (error.unreachable || error.fault === 'backend' || errors < maxServerErrors) {
+    throw new RetryLater(desk.backoffMs(errors));
+  }
+  const reason = `${maxServerErrors} server errors, the last one: ${error.message}`;
+  if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
+  throw new RetryLater(0);
+}
