@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs/promises';
+import { sep } from 'node:path';
+import { pathInside, storing, writeAtomically } from './files.js';
+
+/** The images that attempts produced, as their servers made them, until they are published or discarded. */
+export interface Candidates {
+  /** Stores `bytes` under `name`, a path below the folder such as `portraits-1/12-3.png`. Repeating it is harmless. */
+  put(name: string, bytes: Uint8Array): Promise<{ file: string; sha256: string }>;
+  /** The bytes of a stored candidate. StorageError where it is gone. */
+  read(file: string): Promise<Buffer>;
+  /** Removes one. One that is already gone is no error. */
+  remove(file: string): Promise<void>;
+  /** Removes every candidate of a run: all that is stored below `<run>/`. */
+  removeAll(run: string): Promise<void>;
+}
+
+/** Opens the candidates folder, made if there is none. Throws StorageError where it cannot be. */
+export async function openCandidates(folder: string): Promise<Candidates> {
+  await storing('make the folder', folder, () => fs.mkdir(folder, { recursive: true }));
+  return {
+    async put(name, bytes) {
+      await writeAtomically(await pathInside(folder, name), bytes);
+      return { file: name.replaceAll(sep, '/'), sha256: createHash('sha256').update(bytes).digest('hex') };
+    },
+    async read(file) {
+      const path = await pathInside(folder, file);
+      return storing('read', path, () => fs.readFile(path));
+    },
+    async remove(file) {
+      const path = await pathInside(folder, file);
+      await storing('remove', path, () => fs.rm(path, { force: true }));
+    },
+    async removeAll(run) {
+      const path = await pathInside(folder, run);
+      await storing('remove', path, () => fs.rm(path, { recursive: true, force: true }));
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { ImageError } from '../../src/errors.js';
+import { inspectImage } from '../../src/images/index.js';
+import { bombPng, testPicture } from '../support/pictures.js';
+
+const refused = async (bytes: Buffer): Promise<string> => {
+  const error: unknown = await inspectImage(bytes).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(ImageError);
+  return (error as ImageError).message;
+};
+
+test('a PNG, a JPEG and a WebP say their size and format', async () => {
+  const picture = testPicture(64, 48);
+  expect(await inspectImage(await picture.clone().png().toBuffer())).toEqual({
+    width: 64,
+    height: 48,
+    format: 'png',
+  });
+  expect(await inspectImage(await picture.clone().jpeg().toBuffer())).toEqual({
+    width: 64,
+    height: 48,
+    format: 'jpeg',
+  });
+  expect(await inspectImage(await picture.clone().webp().toBuffer())).toEqual({
+    width: 64,
+    height: 48,
+    format: 'webp',
+  });
+});
+
+test('grey, palette, transparent and 16-bit PNGs pass', async () => {
+  const picture = testPicture(64, 48);
+  for (const variant of [
+    picture.clone().greyscale().png(),
+    picture.clone().png({ palette: true }),
+    picture.clone().ensureAlpha(0.5).png(),
+    picture.clone().toColourspace('rgb16').png(),
+  ]) {
+    expect(await inspectImage(await variant.toBuffer())).toMatchObject({ width: 64, height: 48 });
+  }
+});
+
+test.each(['png', 'jpeg', 'webp'] as const)('a %s that is cut anywhere is refused', async (format) => {
+  const bytes = await testPicture(64, 64).toFormat(format).toBuffer();
+  for (const share of [0.01, 0.1, 0.5, 0.9, 0.99]) {
+    await refused(bytes.subarray(0, Math.floor(bytes.length * share)));
+  }
+  if (format === 'png') expect(await refused(bytes.subarray(0, -12))).toContain('truncated');
+});
+
+test('a PNG with a damaged byte among its pixels is refused', async () => {
+  const bytes = await testPicture(64, 64).png().toBuffer();
+  bytes[bytes.indexOf('IDAT') + 200]! ^= 0x55;
+  expect(await refused(bytes)).toContain('corrupt');
+});
+
+test('a black picture is refused, whatever its format', async () => {
+  const black = sharp({ create: { width: 64, height: 64, channels: 3, background: '#000' } });
+  expect(await refused(await black.clone().png().toBuffer())).toMatch(/^black image: .*safety filter/);
+  expect(await refused(await black.clone().jpeg().toBuffer())).toContain('black image');
+  expect(await refused(await black.clone().ensureAlpha().png().toBuffer())).toContain('black image');
+});
+
+test('a dark picture with one star in it is no black picture', async () => {
+  const pixels = Buffer.alloc(64 * 64 * 3);
+  pixels[5000] = 200;
+  const bytes = await sharp(pixels, { raw: { width: 64, height: 64, channels: 3 } })
+    .png()
+    .toBuffer();
+  expect(await inspectImage(bytes)).toMatchObject({ width: 64 });
+});
+
+test('a 40,000 x 40,000 PNG is refused before it is decoded', async () => {
+  expect(await refused(bombPng(40_000, 40_000))).toMatch(/^40000 x 40000 pixels: larger than/);
+});
+
+test('0 bytes, 1 x 1, HTML, GIF and animations are refused in plain words', async () => {
+  expect(await refused(Buffer.alloc(0))).toBe('empty file: 0 bytes.');
+  expect(await refused(await testPicture(1, 1).png().toBuffer())).toContain('too small');
+  expect(await refused(Buffer.from('<!doctype html><title>502</title>'))).toContain('not a picture');
+  const frames = testPicture(16, 32).clone();
+  const raw = await frames.raw().toBuffer();
+  const animation = sharp(raw, { raw: { width: 16, height: 32, channels: 3, pageHeight: 16 } });
+  expect(await refused(await animation.clone().gif().toBuffer())).toContain('GIF');
+  expect(await refused(await animation.clone().webp().toBuffer())).toContain('animated');
+});
