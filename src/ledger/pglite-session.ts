@@ -1,0 +1,198 @@
+import { Duplex } from 'node:stream';
+import type { PGlite } from '@electric-sql/pglite';
+
+/**
+ * Lets many PostgreSQL connections take turns at PGlite's one session. A turn is all messages up to
+ * a Sync or a simple query; a connection that opened a transaction keeps the session until it ends.
+ *
+ * The frames are those of PostgreSQL's protocol 3.0: a type byte, a 4-byte length that counts
+ * itself, the body. https://www.postgresql.org/docs/current/protocol-message-formats.html
+ */
+export class PGliteSession {
+  readonly #db: Pick<PGlite, 'execProtocolRawSync'>;
+  readonly #listeners = new Set<Connection>();
+  #turns: { connection: Connection; messages: Buffer }[] = [];
+  /** Whose transaction is open. */
+  #holder: Connection | undefined;
+  #scheduled = false;
+
+  constructor(db: Pick<PGlite, 'execProtocolRawSync'>) {
+    this.#db = db;
+  }
+
+  /** What node-postgres takes for the socket to its server. */
+  connect(): Duplex {
+    return new Connection(this);
+  }
+
+  submit(connection: Connection, messages: Buffer): void {
+    this.#turns.push({ connection, messages });
+    this.#schedule();
+  }
+
+  /** The connection is gone: what it had open is rolled back. */
+  leave(connection: Connection): void {
+    this.#listeners.delete(connection);
+    this.#turns = this.#turns.filter((turn) => turn.connection !== connection);
+    if (this.#holder !== connection) return;
+    this.#holder = undefined;
+    this.#db.execProtocolRawSync(ROLLBACK);
+    this.#schedule();
+  }
+
+  /** One turn per round of the event loop: PGlite blocks while it works, and timers and sockets must live on. */
+  #schedule(): void {
+    if (this.#scheduled || !this.#turns.some((turn) => this.#mayRun(turn.connection))) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#takeTurn();
+      this.#schedule();
+    });
+  }
+
+  #mayRun(connection: Connection): boolean {
+    return this.#holder === undefined || this.#holder === connection;
+  }
+
+  #takeTurn(): void {
+    const index = this.#turns.findIndex((turn) => this.#mayRun(turn.connection));
+    const [turn] = index < 0 ? [] : this.#turns.splice(index, 1);
+    if (!turn) return;
+    const { connection } = turn;
+    try {
+      const answer = this.#db.execProtocolRawSync(turn.messages);
+      this.#deliver(connection, Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength));
+    } catch (error) {
+      // The WebAssembly itself failed, not the SQL.
+      connection.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #deliver(connection: Connection, answer: Buffer): void {
+    const own: Buffer[] = [];
+    for (const { type, frame } of frames(answer)) {
+      if (type === NOTIFICATION) {
+        // The session listens on behalf of all; each takes what it knows and ignores the rest.
+        for (const listener of this.#listeners) listener.push(frame);
+        continue;
+      }
+      if (type === COMMAND_COMPLETE && frame.subarray(5, 11).equals(LISTEN_TAG))
+        this.#listeners.add(connection);
+      if (type === READY) this.#holder = frame[5] === IDLE ? undefined : connection;
+      own.push(frame);
+    }
+    if (own.length > 0) connection.push(Buffer.concat(own));
+  }
+}
+
+/** One client's end of the wire, with as much of net.Socket as node-postgres uses. */
+class Connection extends Duplex {
+  readonly #session: PGliteSession;
+  #received: Buffer = Buffer.alloc(0);
+  #started = false;
+
+  constructor(session: PGliteSession) {
+    super({ decodeStrings: true });
+    this.#session = session;
+  }
+
+  connect(): this {
+    setImmediate(() => this.emit('connect'));
+    return this;
+  }
+  setNoDelay(): this {
+    return this;
+  }
+  setKeepAlive(): this {
+    return this;
+  }
+  ref(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
+  }
+
+  override _read(): void {
+    // Answers are pushed as they come.
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    this.#start();
+    if (this.#started) this.#submitTurns();
+    done();
+  }
+
+  /** The startup message, the only one without a type byte, is answered here: the session runs already. */
+  #start(): void {
+    if (this.#started || this.#received.length < 4) return;
+    const length = this.#received.readInt32BE(0);
+    if (this.#received.length < length) return;
+    this.#received = this.#received.subarray(length);
+    this.#started = true;
+    this.push(WELCOME);
+  }
+
+  #submitTurns(): void {
+    let turn: Buffer[] = [];
+    let submitted = 0;
+    let seen = 0;
+    for (const { type, frame } of frames(this.#received)) {
+      seen += frame.length;
+      if (type === TERMINATE) {
+        submitted = seen;
+        continue;
+      }
+      // A prepared statement belongs to the shared session, where another connection may have made it already.
+      if (type === PARSE && frame[5] !== 0)
+        turn.push(closeStatement(frame.subarray(5, frame.indexOf(0, 5) + 1)));
+      turn.push(frame);
+      if (type !== SYNC && type !== QUERY) continue;
+      this.#session.submit(this, Buffer.concat(turn));
+      turn = [];
+      submitted = seen;
+    }
+    this.#received = this.#received.subarray(submitted);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.push(null);
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#session.leave(this);
+    done(error);
+  }
+}
+
+const byte = (character: string): number => character.charCodeAt(0);
+const [PARSE, QUERY, SYNC, TERMINATE] = [byte('P'), byte('Q'), byte('S'), byte('X')];
+const [NOTIFICATION, COMMAND_COMPLETE, READY, IDLE] = [byte('A'), byte('C'), byte('Z'), byte('I')];
+const LISTEN_TAG = Buffer.from('LISTEN');
+/** AuthenticationOk and ReadyForQuery, idle. */
+const WELCOME = Buffer.from([byte('R'), 0, 0, 0, 8, 0, 0, 0, 0, READY, 0, 0, 0, 5, IDLE]);
+const ROLLBACK = message('Q', Buffer.from('ROLLBACK\0'));
+
+function message(type: string, body: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.write(type, 'latin1');
+  head.writeInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, body]);
+}
+
+/** Closing a statement that does not exist is no error. */
+const closeStatement = (name: Buffer): Buffer => message('C', Buffer.concat([Buffer.from('S'), name]));
+
+/** The whole messages in `bytes`, in order. */
+function* frames(bytes: Buffer): Generator<{ type: number; frame: Buffer }> {
+  let at = 0;
+  while (at + 5 <= bytes.length) {
+    const end = at + 1 + bytes.readInt32BE(at + 1);
+    if (end > bytes.length) return;
+    yield { type: bytes[at] ?? 0, frame: bytes.subarray(at, end) };
+    at = end;
+  }
+}
