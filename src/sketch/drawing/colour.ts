@@ -1,3 +1,4 @@
+import type { Hand } from './hand.js';
 import type { Random } from './random.js';
 import type { Truth } from './truth.js';
 
@@ -35,8 +36,14 @@ const glossy: readonly [Colour, ...Colour[]] = [
   { h: 275, s: 65, l: 72 },
 ];
 
-export function skinColour(random: Random, style: Truth['style']): Colour {
+export function skinColour(random: Random, style: Truth['style'], view: Hand['view']): Colour {
   const skin = random.pick(style === 'realistic' ? natural : glossy);
   const shift = style === 'realistic' ? 3 : 5;
-  return { h: skin.h + random.between(-shift, shift), s: skin.s, l: skin.l + random.between(-3, 3) };
+  // Palms are paler than the back of the same hand, dark skins' most of all.
+  const paler = style === 'realistic' && view === 'palm' ? Math.max(0, 76 - skin.l) * 0.35 : 0;
+  return {
+    h: skin.h + random.between(-shift, shift),
+    s: skin.s,
+    l: skin.l + paler + random.between(-3, 3),
+  };
 }

@@ -57,9 +57,9 @@ interface Bones {
 /** Two or three bones that taper, with a little swelling at each joint. */
 function digit({ base, angle, length, radius, bend, thumb = false }: Bones): Digit {
   const shares = thumb ? [0.56, 0.44] : [0.44, 0.31, 0.25];
-  const root = towards(base, angle + 180, thumb ? 26 : 22);
+  const root = towards(base, angle + 180, thumb ? 18 : 22);
   const stations: Station[] = [
-    { ...root, radius: radius * (thumb ? 1.35 : 1.05) },
+    { ...root, radius: radius * (thumb ? 1.2 : 1.05) },
     { ...base, radius: radius * (thumb ? 1.12 : 1.02) },
   ];
   const joints: Station[] = [];

@@ -12,11 +12,12 @@ export interface Drawing {
 
 /** Draws a hand. The same request gives the same picture, always. */
 export async function draw(request: DrawRequest): Promise<Drawing> {
-  const pixels = await sharp(Buffer.from(toSvg(request)))
-    .removeAlpha()
-    .png({ compressionLevel: 3 })
-    .toBuffer();
-  return { pixels, truth: sketchTruth(request) };
+  const truth = sketchTruth(request);
+  const picture = sharp(Buffer.from(toSvg(request))).removeAlpha();
+  // A lens is never as sharp as vector art. Below 0.3 sharp does not blur.
+  const softness = Math.min(request.width, request.height) / 900;
+  if (truth.style === 'realistic' && softness >= 0.3) picture.blur(softness);
+  return { pixels: await picture.png({ compressionLevel: 3 }).toBuffer(), truth };
 }
 
 /** A small JPEG, at most 128 pixels long, of a drawing that is done to `share` (0 to 1): blurred until it is done. */

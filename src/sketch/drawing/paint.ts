@@ -17,8 +17,8 @@ interface Paint {
 export function paintHand(paint: Paint): string {
   const { hand, skin, style } = paint;
   const realistic = style === 'realistic';
-  const line = realistic ? css(skin, -24, -6) : css({ ...skin, l: Math.min(skin.l, 62) }, -42, -10);
-  const edge = realistic ? 1.5 : 3.6;
+  const line = realistic ? css(skin, -19, -8) : css({ ...skin, l: Math.min(skin.l, 62) }, -42, -10);
+  const edge = realistic ? 1 : 3.6;
   const palmPath = smooth(hand.palm, true);
   const forearm = arm();
   const outline = (path: string) =>
@@ -35,7 +35,8 @@ export function paintHand(paint: Paint): string {
     ...hand.digits.map((each) => paintDigit(paint, each, outline)),
     hand.web ? paintWeb(paint, hand.web) : '',
     `<path d="${palmPath}" fill="${base}"/>`,
-    shadePalm(paint),
+    `<clipPath id="body"><path d="${palmPath}${forearm}"/></clipPath>`,
+    `<g clip-path="url(#body)">${shadePalm(paint)}</g>`,
     ...thumbs.map((thumb) => paintThenar(paint, thumb)),
     hand.view === 'palm' ? palmLines(paint, line) : knuckles(paint, line),
     realistic ? texture(paint) : '',
@@ -66,10 +67,11 @@ function paintDigit(
   const layers =
     style === 'realistic'
       ? ([
-          [1, 0, css(skin, -9), 1],
-          [0.84, 0.1, css(skin, -3), 0.7],
-          [0.62, 0.2, css(skin, 2), 0.7],
-          [0.36, 0.26, css(skin, 6), 0.6],
+          [1, 0, css(skin, -11), 1],
+          [0.9, 0.06, css(skin, -5), 0.7],
+          [0.76, 0.13, css(skin, -1), 0.7],
+          [0.58, 0.2, css(skin, 2), 0.6],
+          [0.36, 0.26, css(skin, 6), 0.5],
         ] as const)
       : ([
           [1, 0, css(skin, -12, 4), 1],
@@ -136,7 +138,9 @@ function shadePalm({ hand, style, light }: Paint): string {
   const shades = [
     ellipse(-light * w * 0.75, -55, w * 0.5, 58, 'url(#dark)', 0.75, light * 6),
     ellipse(light * w * 0.25, -62, w * 0.75, 48, 'url(#bright)', 0.8),
-    ellipse(0, 22, 36, 34, 'url(#dark)', 0.55),
+    ellipse(0, 22, 36, 34, 'url(#dark)', 0.5),
+    ellipse(-light * 34, 90, 26, 130, 'url(#dark)', 0.8),
+    ellipse(light * 10, 90, 20, 120, 'url(#bright)', 0.5),
   ];
   if (style === 'unrealistic') shades.push(ellipse(light * w * 0.5, -74, 6, 16, '#fff', 0.75, light * -14));
   return shades.join('');
@@ -226,7 +230,7 @@ function texture({ skin, random, hand }: Paint): string {
     const x = Math.cos(turn) * far * 38 * hand.breadth;
     const y = -54 + Math.sin(turn) * far * 46;
     const fill = random.chance(0.6) ? css(skin, -14) : css(skin, 9);
-    return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${random.between(0.4, 1.2).toFixed(1)}" fill="${fill}" opacity="0.4"/>`;
+    return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${random.between(0.3, 0.9).toFixed(1)}" fill="${fill}" opacity="0.3"/>`;
   }).join('');
 }
 
