@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { ImageError, StorageError } from '../src/errors.js';
 import type { Classifier } from '../src/classifier/index.js';
 import { publish, type Candidates } from '../src/images/index.js';
@@ -14,6 +13,9 @@ import {
   type Verdict,
 } from '../src/loop/index.js';
 
+/** What an attempt needs of the queue and of its server. */
+type Wanted = Pick<ShotRecord, 'request' | 'tags' | 'priority'>;
+
 export interface ClassifyDesk {
   ledger: Ledger;
   candidates: Candidates;
@@ -24,13 +26,12 @@ export interface ClassifyDesk {
   output: {
     /** The run's folder. */
     folder: string;
-    keepRejected: boolean;
-    /** The file name, without extension, of an attempt of a shot. */
-    nameOf(shot: ShotRecord, attempt: Attempt): string;
+    /** Where an attempt's image goes below it; undefined: nowhere. The same attempt always gets the same path. */
+    pathOf(shot: ShotRecord, attempt: Attempt, as: 'published' | 'review' | 'reject'): string | undefined;
   };
   /** Whether the run's budget pays for attempt `number` of a shot. */
   budget(shot: number, number: number): Promise<BudgetAnswer>;
-  addGenerate(key: AttemptKey): Promise<void>;
+  addGenerate(key: AttemptKey, wanted: Wanted): Promise<void>;
   onEvent: {
     judged(key: AttemptKey, verdict: Verdict): void;
     ended(shot: ShotRecord, step: Extract<Step, { kind: 'end' }>, published?: string): void;
@@ -46,13 +47,13 @@ export async function classify(desk: ClassifyDesk, key: AttemptKey, signal: Abor
   const scores = await score(desk, attempt.candidate.file, signal);
   if (!scores) {
     // The stored file is gone or broken: the attempt is due again.
-    if (await desk.ledger.recordLostCandidate(key)) await desk.addGenerate(key);
+    if (await desk.ledger.recordLostCandidate(key)) await desk.addGenerate(key, { ...shot, request: attempt.request });
     return;
   }
   const verdict = judge(desk.gate, scores);
   const judged: ShotRecord = { ...shot, attempts: shot.attempts.with(key.number - 1, { ...attempt, verdict }) };
   const step = await decide(desk, judged);
-  if (verdict.decision !== 'accept') await layAside(desk, judged, verdict);
+  await layAside(desk, judged, verdict);
   const published = await publishKept(desk, judged, step);
   const recorded = await desk.ledger.recordVerdict(
     key,
@@ -98,7 +99,8 @@ async function follow(
   published: string | undefined,
 ): Promise<void> {
   if (step.kind === 'retry') {
-    return desk.addGenerate({ run: shot.run, shot: shot.index, number: shot.attempts.length + 1 });
+    const key = { run: shot.run, shot: shot.index, number: shot.attempts.length + 1 };
+    return desk.addGenerate(key, { ...shot, request: step.request });
   }
   if (step.kind === 'end') {
     for (const { candidate } of shot.attempts) {
@@ -108,28 +110,27 @@ async function follow(
   }
 }
 
-/** Rejected candidates are evidence: the report shows them. Those to review are for a person, whatever the setting. */
+/** Rejected candidates are evidence: the report shows them. Those to review are for a person. */
 async function layAside(desk: ClassifyDesk, shot: ShotRecord, { decision }: Verdict): Promise<void> {
-  if (decision === 'reject' && !desk.output.keepRejected) return;
-  await put(desk, shot, shot.attempts.length, decision === 'review' ? 'review' : 'rejected');
+  if (decision !== 'accept') await put(desk, shot, shot.attempts.length, decision);
 }
 
 async function publishKept(desk: ClassifyDesk, shot: ShotRecord, step: Step): Promise<string | undefined> {
   if (step.kind !== 'end' || step.keep === undefined) return undefined;
-  return put(desk, shot, step.keep, step.review ? 'review' : undefined);
+  return put(desk, shot, step.keep, step.review ? 'review' : 'published');
 }
 
-/** Writes the candidate of an attempt into the run's folder; the same attempt always lands on the same path. */
+/** Writes the candidate of an attempt into the run's folder. */
 async function put(
   desk: ClassifyDesk,
   shot: ShotRecord,
   number: number,
-  aside: 'rejected' | 'review' | undefined,
-): Promise<string> {
+  as: 'published' | 'review' | 'reject',
+): Promise<string | undefined> {
   const attempt = shot.attempts[number - 1];
   if (!attempt?.candidate) throw new Error(`shot ${shot.index} has no candidate of attempt ${number}`);
-  const name = desk.output.nameOf(shot, attempt) + extname(attempt.candidate.file);
-  const relativePath = aside ? `${aside}/${number}/${name}` : name;
+  const relativePath = desk.output.pathOf(shot, attempt, as);
+  if (relativePath === undefined) return undefined;
   await publish({
     folder: desk.output.folder,
     relativePath,

@@ -18,8 +18,8 @@ export interface GuardedBackend {
 export interface GenerateDesk {
   ledger: Ledger;
   candidates: Candidates;
-  /** The backends that may serve a lane, the given one first. */
-  backendsFor(attempt: Attempt, first: GuardedBackend): GuardedBackend[];
+  /** The backends that may serve a shot with these tags, the given one first. */
+  backendsFor(tags: readonly string[], first: GuardedBackend): GuardedBackend[];
   addClassify(key: AttemptKey): Promise<void>;
   onEvent: {
     generating(key: AttemptKey, backend: string, prompt: string): void;
@@ -53,7 +53,7 @@ export async function generate(
   if (attempt?.state !== 'due') return;
 
   const refusals: string[] = [];
-  for (const server of order(desk.backendsFor(attempt, backend), attempt)) {
+  for (const server of order(desk.backendsFor(attempt.tags, backend), attempt)) {
     try {
       return await generateOn(desk, attempt, server, signal);
     } catch (error) {

@@ -1,0 +1,87 @@
+import { backoffMs } from '../backends/index.js';
+import type { Classifier } from '../classifier/index.js';
+import type { AttemptKey, Run } from '../ledger/index.js';
+import { laneOf, reachesAll, shareBudget } from '../loop/index.js';
+import type { Pipeline } from '../pipeline/index.js';
+import type { ClassifyDesk } from '../../workers/classify.js';
+import type { GenerateDesk } from '../../workers/generate.js';
+import type { House } from './house.js';
+import type { Lanes } from './lanes.js';
+import { Output } from './output.js';
+import type { Pool } from './pool.js';
+
+/** What the generate worker needs, with the run's backends in it. */
+export function makeGenerateDesk(
+  house: House,
+  pool: Pool,
+  addClassify: (key: AttemptKey) => Promise<void>,
+  onShotEnded: () => void,
+): GenerateDesk {
+  const { emit } = house.events;
+  return {
+    ledger: house.ledger,
+    candidates: house.candidates,
+    addClassify,
+    backoffMs,
+    backendsFor: (tags, first) => [
+      first,
+      ...pool.members.filter(
+        (member) => member !== first && member.well && tags.every((tag) => member.tags.includes(tag)),
+      ),
+    ],
+    onEvent: {
+      generating: (key, backend, prompt) => emit({ type: 'generating', key, backend, prompt }),
+      progress: (key, backend, share) => emit({ type: 'progress', key, backend, share }),
+      generated: (key, backend, seconds) => emit({ type: 'generated', key, backend, seconds }),
+      serverError: (key, backend, message) => emit({ type: 'server-error', key, backend, message }),
+      failed: ({ run, shot }, reason) => {
+        emit({ type: 'shot-ended', run, shot, outcome: 'failed', reason });
+        onShotEnded();
+      },
+    },
+  };
+}
+
+/** What the classify worker needs, with the run's rules in it. */
+export function makeClassifyDesk(
+  house: House,
+  run: Run,
+  pipeline: Pipeline,
+  classifier: Classifier,
+  lanes: Lanes,
+  onShotEnded: () => void,
+): ClassifyDesk {
+  const { emit } = house.events;
+  const { retry, gate } = pipeline;
+  return {
+    ledger: house.ledger,
+    candidates: house.candidates,
+    classifier,
+    gate: gate.reject,
+    retry,
+    runSeed: run.seed,
+    output: new Output(run, pipeline),
+    async budget(shot, number) {
+      const { run_attempts: runAttempts } = retry;
+      if (runAttempts === undefined || reachesAll(number, run.shots, runAttempts)) return 'grant';
+      const standings = await house.ledger.budgetCounts(run.id, shot);
+      return shareBudget(number, retry.attempts, runAttempts, standings);
+    },
+    addGenerate: (key, { request, tags, priority }) =>
+      lanes.add(key, laneOf(request, tags), priority),
+    onEvent: {
+      judged: (key, verdict) => emit({ type: 'judged', key, verdict }),
+      ended: (shot, step, published) => {
+        emit({
+          type: 'shot-ended',
+          run: shot.run,
+          shot: shot.index,
+          outcome: step.outcome,
+          ...(published !== undefined && { published }),
+        });
+        onShotEnded();
+      },
+    },
+  };
+}
+

@@ -1,0 +1,46 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { ConfigError } from '../errors.js';
+import { openCandidates, type Candidates } from '../images/index.js';
+import { openLedger, type Ledger } from '../ledger/index.js';
+import { openQueues, type Queues } from '../queue/index.js';
+import { RunEvents } from './events.js';
+import { opening } from './releasers.js';
+
+/** Where a process keeps its state: the ledger, the queues and the candidates, opened together. */
+export interface House {
+  /** The state folder, `.reroll`. */
+  home: string;
+  ledger: Ledger;
+  queues: Queues;
+  candidates: Candidates;
+  events: RunEvents;
+  close(): Promise<void>;
+}
+
+/** The state folder: REROLL_HOME, or `.reroll` beside the pipeline. */
+export function homeOf(env: NodeJS.ProcessEnv, pipelineFile?: string): string {
+  if (env.REROLL_HOME) return resolve(env.REROLL_HOME);
+  return join(pipelineFile ? dirname(resolve(pipelineFile)) : process.cwd(), '.reroll');
+}
+
+/** Opens the state folder, alone: a second process gets a LockedError. */
+export function openHouse(home: string, env: NodeJS.ProcessEnv): Promise<House> {
+  return opening(async (releasers) => {
+    const databaseUrl = env.REROLL_DATABASE_URL;
+    if (databaseUrl && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
+      throw new ConfigError('REROLL_DATABASE_URL must begin with postgres://');
+    }
+    const { ledger, pool, close } = await openLedger({ home, ...(databaseUrl && { databaseUrl }) });
+    releasers.add(close);
+    const redisUrl = env.REROLL_REDIS_URL;
+    const events = new RunEvents();
+    const onWarning = (message: string) => events.emit({ type: 'warning', message });
+    const queues = await openQueues(redisUrl ? { redisUrl, onWarning } : { pool, onWarning });
+    releasers.add(() => queues.close());
+    const folder = join(home, 'candidates');
+    await mkdir(folder, { recursive: true });
+    const candidates = await openCandidates(folder);
+    return { home, ledger, queues, candidates, events, close: () => releasers.close() };
+  });
+}

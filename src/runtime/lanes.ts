@@ -1,0 +1,227 @@
+import type { Lack } from '../backends/index.js';
+import { BackendError } from '../errors.js';
+import type { AttemptKey, DueLane } from '../ledger/index.js';
+import type { Worker } from '../queue/index.js';
+import { chooseLane } from './choose-lane.js';
+import type { House } from './house.js';
+import type { Member } from './pool.js';
+
+/** Jobs in a lane's queue beyond this are left in the ledger for now: memory stays flat. */
+const window = 400;
+
+interface Seat {
+  member: Member;
+  worker: Worker;
+}
+
+interface Lane {
+  name: string;
+  queue: string;
+  priority: number;
+  checkpoint: string | undefined;
+  /** One for each backend that can serve the lane; only backends that are on it take its jobs. */
+  seats: Seat[];
+  /** What each backend lacks for it, as far as it could be asked. */
+  lacks: Map<Member, Lack[]>;
+}
+
+export interface LanesOptions {
+  house: House;
+  run: string;
+  members: readonly Member[];
+  signal: AbortSignal;
+  handle(key: AttemptKey, member: Member, signal: AbortSignal): Promise<void>;
+  onBug(error: Error): void;
+  onFailed(shot: number, reason: string): void;
+}
+
+/**
+ * The generate queues of a run, one for each lane, and which backend is on which. The ledger says what is due;
+ * the queues hold a window of it.
+ */
+export class Lanes {
+  readonly #lanes = new Map<string, Lane>();
+  readonly #place = new Map<Member, Lane>();
+  #paused = false;
+  #refreshing: Promise<void> | undefined;
+  #again = false;
+
+  constructor(private readonly options: LanesOptions) {}
+
+  queueOf(lane: string): string {
+    return `generate-${this.options.run}-${lane}`;
+  }
+
+  /** Puts due attempts into the queues, opens new lanes, and sends idle backends where there is work. */
+  refresh(): Promise<void> {
+    this.#again = this.#refreshing !== undefined;
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+      if (this.#again && !this.options.signal.aborted) void this.refresh().catch(this.options.onBug);
+    });
+    return this.#refreshing;
+  }
+
+  async add(key: AttemptKey, lane: string, priority: number): Promise<void> {
+    const { queues } = this.options.house;
+    await queues.add(this.queueOf(lane), [jobOf(key, priority)]);
+    const known = this.#lanes.get(lane);
+    if (!known) await this.refresh();
+    else if (!this.#served(known)) await this.#settle();
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    this.#paused = paused;
+    await Promise.all([...this.#place].map(([member]) => this.#steer(member)));
+  }
+
+  /** A backend fell ill or became well again: it may have other checkpoints now. */
+  async onHealth(): Promise<void> {
+    for (const { lacks } of this.#lanes.values()) {
+      for (const [member, lack] of lacks) if (lack.length > 0) lacks.delete(member);
+    }
+    await Promise.all(this.options.members.map((member) => this.#steer(member)));
+    await this.refresh();
+  }
+
+  async close(force: boolean): Promise<void> {
+    const workers = [...this.#lanes.values()].flatMap(({ seats }) => seats.map(({ worker }) => worker));
+    await Promise.all(workers.map((worker) => worker.close({ force })));
+  }
+
+  async #refresh(): Promise<void> {
+    const { house, run, signal } = this.options;
+    for (const due of await house.ledger.dueLanes(run)) {
+      if (signal.aborted) return;
+      const lane = this.#lanes.get(due.lane) ?? this.#open(due);
+      await this.#seat(lane, due);
+      lane.priority = due.priority;
+      if ((await house.queues.waiting(lane.queue)) < window / 4) {
+        const attempts = await house.ledger.dueAttempts(run, 'due', window, due.lane);
+        await house.queues.add(
+          lane.queue,
+          attempts.map((attempt) => jobOf(attempt, attempt.priority)),
+        );
+      }
+    }
+    await this.#settle();
+  }
+
+  #open(due: DueLane): Lane {
+    const lane: Lane = {
+      queue: this.queueOf(due.lane),
+      name: due.lane,
+      priority: due.priority,
+      checkpoint: due.request.checkpoint,
+      seats: [],
+      lacks: new Map(),
+    };
+    this.#lanes.set(due.lane, lane);
+    return lane;
+  }
+
+  /** Seats every backend that has what the lane needs. Where none has, and all could be asked, its shots fail. */
+  async #seat(lane: Lane, due: DueLane): Promise<void> {
+    const tagged = this.options.members.filter(({ tags }) => due.tags.every((tag) => tags.includes(tag)));
+    await Promise.all(
+      tagged.map(async (member) => {
+        if (lane.lacks.has(member)) return;
+        const lacks = await member.backend.missing(due.request, this.options.signal).catch(unknownLacks);
+        if (lacks) lane.lacks.set(member, lacks);
+        if (lacks?.length === 0) lane.seats.push({ member, worker: this.#work(lane, member) });
+      }),
+    );
+    if (lane.seats.length === 0 && tagged.every((member) => lane.lacks.has(member))) {
+      const reason =
+        tagged.length === 0
+          ? `no backend has the tags ${due.tags.join(', ')}`
+          : [...lane.lacks].map(([member, lacks]) => describeLacks(member.name, lacks)).join('; ');
+      await this.#failLane(due.lane, reason);
+    }
+  }
+
+  #work(lane: Lane, member: Member): Worker {
+    const { house, run, handle, onBug } = this.options;
+    return house.queues.work(lane.queue, {
+      concurrency: member.slots,
+      paused: true,
+      handler: ({ data }, signal) => handle({ run, shot: data.shot, number: data.number }, member, signal),
+      onError: onBug,
+      onDrained: () => void this.refresh().catch(onBug),
+    });
+  }
+
+  async #failLane(lane: string, reason: string): Promise<void> {
+    const { house, run, onFailed } = this.options;
+    for (;;) {
+      const attempts = await house.ledger.dueAttempts(run, 'due', window, lane);
+      if (attempts.length === 0) return;
+      for (const { shot } of attempts) {
+        if (await house.ledger.failShot(run, shot, reason)) onFailed(shot, reason);
+      }
+    }
+  }
+
+  #served(lane: Lane): boolean {
+    return [...this.#place.values()].includes(lane);
+  }
+
+  /** Sends every backend whose lane is dry to the one that needs it most. */
+  async #settle(): Promise<void> {
+    const waiting = new Map<Lane, number>();
+    for (const lane of this.#lanes.values()) {
+      waiting.set(lane, await this.options.house.queues.waiting(lane.queue));
+    }
+    for (const member of this.options.members) {
+      const here = this.#place.get(member);
+      if (here && (waiting.get(here) ?? 0) > 0) continue;
+      const able = [...waiting].filter(([lane]) => lane.seats.some((seat) => seat.member === member));
+      const lane = chooseLane(
+        able.map(([lane, jobs]) => ({
+          lane: lane.name,
+          waiting: jobs,
+          priority: lane.priority,
+          members: [...this.#place].filter(([other, place]) => other !== member && place === lane).length,
+          loaded: lane.checkpoint !== undefined && lane.checkpoint === member.info?.checkpoint,
+        })),
+      );
+      const next = lane === undefined ? here : this.#lanes.get(lane);
+      if (next && next !== here) await this.#move(member, next);
+    }
+  }
+
+  async #move(member: Member, to: Lane): Promise<void> {
+    this.#place.set(member, to);
+    await this.#steer(member);
+  }
+
+  /** Makes the member's workers match its place: the one on its lane runs, if it may; the others rest. */
+  async #steer(member: Member): Promise<void> {
+    const place = this.#place.get(member);
+    for (const lane of this.#lanes.values()) {
+      const seat = lane.seats.find((seat) => seat.member === member);
+      if (!seat) continue;
+      if (lane === place && member.well && !this.#paused) await seat.worker.resume();
+      else await seat.worker.pause();
+    }
+  }
+}
+
+/** A job's id is its attempt's: adding one that is there changes nothing. */
+export function jobOf({ run, shot, number }: AttemptKey, priority: number) {
+  return { id: `${run}.${shot}.${number}`, data: { shot, number }, priority };
+}
+
+/** A server that cannot be asked now may have everything: its lane waits for it. */
+function unknownLacks(error: unknown): undefined {
+  if (error instanceof BackendError) return undefined;
+  throw error;
+}
+
+function describeLacks(backend: string, lacks: Lack[]): string {
+  const words = lacks.map(({ what, asked, near }) => {
+    const hint = near.length > 0 ? ` (it has ${near.slice(0, 3).join(', ')})` : '';
+    return `no ${what} "${asked}"${hint}`;
+  });
+  return `${backend}: ${words.join(', ')}`;
+}

@@ -1,0 +1,115 @@
+import { readFile } from 'node:fs/promises';
+import { bulkhead } from 'cockatiel';
+import {
+  createBackend,
+  watchHealth,
+  type Backend,
+  type BackendHealthState,
+  type Health,
+  type ServerInfo,
+} from '../backends/index.js';
+import { BackendError, ConfigError, toError } from '../errors.js';
+import type { BackendConfig } from '../pipeline/index.js';
+import { startSketchServer } from '../sketch/index.js';
+import type { GuardedBackend } from '../../workers/generate.js';
+import { opening, type Releasers } from './releasers.js';
+
+/** A backend of a run, with its slots and its breaker. */
+export class Member implements GuardedBackend {
+  readonly #slots;
+  /** What the server said of itself when it was last asked. */
+  info: ServerInfo | undefined;
+
+  constructor(
+    readonly backend: Backend,
+    readonly health: Health,
+    readonly slots: number,
+    readonly tags: readonly string[],
+  ) {
+    // A request waits here, not at the server: however many are due, the server never holds more than its slots.
+    this.#slots = bulkhead(slots, Infinity);
+  }
+
+  get name(): string {
+    return this.backend.name;
+  }
+
+  get well(): boolean {
+    return this.health.state !== 'down';
+  }
+
+  call<T>(work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#slots.execute(() => this.health.run(() => work(this.backend)), signal);
+  }
+}
+
+export interface Pool {
+  members: Member[];
+  close(): Promise<void>;
+}
+
+export interface PoolOptions {
+  signal: AbortSignal;
+  onChange(backend: string, state: BackendHealthState, reason?: string): void;
+}
+
+/** Connects to every backend. One that is down is probed until it is well; ConfigError if none can be used now. */
+export function openPool(configs: readonly BackendConfig[], options: PoolOptions): Promise<Pool> {
+  return opening(async (releasers) => {
+    const members = await Promise.all(configs.map((config) => openMember(config, options, releasers)));
+    const problems = await Promise.all(members.map((member) => firstProbe(member, options.signal)));
+    options.signal.throwIfAborted();
+    if (members.every((_, place) => problems[place])) {
+      const list = problems.map((problem) => `  ${problem?.message ?? ''}`).join('\n');
+      throw new ConfigError(
+        `no backend can be used:\n${list}\nStart a server or mend its entry under backends; \`reroll doctor\` checks them.`,
+      );
+    }
+    return { members, close: () => releasers.close() };
+  });
+}
+
+async function openMember(
+  config: BackendConfig,
+  { onChange }: PoolOptions,
+  releasers: Releasers,
+): Promise<Member> {
+  const backend = await connect(config, releasers);
+  releasers.add(() => backend.close());
+  const health = watchHealth(backend, {
+    onChange: (state, reason) => onChange(backend.name, state, reason),
+  });
+  releasers.add(() => health.close());
+  return new Member(backend, health, config.slots, config.tags);
+}
+
+/** The backend of a pipeline's entry; `kind: sketch` starts its server in this process. */
+export async function connect(config: BackendConfig, releasers: Releasers): Promise<Backend> {
+  if (config.kind === 'sketch') {
+    const server = await startSketchServer({
+      protocol: config.protocol,
+      latencyMs: config.latency,
+      badRate: config.bad_rate,
+      failRate: config.fail,
+      checkpoints: config.checkpoints,
+      reloadMs: config.reload,
+    });
+    releasers.add(() => server.close());
+    return createBackend({ kind: config.protocol, name: config.name, url: server.url } as never);
+  }
+  if (config.kind === 'comfyui') {
+    const workflow = JSON.parse(await readFile(config.workflow, 'utf8')) as unknown;
+    return createBackend({ ...config, workflow } as never);
+  }
+  return createBackend(config as never);
+}
+
+async function firstProbe(member: Member, signal: AbortSignal): Promise<Error | undefined> {
+  try {
+    await member.health.probe(signal);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw toError(error);
+    return error;
+  }
+}
