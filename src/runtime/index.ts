@@ -1,0 +1,12 @@
+export type { Control, RunStatus } from './control.js';
+export { connectControl, serveControl, socketPath } from './control-socket.js';
+export { LocalControl, pace } from './control.js';
+export type { RunEvent, EmitRunEvent } from './events.js';
+export { modelFolder, openGate } from './gate.js';
+export { homeOf, openHouse, type House } from './house.js';
+export type { RunSummary } from './finish.js';
+export { connect } from './pool.js';
+export { opening, Releasers } from './releasers.js';
+export { executeRun, type ActiveRun, type RunSignals } from './run.js';
+export { findUnfinished, recordRun } from './start.js';
+export type { TruthComparison } from './truth.js';

@@ -1,0 +1,55 @@
+import { randomInt } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError } from '../errors.js';
+import type { Run } from '../ledger/index.js';
+import type { Shot } from '../loop/index.js';
+import { compilePipeline, expandShots, type Pipeline } from '../pipeline/index.js';
+import type { House } from './house.js';
+
+/** Records a new run of a pipeline: from here on it can be resumed. */
+export function recordRun(house: House, pipeline: Pipeline): Promise<Run> {
+  const seed = pipeline.seed ?? randomInt(2 ** 32);
+  const outputDir = pipeline.output.dir;
+  return house.ledger.createRun(
+    { name: pipeline.name, pipelineFile: pipeline.file, pipeline: pipeline.raw, seed, outputDir },
+    within(expandShots(pipeline, seed), pipeline.retry.run_attempts),
+    // A folder of an earlier state folder's run: its pictures are not overwritten.
+    (id) => stat(join(outputDir, id)).then(() => true, () => false),
+  );
+}
+
+/** The shots, refused where the run's budget cannot pay for one attempt of each. */
+async function* within(shots: AsyncIterable<Shot>, runAttempts: number | undefined): AsyncGenerator<Shot> {
+  let count = 0;
+  for await (const shot of shots) {
+    count++;
+    if (runAttempts !== undefined && count > runAttempts) {
+      throw new ConfigError(
+        `retry.run_attempts is ${runAttempts}, but there are more shots than that, and each needs one attempt at least.`,
+      );
+    }
+    yield shot;
+  }
+  if (count === 0) throw new ConfigError('the pipeline has no prompts: nothing to generate.');
+}
+
+/** A run that is not over, the newest if none is named, and its pipeline as it was recorded. */
+export async function findUnfinished(
+  house: House,
+  id: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<{ run: Run; pipeline: Pipeline }> {
+  const runs = await house.ledger.runs();
+  const open = (run: Run) => run.state === 'running' || run.state === 'paused';
+  const run = id === undefined ? runs.find(open) : runs.find((run) => run.id === id);
+  if (!run) {
+    throw new ConfigError(
+      id === undefined
+        ? `nothing to resume in ${house.home}: every run is over.`
+        : `there is no run ${id} in ${house.home}; \`reroll runs\` lists them.`,
+    );
+  }
+  if (!open(run)) throw new ConfigError(`${run.id} is ${run.state}: nothing is left to do.`);
+  return { run, pipeline: await compilePipeline(run.pipeline, { file: run.pipelineFile, env }) };
+}
