@@ -9,6 +9,8 @@ export interface Digit {
   joints: Station[];
   tip: Station;
   tipAngle: number;
+  /** Where it parts from the finger that it grew out of. */
+  fork?: Point;
 }
 
 export interface Hand {
@@ -181,7 +183,7 @@ function fork(bones: Bones, joint: Station, turn: number): Digit {
   });
   const root = towards(bones.base, bones.angle + 180, 22);
   const stem = [root, bones.base, joint].map((point) => ({ ...point, radius: bones.radius }));
-  return { ...prong, stations: [...stem, ...prong.stations.slice(2)] };
+  return { ...prong, fork: joint, stations: [...stem, ...prong.stations.slice(2)] };
 }
 
 function palm(breadth: number): Point[] {

@@ -29,8 +29,11 @@ function place(lots: Random, hand: Hand, { width, height }: DrawRequest): Placem
   const mirrored = lots.chance(0.5);
   const size = lots.between(0.86, 1);
   const at = { x: lots.next(), y: lots.next() };
-  const points = [...hand.palm, ...hand.digits.flatMap(({ stations }) => limbOutline(stations))].map(
-    (point) => transform(point, { scale: 1, turn, mirrored, x: 0, y: 0 }),
+  // A wide picture cuts the hand off at the ball of the thumb: the fingers would be small otherwise.
+  const lowest = width > height ? -30 : 12;
+  const shown = hand.palm.filter(({ y }) => y <= lowest);
+  const points = [...shown, ...hand.digits.flatMap(({ stations }) => limbOutline(stations))].map((point) =>
+    transform(point, { scale: 1, turn, mirrored, x: 0, y: 0 }),
   );
   const xs = points.map(({ x }) => x);
   const ys = points.map(({ y }) => y);
