@@ -1,0 +1,126 @@
+import { z } from 'zod';
+
+import { ModelError } from '../errors.js';
+import { ACTIVATIONS } from './onnx/layers.js';
+
+/** What the weights of a ViT classifier mean: read from its config.json. */
+export interface VitConfig {
+  /** vit, deit or vit_msn. */
+  modelType: string;
+  layers: number;
+  hidden: number;
+  heads: number;
+  headSize: number;
+  intermediate: number;
+  activation: string;
+  /** Of the layer norms. */
+  epsilon: number;
+  channels: number;
+  /** [height, width] in pixels. */
+  imageSize: [number, number];
+  /** [height, width] in pixels. */
+  patchSize: [number, number];
+  /** Patches in an image. */
+  patches: number;
+  qkvBias: boolean;
+  /** 1: the class token; 2: DeiT's distillation token as well. */
+  specialTokens: 1 | 2;
+  /** DeiT with a second head, on the distillation token. */
+  teacher: boolean;
+  /** By class number. */
+  labels: string[];
+}
+
+const CONVERTIBLE = new Map([
+  ['ViTForImageClassification', 'vit'],
+  ['DeiTForImageClassification', 'deit'],
+  ['DeiTForImageClassificationWithTeacher', 'deit'],
+  ['ViTMSNForImageClassification', 'vit_msn'],
+]);
+
+const count = z.number().int().positive();
+const sides = z
+  .union([count, z.tuple([count, count])])
+  .transform((side): [number, number] => (typeof side === 'number' ? [side, side] : side));
+
+/** The defaults are transformers' own: a saved config.json may leave them out. */
+const schema = z.object({
+  hidden_size: count.default(768),
+  num_hidden_layers: count.default(12),
+  num_attention_heads: count.default(12),
+  head_dim: count.nullish(),
+  intermediate_size: count.default(3072),
+  hidden_act: z.string().default('gelu'),
+  layer_norm_eps: z.number().positive().optional(),
+  image_size: sides.default([224, 224]),
+  patch_size: sides.default([16, 16]),
+  num_channels: count.default(3),
+  qkv_bias: z.boolean().default(true),
+});
+
+/** Reads the config.json of a classifier that can be converted. Throws ModelError that says what is wrong with it. */
+export function readVitConfig(json: unknown): VitConfig {
+  const { architecture, modelType } = architectureOf(json);
+  if (CONVERTIBLE.get(architecture) !== modelType) {
+    throw new ModelError(
+      `A ${architecture} (model_type "${modelType}") cannot be converted: reroll converts ` +
+        `${[...CONVERTIBLE.keys()].join(', ')}. A repository of another architecture works where it has ONNX files`,
+    );
+  }
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) throw new ModelError(`config.json is unusable: ${z.prettifyError(parsed.error)}`);
+  const config = parsed.data;
+  const { hidden_size: hidden, num_attention_heads: heads } = config;
+  const headSize = config.head_dim ?? hidden / heads;
+  if (!Number.isInteger(headSize)) {
+    throw new ModelError(`config.json is unusable: hidden_size ${hidden} is no multiple of ${heads} attention heads`);
+  }
+  if (!ACTIVATIONS.has(config.hidden_act)) {
+    throw new ModelError(
+      `The activation "${config.hidden_act}" cannot be converted: reroll knows ${[...ACTIVATIONS.keys()].join(', ')}`,
+    );
+  }
+  const [height, width] = config.image_size;
+  const [patchHeight, patchWidth] = config.patch_size;
+  return {
+    modelType,
+    layers: config.num_hidden_layers,
+    hidden,
+    heads,
+    headSize,
+    intermediate: config.intermediate_size,
+    activation: config.hidden_act,
+    epsilon: config.layer_norm_eps ?? (modelType === 'vit_msn' ? 1e-6 : 1e-12),
+    channels: config.num_channels,
+    imageSize: [height, width],
+    patchSize: [patchHeight, patchWidth],
+    patches: Math.floor(height / patchHeight) * Math.floor(width / patchWidth),
+    qkvBias: config.qkv_bias,
+    specialTokens: modelType === 'deit' ? 2 : 1,
+    teacher: architecture === 'DeiTForImageClassificationWithTeacher',
+    labels: readLabels(json),
+  };
+}
+
+/** The class that config.json names, and its model_type. */
+export function architectureOf(json: unknown): { architecture: string; modelType: string } {
+  const parsed = z
+    .object({ architectures: z.array(z.string()).min(1), model_type: z.string() })
+    .safeParse(json);
+  if (!parsed.success) throw new ModelError('config.json names no architecture and model_type: it is of no transformers model');
+  return { architecture: parsed.data.architectures[0] ?? '', modelType: parsed.data.model_type };
+}
+
+/** The labels by class number. Throws ModelError where id2label is missing, empty or has gaps. */
+export function readLabels(json: unknown): string[] {
+  const parsed = z.object({ id2label: z.record(z.string(), z.string()) }).safeParse(json);
+  if (!parsed.success) {
+    throw new ModelError('config.json has no id2label: without it nobody knows what the classes are. Add {"0": "first label", ...}');
+  }
+  const { id2label } = parsed.data;
+  const labels = Array.from({ length: Object.keys(id2label).length }, (_, id) => id2label[id]);
+  if (labels.length === 0 || labels.includes(undefined)) {
+    throw new ModelError('id2label in config.json does not number its labels 0, 1, 2, ...');
+  }
+  return labels as string[];
+}
