@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { addClassifyCommand } from './classify.js';
+import { addControlCommands } from './control.js';
+import { addDoctorCommand } from './doctor.js';
+import { tellFailure } from './exit.js';
+import { addInitCommand } from './init.js';
+import { addRunCommands } from './run.js';
+import { addSketchCommand } from './sketch.js';
+
+/** dist/src/cli -> the package's root. */
+const { version } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+) as { version: string };
+
+const program = new Command('reroll')
+  .description('Keeps asking Stable Diffusion servers for an image until a classifier says that its anatomy is right.')
+  .version(version)
+  .showHelpAfterError('(reroll --help lists the commands)')
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Start here:
+  $ reroll init            write a first pipeline
+  $ reroll doctor          check servers, database, model
+  $ reroll run pipeline.yaml
+
+Exit codes: 0 done; 1 done, but some shots are exhausted or failed, or a check found something; 2 could not run; 130 interrupted`,
+  );
+
+const exit = (code: number) => {
+  process.exitCode = code;
+};
+addInitCommand(program, exit);
+addDoctorCommand(program, exit);
+addRunCommands(program, exit);
+addControlCommands(program, exit);
+addClassifyCommand(program, exit);
+addSketchCommand(program, exit);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = tellFailure(error);
+}

@@ -1,0 +1,86 @@
+import type { Command } from 'commander';
+import { loadPipeline } from '../pipeline/index.js';
+import { findUnfinished, homeOf, opening, openHouse, recordRun } from '../runtime/index.js';
+import { dryRun } from './dry-run.js';
+import { exitCodeOf, exitCodes } from './exit.js';
+import { printJson } from './print.js';
+import { summarise } from './summary.js';
+import { work } from './work.js';
+
+interface RunOptions {
+  dryRun?: boolean;
+  set?: string[];
+  json?: boolean;
+}
+
+const collect = (value: string, values: string[] = []) => [...values, value];
+
+export function addRunCommands(program: Command, exit: (code: number) => void): void {
+  program
+    .command('run')
+    .description('work a pipeline off: generate, judge, regenerate, publish')
+    .argument('<pipeline>', 'pipeline file (YAML)')
+    .option('--dry-run', 'print the shots and the expected cost; ask no server')
+    .option('--set <key=value>', 'override a setting of the pipeline, as in retry.attempts=3 (repeatable)', collect)
+    .option('--json', 'print one JSON object at the end')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ reroll run portraits.yaml
+  $ reroll run portraits.yaml --dry-run
+  $ reroll run portraits.yaml --set generate.steps=30 --set retry.attempts=3
+
+Exit codes: 0 every shot accepted; 1 some are exhausted or failed; 2 could not run; 130 interrupted (go on with \`reroll resume\`)`,
+    )
+    .action(async (file: string, options: RunOptions) => {
+      const pipeline = await loadPipeline(file, { env: process.env, set: options.set ?? [] });
+      if (options.dryRun) {
+        await dryRun(pipeline, options.json ?? false);
+        return exit(exitCodes.done);
+      }
+      exit(
+        await opening(async (releasers) => {
+          const house = await openHouse(homeOf(process.env, pipeline.file), process.env);
+          releasers.add(() => house.close());
+          const run = await recordRun(house, pipeline);
+          const summary = await work(house, run, pipeline, { env: process.env, quiet: false });
+          await releasers.close();
+          if (options.json) printJson(summary);
+          else process.stdout.write(summarise(summary) + '\n');
+          return exitCodeOf(summary);
+        }),
+      );
+    });
+
+  program
+    .command('resume')
+    .description('go on with an interrupted run')
+    .argument('[run]', 'the run; left out: the newest that is not over')
+    .option('--json', 'print one JSON object at the end')
+    .addHelpText(
+      'after',
+      `
+Looks for the run in REROLL_HOME, or in .reroll below the current folder.
+
+Examples:
+  $ reroll resume
+  $ reroll resume portraits-3
+
+Exit codes: as for \`reroll run\``,
+    )
+    .action(async (id: string | undefined, options: { json?: boolean }) => {
+      exit(
+        await opening(async (releasers) => {
+          const house = await openHouse(homeOf(process.env), process.env);
+          releasers.add(() => house.close());
+          const { run, pipeline } = await findUnfinished(house, id, process.env);
+          const summary = await work(house, run, pipeline, { env: process.env, quiet: false });
+          await releasers.close();
+          if (options.json) printJson(summary);
+          else process.stdout.write(summarise(summary) + '\n');
+          return exitCodeOf(summary);
+        }),
+      );
+    });
+}

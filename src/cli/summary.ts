@@ -1,0 +1,38 @@
+import { relative } from 'node:path';
+import type { RunSummary } from '../runtime/index.js';
+import { duration, percent } from './print.js';
+
+/** The end of a run in words, for people. */
+export function summarise(summary: RunSummary): string {
+  const { run, state, shots, accepted, exhausted, failed, cancelled, attempts, seconds } = summary;
+  const lines = [
+    `${run} ${state}: ${accepted} of ${shots} shots accepted after ${attempts} attempts in ${duration(seconds)}`,
+  ];
+  const rest = [
+    exhausted > 0 && `${exhausted} exhausted (no attempt was right within the budget)`,
+    failed > 0 && `${failed} failed (a server could never do them)`,
+    cancelled > 0 && `${cancelled} cancelled`,
+  ].filter((part) => part !== false);
+  if (rest.length > 0) lines.push(`  ${rest.join(', ')}`);
+  if (summary.truth) lines.push(...truthLines(summary.truth));
+  lines.push(`  images    ${near(summary.outputDir)}`);
+  if (summary.manifest) lines.push(`  manifest  ${near(summary.manifest)}`);
+  if (summary.report) lines.push(`  report    ${near(summary.report)}`);
+  if (state === 'running' || state === 'paused') lines.push(`  To go on: reroll resume ${run}`);
+  return lines.join('\n');
+}
+
+function truthLines(truth: NonNullable<RunSummary['truth']>): string[] {
+  const share = (bad: number, all: number) => (all === 0 ? 'none' : `${bad} of ${all} (${percent(bad / all)})`);
+  return [
+    '  The sketch servers know what they drew (drawings, not a diffusion model):',
+    `    really bad among the accepted  ${share(truth.badAccepted, truth.accepted)}`,
+    `    without a gate                 ${share(truth.badFirstAttempts, truth.firstAttempts)}`,
+  ];
+}
+
+/** A path as people read it: below the current folder without the part that they know. */
+function near(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') || short === '' ? path : short;
+}

@@ -1,0 +1,151 @@
+import { pace, type RunEvent } from '../runtime/index.js';
+import { duration, percent } from './print.js';
+
+/** What the live display shows: folded from events, rendered as text. */
+export interface View {
+  run: string;
+  state: string;
+  shots: number;
+  accepted: number;
+  exhausted: number;
+  failed: number;
+  attempts: number;
+  rejected: number;
+  startedAt: number;
+  endedBefore: number | undefined;
+  rate: { shotsPerMinute?: number; etaSeconds?: number };
+  backends: Map<string, BackendView>;
+  notes: string[];
+}
+
+interface BackendView {
+  state: string;
+  reason?: string;
+  images: number;
+  errors: number;
+  /** Attempt -> how far it is, 0 to 1. */
+  working: Map<string, number>;
+}
+
+/** How many of the latest notes stay on screen. */
+const maxNotes = 4;
+
+export function emptyView(run: string, shots: number, backends: readonly string[]): View {
+  return {
+    run,
+    state: 'starting',
+    shots,
+    accepted: 0,
+    exhausted: 0,
+    failed: 0,
+    attempts: 0,
+    rejected: 0,
+    startedAt: Date.now(),
+    endedBefore: undefined,
+    rate: {},
+    backends: new Map(
+      backends.map((name) => [name, { state: 'well', images: 0, errors: 0, working: new Map<string, number>() }]),
+    ),
+    notes: [],
+  };
+}
+
+/** Folds one event into the view. */
+export function see(view: View, event: RunEvent): void {
+  switch (event.type) {
+    case 'run':
+      view.state = event.state;
+      break;
+    case 'backend':
+      Object.assign(backend(view, event.backend), { state: event.state, reason: event.reason });
+      if (event.reason) note(view, `${event.backend} is ${event.state}: ${event.reason}`);
+      break;
+    case 'generating':
+      backend(view, event.backend).working.set(nameOf(event.key), 0);
+      break;
+    case 'progress':
+      backend(view, event.backend).working.set(nameOf(event.key), event.share);
+      break;
+    case 'generated': {
+      const server = backend(view, event.backend);
+      server.images++;
+      server.working.delete(nameOf(event.key));
+      break;
+    }
+    case 'server-error': {
+      const server = backend(view, event.backend);
+      server.errors++;
+      server.working.delete(nameOf(event.key));
+      note(view, event.message);
+      break;
+    }
+    case 'judged':
+      break;
+    case 'shot-ended':
+      if (event.outcome === 'failed') note(view, `shot ${event.shot} failed: ${event.reason ?? ''}`);
+      break;
+    case 'totals': {
+      const { accepted, exhausted, failed, cancelled, attempts, rejected, shots } = event.progress;
+      Object.assign(view, { accepted, exhausted, failed, attempts, rejected, shots });
+      view.endedBefore ??= accepted + exhausted + failed + cancelled;
+      view.rate = pace(event.progress, { startedAt: view.startedAt, endedBefore: view.endedBefore });
+      break;
+    }
+    case 'warning':
+      note(view, event.message);
+      break;
+  }
+}
+
+/** The view as lines of at most `width` characters. */
+export function render(view: View, width: number): string {
+  const done = view.accepted + view.exhausted + view.failed;
+  const lines = [
+    `${view.run}  ${view.state}  ${bar(view.shots === 0 ? 0 : done / view.shots, 24)} ${done}/${view.shots} shots`,
+    `  accepted ${view.accepted}  rejected ${view.rejected}  exhausted ${view.exhausted}  failed ${view.failed}` +
+      `  attempts ${view.attempts}`,
+    `  ${paceLine(view)}`,
+    ...[...view.backends].map(([name, server]) => `  ${backendLine(name, server)}`),
+    ...view.notes.map((text) => `  ! ${text}`),
+  ];
+  return lines.map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line)).join('\n');
+}
+
+function paceLine({ rate, attempts, accepted }: View): string {
+  const parts = [];
+  if (rate.shotsPerMinute !== undefined) parts.push(`${rate.shotsPerMinute.toFixed(1)} shots/min`);
+  if (accepted > 0) parts.push(`${(attempts / accepted).toFixed(2)} attempts per image`);
+  if (rate.etaSeconds !== undefined) parts.push(`ETA ${duration(rate.etaSeconds)}`);
+  return parts.join('  ') || 'waiting for the first image';
+}
+
+function backendLine(name: string, { state, images, errors, working }: BackendView): string {
+  const jobs = [...working].map(([attempt, share]) => `${attempt} ${percent(share)}`).join(', ');
+  const health = state === 'well' ? '' : ` [${state}]`;
+  return `${name}${health}  ${images} images${errors > 0 ? `, ${errors} errors` : ''}  ${jobs || 'idle'}`;
+}
+
+function bar(share: number, width: number): string {
+  const full = Math.round(share * width);
+  return '█'.repeat(full) + '░'.repeat(width - full);
+}
+
+function nameOf({ shot, number }: { shot: number; number: number }): string {
+  return `#${shot}.${number}`;
+}
+
+function backend(view: View, name: string): BackendView {
+  let server = view.backends.get(name);
+  if (!server) {
+    server = { state: 'well', images: 0, errors: 0, working: new Map() };
+    view.backends.set(name, server);
+  }
+  return server;
+}
+
+function note(view: View, text: string): void {
+  const line = text.replace(/\s+/g, ' ');
+  if (view.notes.at(-1) === line) return;
+  view.notes.push(line);
+  if (view.notes.length > maxNotes) view.notes.shift();
+}
