@@ -47,11 +47,15 @@ export async function classify(desk: ClassifyDesk, key: AttemptKey, signal: Abor
   const scores = await score(desk, attempt.candidate.file, signal);
   if (!scores) {
     // The stored file is gone or broken: the attempt is due again.
-    if (await desk.ledger.recordLostCandidate(key)) await desk.addGenerate(key, { ...shot, request: attempt.request });
+    if (await desk.ledger.recordLostCandidate(key))
+      await desk.addGenerate(key, { ...shot, request: attempt.request });
     return;
   }
   const verdict = judge(desk.gate, scores);
-  const judged: ShotRecord = { ...shot, attempts: shot.attempts.with(key.number - 1, { ...attempt, verdict }) };
+  const judged: ShotRecord = {
+    ...shot,
+    attempts: shot.attempts.with(key.number - 1, { ...attempt, verdict }),
+  };
   const step = await decide(desk, judged);
   await layAside(desk, judged, verdict);
   const published = await publishKept(desk, judged, step);

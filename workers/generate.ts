@@ -64,7 +64,8 @@ export async function generate(
       refusals.push(error.message);
     }
   }
-  const reason = refusals.join('; ') || 'no backend can serve this prompt: none has its tags and its checkpoint';
+  const reason =
+    refusals.join('; ') || 'no backend can serve this prompt: none has its tags and its checkpoint';
   if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
 }
 

@@ -15,7 +15,8 @@ import { duration, printJson, table } from './print.js';
 
 /** `status`, `runs`, `pause`, `unpause`, `cancel`: of the process that holds the state folder, or of the folder itself. */
 export function addControlCommands(program: Command, exit: (code: number) => void): void {
-  const where = '\nLooks in REROLL_HOME, or in .reroll below the current folder. Works beside a running `reroll run`.';
+  const where =
+    '\nLooks in REROLL_HOME, or in .reroll below the current folder. Works beside a running `reroll run`.';
 
   program
     .command('runs')

@@ -12,7 +12,12 @@ export interface Display {
 const frameMs = 150;
 
 /** Live lines on a terminal; elsewhere one plain line for each thing worth a line in a log. */
-export function openDisplay(run: string, shots: number, backends: readonly string[], quiet: boolean): Display {
+export function openDisplay(
+  run: string,
+  shots: number,
+  backends: readonly string[],
+  quiet: boolean,
+): Display {
   if (quiet) return { show: () => undefined, note: () => undefined, close: () => undefined };
   return process.stderr.isTTY ? liveDisplay(run, shots, backends) : plainDisplay();
 }
@@ -37,10 +42,13 @@ function plainDisplay(): Display {
   const line = (text: string) => void process.stderr.write(text.replace(/\s*\n\s*/g, ' ') + '\n');
   return {
     show(event) {
-      if (event.type === 'backend') line(`${event.backend} is ${event.state}${event.reason ? `: ${event.reason}` : ''}`);
+      if (event.type === 'backend')
+        line(`${event.backend} is ${event.state}${event.reason ? `: ${event.reason}` : ''}`);
       if (event.type === 'server-error') line(`${event.key.shot}.${event.key.number}: ${event.message}`);
       if (event.type === 'shot-ended') {
-        line(`shot ${event.shot} ${event.outcome}${event.published ? `: ${event.published}` : ''}${event.reason ? `: ${event.reason}` : ''}`);
+        line(
+          `shot ${event.shot} ${event.outcome}${event.published ? `: ${event.published}` : ''}${event.reason ? `: ${event.reason}` : ''}`,
+        );
       }
       if (event.type === 'warning') line(event.message);
     },

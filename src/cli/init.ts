@@ -51,10 +51,15 @@ export function addInitCommand(program: Command, exit: (code: number) => void): 
       try {
         await writeFile(file, firstPipeline, { flag: force ? 'w' : 'wx' });
       } catch (error) {
-        if (systemCode(error) === 'EEXIST') throw new ConfigError(`${file} is there already: name another file, or use --force.`);
-        throw new StorageError(`cannot write ${file}: ${systemCode(error) ?? String(error)}`, { cause: error });
+        if (systemCode(error) === 'EEXIST')
+          throw new ConfigError(`${file} is there already: name another file, or use --force.`);
+        throw new StorageError(`cannot write ${file}: ${systemCode(error) ?? String(error)}`, {
+          cause: error,
+        });
       }
-      process.stdout.write(`Wrote ${file}. Put your server's address in it, then:\n  reroll doctor ${file}\n  reroll run ${file}\n`);
+      process.stdout.write(
+        `Wrote ${file}. Put your server's address in it, then:\n  reroll doctor ${file}\n  reroll run ${file}\n`,
+      );
       exit(exitCodes.done);
     });
 }

@@ -10,12 +10,14 @@ import { addRunCommands } from './run.js';
 import { addSketchCommand } from './sketch.js';
 
 /** dist/src/cli -> the package's root. */
-const { version } = JSON.parse(
-  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
-) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const program = new Command('reroll')
-  .description('Keeps asking Stable Diffusion servers for an image until a classifier says that its anatomy is right.')
+  .description(
+    'Keeps asking Stable Diffusion servers for an image until a classifier says that its anatomy is right.',
+  )
   .version(version)
   .showHelpAfterError('(reroll --help lists the commands)')
   .exitOverride()

@@ -21,7 +21,11 @@ export function addRunCommands(program: Command, exit: (code: number) => void): 
     .description('work a pipeline off: generate, judge, regenerate, publish')
     .argument('<pipeline>', 'pipeline file (YAML)')
     .option('--dry-run', 'print the shots and the expected cost; ask no server')
-    .option('--set <key=value>', 'override a setting of the pipeline, as in retry.attempts=3 (repeatable)', collect)
+    .option(
+      '--set <key=value>',
+      'override a setting of the pipeline, as in retry.attempts=3 (repeatable)',
+      collect,
+    )
     .option('--json', 'print one JSON object at the end')
     .addHelpText(
       'after',

@@ -16,9 +16,11 @@ interface SketchFlags {
 export function addSketchCommand(program: Command, exit: (code: number) => void): void {
   program
     .command('sketch')
-    .description('start a sketch server: it draws hands, and speaks a Stable Diffusion server\'s protocol')
+    .description("start a sketch server: it draws hands, and speaks a Stable Diffusion server's protocol")
     .option('--port <number>', 'port on 127.0.0.1 (0: any free one)', portOf, 7861)
-    .addOption(new Option('--protocol <name>', 'whose protocol').choices(['a1111', 'comfyui']).default('a1111'))
+    .addOption(
+      new Option('--protocol <name>', 'whose protocol').choices(['a1111', 'comfyui']).default('a1111'),
+    )
     .option('--latency <time>', 'how long an image takes: 300ms, 2s', millisecondsOf, 300)
     .option('--bad-rate <share>', 'share of images with bad anatomy, 0 to 1', shareOf, 0.5)
     .option('--fail <share>', 'share of requests that meet a fault, 0 to 1', shareOf, 0)
@@ -54,7 +56,8 @@ Examples:
 
 function portOf(text: string): number {
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('a port is a number from 0 to 65535.');
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new InvalidArgumentError('a port is a number from 0 to 65535.');
   return port;
 }
 

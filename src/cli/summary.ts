@@ -23,7 +23,8 @@ export function summarise(summary: RunSummary): string {
 }
 
 function truthLines(truth: NonNullable<RunSummary['truth']>): string[] {
-  const share = (bad: number, all: number) => (all === 0 ? 'none' : `${bad} of ${all} (${percent(bad / all)})`);
+  const share = (bad: number, all: number) =>
+    all === 0 ? 'none' : `${bad} of ${all} (${percent(bad / all)})`;
   return [
     '  The sketch servers know what they drew (drawings, not a diffusion model):',
     `    really bad among the accepted  ${share(truth.badAccepted, truth.accepted)}`,

@@ -44,7 +44,10 @@ export function emptyView(run: string, shots: number, backends: readonly string[
     endedBefore: undefined,
     rate: {},
     backends: new Map(
-      backends.map((name) => [name, { state: 'well', images: 0, errors: 0, working: new Map<string, number>() }]),
+      backends.map((name) => [
+        name,
+        { state: 'well', images: 0, errors: 0, working: new Map<string, number>() },
+      ]),
     ),
     notes: [],
   };

@@ -30,7 +30,9 @@ export function work(
     releasers.add(release);
     const control = new LocalControl(house);
     releasers.add(await serveControl(socketPath(house.home), control));
-    const summary = await executeRun(house, run, pipeline, options.env, signals, (active) => control.attach(active));
+    const summary = await executeRun(house, run, pipeline, options.env, signals, (active) =>
+      control.attach(active),
+    );
     await releasers.close();
     return summary;
   });

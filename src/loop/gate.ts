@@ -26,7 +26,10 @@ export function idleRules(rules: readonly GateRule[], labels: readonly string[])
   return rules.filter((rule) => !labels.some((label) => matches(rule, label)));
 }
 
-function examine(rule: GateRule, sorted: readonly LabelScore[]): Pick<Verdict, 'decision'> & { words: string } {
+function examine(
+  rule: GateRule,
+  sorted: readonly LabelScore[],
+): Pick<Verdict, 'decision'> & { words: string } {
   const share = sum(sorted.filter(({ label }) => matches(rule, label)));
   const top = sorted[0];
   const name = rule.labels.join(' + ');

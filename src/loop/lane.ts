@@ -8,7 +8,11 @@ import type { ImageRequest } from './types.js';
 export function laneOf(request: Pick<ImageRequest, 'checkpoint' | 'vae'>, tags: readonly string[]): string {
   const needs = [request.checkpoint ?? '', request.vae ?? '', ...[...tags].sort()];
   if (needs.every((need) => need === '')) return 'any';
-  const words = needs.join('-').replace(/[^a-zA-Z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40);
+  const words = needs
+    .join('-')
+    .replace(/[^a-zA-Z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40);
   return `${words}-${fnv1a(JSON.stringify(needs)).toString(36)}`;
 }
 

@@ -99,11 +99,7 @@ export interface Adjust {
 }
 
 /** What changes from one attempt to the next. */
-export type Rung = (
-  | { new_seed: true }
-  | { adjust: Adjust }
-  | { repair: Repair }
-) & {
+export type Rung = ({ new_seed: true } | { adjust: Adjust } | { repair: Repair }) & {
   /** How many attempts in a row use this rung; the last rung repeats anyway. Default 1. */
   times?: number;
 };

@@ -82,9 +82,12 @@ async function exchange(path: string, question: Question): Promise<Answer> {
     for await (const line of createInterface({ input: socket })) return JSON.parse(line) as Answer;
     throw new Error('it hung up');
   } catch (error) {
-    throw new RerollError(`the process that holds the state folder does not answer: ${toError(error).message}`, {
-      cause: error,
-    });
+    throw new RerollError(
+      `the process that holds the state folder does not answer: ${toError(error).message}`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     socket.destroy();
   }

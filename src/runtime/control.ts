@@ -74,15 +74,21 @@ export class LocalControl implements Control {
       this.#active?.id === run.id
         ? await this.#active.setPaused(to === 'paused').then(() => true)
         : await this.house.ledger.moveRun(run.id, to);
-    if (!moved) throw new ConfigError(`${run.id} is ${run.state}: it cannot be ${to === 'paused' ? 'paused' : 'unpaused'}.`);
+    if (!moved)
+      throw new ConfigError(
+        `${run.id} is ${run.state}: it cannot be ${to === 'paused' ? 'paused' : 'unpaused'}.`,
+      );
   }
 
   async #find(id?: string): Promise<Run> {
     const run = id === undefined ? (await this.house.ledger.runs())[0] : await this.house.ledger.run(id);
     if (run) return run;
-    if (id === undefined) throw new ConfigError(`there are no runs in ${this.house.home} yet: start one with \`reroll run\`.`);
+    if (id === undefined)
+      throw new ConfigError(`there are no runs in ${this.house.home} yet: start one with \`reroll run\`.`);
     const known = (await this.house.ledger.runs()).slice(0, 5).map((other) => other.id);
-    throw new ConfigError(`there is no run ${id} in ${this.house.home}. The newest are: ${known.join(', ') || 'none'}.`);
+    throw new ConfigError(
+      `there is no run ${id} in ${this.house.home}. The newest are: ${known.join(', ') || 'none'}.`,
+    );
   }
 
   async #statusOf(run: Run): Promise<RunStatus> {

@@ -67,8 +67,7 @@ export function makeClassifyDesk(
       const standings = await house.ledger.budgetCounts(run.id, shot);
       return shareBudget(number, retry.attempts, runAttempts, standings);
     },
-    addGenerate: (key, { request, tags, priority }) =>
-      lanes.add(key, laneOf(request, tags), priority),
+    addGenerate: (key, { request, tags, priority }) => lanes.add(key, laneOf(request, tags), priority),
     onEvent: {
       judged: (key, verdict) => emit({ type: 'judged', key, verdict }),
       ended: (shot, step, published) => {
@@ -84,4 +83,3 @@ export function makeClassifyDesk(
     },
   };
 }
-

@@ -23,7 +23,11 @@ export class Output {
   }
 
   /** The path of an attempt that is published, or laid aside because of its decision; undefined: not kept. */
-  pathOf(shot: ShotRecord, attempt: Attempt, as: 'published' | Exclude<Decision, 'accept'>): string | undefined {
+  pathOf(
+    shot: ShotRecord,
+    attempt: Attempt,
+    as: 'published' | Exclude<Decision, 'accept'>,
+  ): string | undefined {
     if (!attempt.candidate) return undefined;
     const name = renderFilename(this.#template, {
       run: this.run.id,

@@ -15,7 +15,11 @@ export function recordRun(house: House, pipeline: Pipeline): Promise<Run> {
     { name: pipeline.name, pipelineFile: pipeline.file, pipeline: pipeline.raw, seed, outputDir },
     within(expandShots(pipeline, seed), pipeline.retry.run_attempts),
     // A folder of an earlier state folder's run: its pictures are not overwritten.
-    (id) => stat(join(outputDir, id)).then(() => true, () => false),
+    (id) =>
+      stat(join(outputDir, id)).then(
+        () => true,
+        () => false,
+      ),
   );
 }
 

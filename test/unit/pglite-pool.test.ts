@@ -104,8 +104,8 @@ test('a notification reaches every client that listens, even if its LISTEN came 
         client.on('notification', ({ channel, payload }) => resolve({ channel, payload })),
       ),
   );
-  await listeners[0]!.query('-- wakes the workers\nLISTEN news');
-  await listeners[1]!.query('LISTEN news');
+  await listeners[0].query('-- wakes the workers\nLISTEN news');
+  await listeners[1].query('LISTEN news');
   await pool.query(`SELECT pg_notify('news', 'hello')`);
   expect(await Promise.all(heard)).toEqual(Array(2).fill({ channel: 'news', payload: 'hello' }));
   for (const client of listeners) client.release(true);

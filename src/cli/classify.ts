@@ -1,0 +1,111 @@
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import { openClassifier } from '../classifier/index.js';
+import { ImageError } from '../errors.js';
+import { judge, type LabelScore, type Verdict } from '../loop/index.js';
+import { loadPipeline } from '../pipeline/index.js';
+import { modelFolder, opening } from '../runtime/index.js';
+import { exitCodes } from './exit.js';
+import { imageFiles } from './image-files.js';
+import { writeOut } from './print.js';
+
+interface ClassifyFlags {
+  model: string;
+  gate?: string;
+  top?: number;
+  json?: boolean;
+  csv?: boolean;
+}
+
+interface Row {
+  file: string;
+  scores: LabelScore[];
+  verdict?: Verdict;
+}
+
+const defaultModel = 'angusleung100/bad-anatomy-realism-classifier';
+
+export function addClassifyCommand(program: Command, exit: (code: number) => void): void {
+  program
+    .command('classify')
+    .description('score images with the model')
+    .argument('<files...>', 'image files, folders, globs, or - for a list of files on standard input')
+    .option('--model <name>', 'a folder, or a Hub repository that was pulled', defaultModel)
+    .option('--gate <pipeline>', 'judge by the gate of this pipeline, with its model')
+    .option('--top <number>', 'only the most probable labels', countOf)
+    .option('--json', 'a JSON object a line')
+    .option('--csv', 'CSV with a column for each label')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ reroll classify out/portraits-1
+  $ reroll classify --gate portraits.yaml --csv 'shots/**/*.png' > scores.csv
+  $ find . -name '*.png' | reroll classify --json -
+
+Exit codes: 0 all scored; 1 some files could not be read; 2 could not run`,
+    )
+    .action(async (files: string[], flags: ClassifyFlags) => {
+      exit((await classifyFiles(files, flags)) === 0 ? exitCodes.done : exitCodes.found);
+    });
+}
+
+/** Scores one file after the other and prints each at once. Returns how many could not be read. */
+function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
+  return opening(async (releasers) => {
+    const pipeline =
+      flags.gate === undefined ? undefined : await loadPipeline(flags.gate, { env: process.env });
+    const name = pipeline?.gate.model ?? flags.model;
+    const classifier = await openClassifier({
+      model: await modelFolder(name, pipeline?.dir ?? process.cwd(), process.env),
+      name,
+    });
+    releasers.add(() => classifier.close());
+    const columns = classifier.labels;
+    if (flags.csv)
+      await writeOut(['file', ...columns, ...(pipeline ? ['decision', 'rule'] : [])].join(',') + '\n');
+    let unreadable = 0;
+    for await (const file of imageFiles(files, process.stdin)) {
+      try {
+        const scores = await classifier.classify(file);
+        const verdict = pipeline && judge(pipeline.gate.reject, scores);
+        await writeOut(`${format({ file, scores, ...(verdict && { verdict }) }, columns, flags)}\n`);
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error;
+        unreadable++;
+        process.stderr.write(`${file}: ${error.message}\n`);
+      }
+    }
+    await releasers.close();
+    return unreadable;
+  });
+}
+
+function format(
+  { file, scores, verdict }: Row,
+  columns: string[],
+  { json, csv, top }: ClassifyFlags,
+): string {
+  const shown = scores.slice(0, top ?? scores.length);
+  if (json) return JSON.stringify({ file, scores: shown, ...(verdict && { verdict }) });
+  if (csv) {
+    const score = (label: string) => (scores.find((other) => other.label === label)?.score ?? 0).toFixed(6);
+    return [file, ...columns.map(score), ...(verdict ? [verdict.decision, verdict.rule ?? ''] : [])]
+      .map(csvCell)
+      .join(',');
+  }
+  const words = shown.map(({ label, score }) => `${label} ${score.toFixed(3)}`).join('  ');
+  return [...(verdict ? [verdict.decision.padEnd(6)] : []), words, file].join('  ');
+}
+
+/** RFC 4180; a cell that a spreadsheet would take for a formula is disarmed. */
+function csvCell(text: string): string {
+  const safe = /^[=+@-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('give a number from 1 on.');
+  return count;
+}

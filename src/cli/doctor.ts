@@ -1,0 +1,142 @@
+import type { Command } from 'commander';
+import { LockedError, RerollError } from '../errors.js';
+import { laneOf, type ImageRequest } from '../loop/index.js';
+import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
+import { connect, homeOf, openGate, opening, openHouse } from '../runtime/index.js';
+import { exitCodes } from './exit.js';
+import { printJson, styled } from './print.js';
+
+interface Finding {
+  check: string;
+  ok: boolean;
+  detail: string;
+}
+
+/** How many shots are looked at for what they ask of the servers. */
+const sampled = 10_000;
+
+export function addDoctorCommand(program: Command, exit: (code: number) => void): void {
+  program
+    .command('doctor')
+    .description('check servers, queue, database and model: what works, what does not, what to do about it')
+    .argument('[pipeline]', 'pipeline file; left out: only this machine is checked')
+    .option('--json', 'print a JSON array of findings')
+    .addHelpText(
+      'after',
+      `
+Asks servers only what is harmless; generates nothing.
+
+Example:
+  $ reroll doctor portraits.yaml
+
+Exit codes: 0 all well; 1 something was found`,
+    )
+    .action(async (file: string | undefined, { json }: { json?: boolean }) => {
+      const findings: Finding[] = [];
+      const report = (finding: Finding) => {
+        findings.push(finding);
+        if (!json) tell(finding);
+      };
+      await examine(file, report);
+      if (json) printJson(findings);
+      exit(findings.every(({ ok }) => ok) ? exitCodes.done : exitCodes.found);
+    });
+}
+
+async function examine(file: string | undefined, report: (finding: Finding) => void): Promise<void> {
+  const attempt = async <T>(check: string, work: () => Promise<[string, T]>): Promise<T | undefined> => {
+    try {
+      const [detail, value] = await work();
+      report({ check, ok: true, detail });
+      return value;
+    } catch (error) {
+      if (!(error instanceof RerollError)) throw error;
+      report({ check, ok: false, detail: error.message });
+      return undefined;
+    }
+  };
+
+  await attempt('node', async () => [`${process.version}, ${process.platform} ${process.arch}`, undefined]);
+  const pipeline =
+    file === undefined
+      ? undefined
+      : await attempt('pipeline', async () => {
+          const loaded = await loadPipeline(file, { env: process.env });
+          return [`${loaded.name}: ${loaded.backends.length} backends`, loaded];
+        });
+  await attempt('state', () => examineState(pipeline?.file));
+  if (!pipeline) return;
+  await attempt('model', async () => {
+    const classifier = await openGate(pipeline, process.env);
+    const { model, labels } = classifier;
+    await classifier.close();
+    return [`${model.name} (${model.dtype}, revision ${model.revision}): ${labels.join(', ')}`, undefined];
+  });
+  const requests = await attempt('prompts', () => sampleRequests(pipeline));
+  for (const config of pipeline.backends) {
+    await attempt(`backend ${config.name}`, () => examineBackend(config, requests ?? []));
+  }
+}
+
+/** The state folder opens, and the queue behind it answers. */
+async function examineState(pipelineFile: string | undefined): Promise<[string, undefined]> {
+  const home = homeOf(process.env, pipelineFile);
+  const ledger = process.env.REROLL_DATABASE_URL ? 'PostgreSQL' : `embedded, in ${home}`;
+  const queue = process.env.REROLL_REDIS_URL ? 'Redis' : 'beside the ledger';
+  try {
+    await opening(async (releasers) => {
+      const house = await openHouse(home, process.env);
+      releasers.add(() => house.close());
+      await releasers.close();
+    });
+  } catch (error) {
+    // A run is going on there: it works, then.
+    if (!(error instanceof LockedError)) throw error;
+    return [`in use by process ${error.owner ?? 'unknown'}: ${home}`, undefined];
+  }
+  return [`ledger ${ledger}; queue ${queue}`, undefined];
+}
+
+/** One request for each lane: what the servers will be asked for. */
+async function sampleRequests(
+  pipeline: Pipeline,
+): Promise<[string, { request: ImageRequest; tags: string[] }[]]> {
+  const lanes = new Map<string, { request: ImageRequest; tags: string[] }>();
+  let shots = 0;
+  for await (const { request, tags } of expandShots(pipeline, pipeline.seed ?? 0)) {
+    if (++shots > sampled) break;
+    const lane = `${laneOf(request, tags)} ${request.sampler ?? ''} ${request.scheduler ?? ''}`;
+    if (!lanes.has(lane)) lanes.set(lane, { request, tags });
+  }
+  return [`${shots > sampled ? `more than ${sampled}` : shots} shots`, [...lanes.values()]];
+}
+
+function examineBackend(
+  config: Pipeline['backends'][number],
+  requests: { request: ImageRequest; tags: string[] }[],
+): Promise<[string, undefined]> {
+  return opening(async (releasers) => {
+    const backend = await connect(config, releasers);
+    releasers.add(() => backend.close());
+    const signal = AbortSignal.timeout(20_000);
+    const info = await backend.probe(signal);
+    const lacks = new Set<string>();
+    for (const { request } of requests.filter(({ tags }) => tags.every((tag) => config.tags.includes(tag)))) {
+      for (const { what, asked, near } of await backend.missing(request, signal)) {
+        lacks.add(
+          `no ${what} "${asked}"${near.length > 0 ? ` (it has ${near.slice(0, 3).join(', ')})` : ''}`,
+        );
+      }
+    }
+    await releasers.close();
+    const about = [info.product, info.version, info.checkpoint && `checkpoint ${info.checkpoint}`];
+    const words = about.filter(Boolean).join(', ');
+    if (lacks.size > 0) throw new RerollError(`${words}; but it has ${[...lacks].join('; ')}`);
+    return [words, undefined];
+  });
+}
+
+function tell({ check, ok, detail }: Finding): void {
+  const mark = ok ? styled(process.stdout, 'green', 'ok  ') : styled(process.stdout, 'red', 'FAIL');
+  process.stdout.write(`${mark}  ${check}: ${detail.replaceAll('\n', '\n      ')}\n`);
+}

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { idleRules, judge, type GateRule, type LabelScore } from '../../src/loop/index.js';
+
+const scores = (bad: number, good = 1 - bad): LabelScore[] => [
+  { label: 'Realistic_Bad_Anatomy', score: bad / 2 },
+  { label: 'Unrealistic_Bad_Anatomy', score: bad / 2 },
+  { label: 'Realistic_Good_Anatomy', score: good },
+];
+const badAnatomy: GateRule = { labels: ['*Bad_Anatomy'], threshold: 0.5 };
+
+describe('the gate', () => {
+  it('sums the probabilities of all labels that a glob matches', () => {
+    const verdict = judge([badAnatomy], scores(0.6));
+    expect(verdict.decision).toBe('reject');
+    expect(verdict.rejected).toBeCloseTo(0.6);
+    expect(verdict.rule).toBe('*Bad_Anatomy 0.6 >= 0.5');
+  });
+
+  it('rejects at the threshold itself and accepts just below', () => {
+    expect(judge([badAnatomy], scores(0.5)).decision).toBe('reject');
+    expect(judge([badAnatomy], scores(0.4999)).decision).toBe('accept');
+  });
+
+  it('rejects by the most probable label where a rule says when: top', () => {
+    const top: GateRule = { labels: ['*Bad_Anatomy'], when: 'top' };
+    const barely = [
+      { label: 'Realistic_Bad_Anatomy', score: 0.4 },
+      { label: 'Realistic_Good_Anatomy', score: 0.35 },
+      { label: 'Unrealistic_Good_Anatomy', score: 0.25 },
+    ];
+    expect(judge([top], barely)).toMatchObject({ decision: 'reject', rule: '*Bad_Anatomy on top' });
+    expect(judge([top], scores(0.6)).decision).toBe('accept');
+  });
+
+  it('needs both conditions where a rule names a threshold and when: top', () => {
+    const both: GateRule = { labels: ['Realistic_Bad_Anatomy'], threshold: 0.3, when: 'top' };
+    expect(judge([both], scores(0.62)).decision).toBe('accept');
+    expect(judge([both], [{ label: 'Realistic_Bad_Anatomy', score: 0.9 }]).decision).toBe('reject');
+  });
+
+  it('puts a candidate aside for review between the band and the threshold', () => {
+    const banded: GateRule = { ...badAnatomy, review: 0.3 };
+    expect(judge([banded], scores(0.29)).decision).toBe('accept');
+    expect(judge([banded], scores(0.3)).decision).toBe('review');
+    expect(judge([banded], scores(0.5)).decision).toBe('reject');
+  });
+
+  it('lets one rule that rejects beat another that asks for review', () => {
+    const rules: GateRule[] = [
+      { labels: ['*Bad_Anatomy'], threshold: 0.9, review: 0.1 },
+      { labels: ['Realistic_*'], threshold: 0.5 },
+    ];
+    expect(judge(rules, scores(0.4))).toMatchObject({ decision: 'reject', rule: 'Realistic_* 0.8 >= 0.5' });
+  });
+
+  it('counts a label once even if several rules name it', () => {
+    expect(judge([badAnatomy, badAnatomy], scores(0.4)).rejected).toBeCloseTo(0.4);
+  });
+
+  it('finds rules that no label of the model can fire', () => {
+    const labels = scores(0.5).map(({ label }) => label);
+    expect(idleRules([badAnatomy, { labels: ['Bad_Hands'], threshold: 0.5 }], labels)).toEqual([
+      { labels: ['Bad_Hands'], threshold: 0.5 },
+    ]);
+  });
+
+  it('never accepts more readily when a rejected label becomes more probable', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (a, b) => {
+          const [low, high] = [Math.min(a, b), Math.max(a, b)];
+          const rank = { accept: 0, review: 1, reject: 2 };
+          const rules = [{ ...badAnatomy, review: 0.2 }];
+          expect(rank[judge(rules, scores(low)).decision]).toBeLessThanOrEqual(
+            rank[judge(rules, scores(high)).decision],
+          );
+        },
+      ),
+    );
+  });
+});
