@@ -1,0 +1,77 @@
+import { isObject, type JsonObject } from '../http.js';
+
+export const AD_VERSION = '25.3.0';
+
+export const AD_MODELS = [
+  'face_yolov8n.pt',
+  'face_yolov8s.pt',
+  'hand_yolov8n.pt',
+  'hand_yolov8s.pt',
+  'person_yolov8n-seg.pt',
+  'person_yolov8s-seg.pt',
+];
+
+/** The keys of ADetailer's args.py. It forbids all others: one misspelled key switches it off without a word. */
+const KEYS = new Set(
+  (
+    'ad_model ad_model_classes ad_tab_enable ad_prompt ad_negative_prompt ad_confidence ad_mask_filter_method ' +
+    'ad_mask_k ad_mask_min_ratio ad_mask_max_ratio ad_dilate_erode ad_x_offset ad_y_offset ad_mask_merge_invert ' +
+    'ad_mask_blur ad_denoising_strength ad_inpaint_only_masked ad_inpaint_only_masked_padding ' +
+    'ad_use_inpaint_width_height ad_inpaint_width ad_inpaint_height ad_use_steps ad_steps ad_use_cfg_scale ' +
+    'ad_cfg_scale ad_use_checkpoint ad_checkpoint ad_use_vae ad_vae ad_use_sampler ad_sampler ad_scheduler ' +
+    'ad_use_noise_multiplier ad_noise_multiplier ad_use_clip_skip ad_clip_skip ad_restore_face ' +
+    'ad_controlnet_model ad_controlnet_module ad_controlnet_weight ad_controlnet_guidance_start ' +
+    'ad_controlnet_guidance_end is_api'
+  ).split(' '),
+);
+
+const DEFAULT_MAX_MODELS = 2;
+
+export interface ADetailer {
+  /** img2img only: no base pass, the given picture goes to the detector. */
+  skipImg2img: boolean;
+  /** Whether a detector of hands is among the models: only that one mends anything here. */
+  hands: boolean;
+  /** What the infotext says: that it was on, not that it found anything. */
+  settings: Record<string, string | number>;
+}
+
+/**
+ * ADetailer's part of `alwayson_scripts`, if it takes effect: on, every dict valid, every model known.
+ * Anything else has no effect and no error, as in the real script.
+ */
+export function readADetailer(scripts: JsonObject): ADetailer | undefined {
+  const script = Object.entries(scripts).find(([name]) => name.toLowerCase() === 'adetailer')?.[1];
+  if (!isObject(script) || !Array.isArray(script['args'])) return undefined;
+  const args: unknown[] = script['args'];
+  if (args[0] === false) return undefined;
+  const units = args
+    .filter(isObject)
+    .slice(0, DEFAULT_MAX_MODELS)
+    .filter((unit) => unit['ad_model'] !== 'None' && unit['ad_tab_enable'] !== false);
+  if (units.length === 0 || units.some((unit) => Object.keys(unit).some((key) => !KEYS.has(key))))
+    return undefined;
+  const settings: Record<string, string | number> = {};
+  for (const [index, unit] of units.entries()) {
+    const suffix = index === 0 ? '' : ` ${ordinal(index + 1)}`;
+    const model = unit['ad_model'];
+    if (typeof model !== 'string' || !AD_MODELS.includes(model)) return undefined;
+    settings[`ADetailer model${suffix}`] = model;
+    settings[`ADetailer confidence${suffix}`] = Number(unit['ad_confidence'] ?? 0.3);
+    settings[`ADetailer dilate erode${suffix}`] = Number(unit['ad_dilate_erode'] ?? 4);
+    settings[`ADetailer mask blur${suffix}`] = Number(unit['ad_mask_blur'] ?? 4);
+    settings[`ADetailer denoising strength${suffix}`] = Number(unit['ad_denoising_strength'] ?? 0.4);
+    settings[`ADetailer inpaint only masked${suffix}`] = 'True';
+    settings[`ADetailer inpaint padding${suffix}`] = Number(unit['ad_inpaint_only_masked_padding'] ?? 32);
+  }
+  settings['ADetailer version'] = AD_VERSION;
+  return {
+    skipImg2img: args[1] === true,
+    hands: units.some((unit) => String(unit['ad_model']).startsWith('hand')),
+    settings,
+  };
+}
+
+function ordinal(number: number): string {
+  return `${number}${number === 2 ? 'nd' : number === 3 ? 'rd' : 'th'}`;
+}

@@ -1,0 +1,40 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ServerGone } from '../gpu.js';
+import { HttpAnswer, send } from '../http.js';
+import type { Life } from '../studio.js';
+import type { Face } from '../server.js';
+import { checkBasic } from './auth.js';
+import { a1111Failure } from './failure.js';
+import { routes } from './routes.js';
+import { Webui } from './webui.js';
+
+/** AUTOMATIC1111's face: answers its API for one life of the server. */
+export function a1111Face(life: Life): Face {
+  const router = routes(new Webui(life));
+  const { auth } = life.studio.options;
+  return {
+    async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+      const url = new URL(request.url ?? '/', 'http://sketch');
+      try {
+        if (auth !== undefined && url.pathname.startsWith('/sdapi/')) checkBasic(request, auth);
+        const found = router.find(request.method ?? 'GET', url.pathname);
+        if (found === undefined) {
+          send(response, 404, { detail: 'Not Found' });
+          return;
+        }
+        if (found === 'method') {
+          send(response, 405, { detail: 'Method Not Allowed' });
+          return;
+        }
+        await found.handler({ request, response, url, params: found.params });
+      } catch (error) {
+        if (error instanceof ServerGone) return;
+        const answer =
+          error instanceof HttpAnswer
+            ? error
+            : a1111Failure(500, error instanceof Error ? error.name : 'Error', '', String(error));
+        send(response, answer.status, answer.body, answer.headers);
+      }
+    },
+  };
+}

@@ -1,0 +1,146 @@
+import { HttpAnswer, PROXY_PAGE, send, sendHtml, type Call } from '../http.js';
+import { black, halfDenoised, truncated } from '../pictures.js';
+import { addText, readTruth } from '../png.js';
+import { drawRepaired, repairPicture } from '../repair.js';
+import type { Drawing, DrawRequest } from '../drawing/index.js';
+import type { Fault } from '../types.js';
+import { a1111Failure, OUT_OF_MEMORY } from './failure.js';
+import type { Request } from './fields.js';
+import { infotextOf, processedOf } from './info.js';
+import { drawRequest, planJob, type Job } from './job.js';
+import type { Webui } from './webui.js';
+
+/** One image of a job: drawn ahead, and how much of it was denoised. */
+interface Sample {
+  drawing: Drawing;
+  request: DrawRequest;
+  seed: number;
+  share: number;
+}
+
+/** txt2img and img2img: one at a time, behind the lock. A client that goes away changes nothing. */
+export async function generate(webui: Webui, kind: Job['kind'], request: Request, call: Call): Promise<void> {
+  const { studio, gpu } = webui.life;
+  studio.asked();
+  const fault = studio.plan.next(request.number('seed'));
+  if (fault === 'rate-limited')
+    throw new HttpAnswer(429, { detail: 'Too Many Requests' }, { 'retry-after': '1' });
+  const job = planJob(webui, kind, request, fault);
+  const release = studio.hold(job.taskId);
+  webui.tasks.pending.add(job.taskId);
+  try {
+    // Drawn while others hold the lock, so that drawing does not add to the latency.
+    const drawn = Promise.all(job.seeds.map((seed) => drawSample(webui, job, seed)));
+    drawn.catch(() => undefined); // whoever waits for it below meets its failure
+    const samples = await gpu.exclusive(async () => {
+      await gpu.load(job.checkpoint);
+      return sampling(webui, job, drawn, fault, call);
+    });
+    if (!request.flag('override_settings_restore_afterwards'))
+      Object.assign(webui.options, request.dict('override_settings'));
+    if (fault === 'hang') return;
+    if (fault === 'html') {
+      sendHtml(call.response, 200, PROXY_PAGE);
+      return;
+    }
+    const images = await Promise.all(samples.map((sample) => develop(job, sample, fault)));
+    send(call.response, 200, {
+      images: request.flag('send_images') ? images.map((image) => image.toString('base64')) : [],
+      parameters: echo(kind, request),
+      info: JSON.stringify(processedOf(job, webui.state.jobTimestamp)),
+    });
+  } finally {
+    webui.tasks.pending.delete(job.taskId);
+    release();
+  }
+}
+
+/** Lets each image's time pass, with the lock held; ends early when somebody interrupts. */
+async function sampling(
+  webui: Webui,
+  job: Job,
+  drawn: Promise<Sample[]>,
+  fault: Fault | undefined,
+  call: Call,
+): Promise<Sample[]> {
+  const { state, tasks } = webui;
+  const { studio, gpu } = webui.life;
+  const failing = fault === 'error' || fault === 'out-of-memory' || fault === 'interrupted';
+  const ms = studio.options.latencyMs * job.batchSize * (fault === 'slow' ? 5 : failing ? 0.5 : 1);
+  const done: Sample[] = [];
+  state.begin(`scripts_${job.kind}`);
+  state.jobCount = job.iterations;
+  tasks.start(job.taskId);
+  studio.events.emit('started', job.taskId);
+  // Not waited for before the clock runs: drawing is part of the latency.
+  void drawn.then(([first]) => (state.picture = first?.drawing.pixels)).catch(() => undefined);
+  try {
+    for (let iteration = 0; iteration < job.iterations && !state.interrupted; iteration++) {
+      state.skipped = false;
+      state.samplingSteps = job.steps;
+      const share = await gpu.work(ms, (work) => (state.work = work));
+      failMidway(fault, call);
+      if (fault === 'interrupted') state.interrupted = true;
+      const reached = fault === 'interrupted' ? 0.5 : state.interrupted || state.skipped ? share : 1;
+      const first = iteration * job.batchSize;
+      for (const sample of (await drawn).slice(first, first + job.batchSize)) {
+        studio.made(job.taskId);
+        done.push({ ...sample, share: reached });
+      }
+      state.jobNo++;
+    }
+    tasks.finish(job.taskId);
+    return done;
+  } finally {
+    state.end();
+  }
+}
+
+function failMidway(fault: Fault | undefined, call: Call): void {
+  if (fault === 'disconnect') call.request.socket.destroy();
+  if (fault === 'out-of-memory') throw a1111Failure(500, 'OutOfMemoryError', '', OUT_OF_MEMORY);
+  if (fault === 'error') {
+    const errors =
+      'Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!';
+    throw a1111Failure(500, 'RuntimeError', '', errors);
+  }
+}
+
+async function drawSample(webui: Webui, job: Job, seed: number): Promise<Sample> {
+  const { draw, options } = webui.life.studio;
+  const request = drawRequest(job, seed, options.badRate);
+  const sample = (drawing: Drawing): Sample => ({ drawing, request, seed, share: 1 });
+  const mends = job.adetailer?.hands === true;
+  if (job.initImage !== undefined && job.adetailer?.skipImg2img === true) {
+    if (!mends) return sample({ pixels: job.initImage, truth: (await draw(request)).truth });
+    const known = readTruth(job.initImage);
+    return {
+      ...sample(await repairPicture(draw, job.initImage, known, request)),
+      request: known?.request ?? request,
+    };
+  }
+  return sample(await (mends ? drawRepaired(draw, request, seed) : draw(request)));
+}
+
+/** The finished file: pixels, infotext, and the truth. */
+async function develop(job: Job, sample: Sample, fault: Fault | undefined): Promise<Buffer> {
+  const { drawing, request, seed, share } = sample;
+  const pixels =
+    fault === 'black'
+      ? await black(drawing.pixels)
+      : share < 1
+        ? await halfDenoised(drawing.pixels, share)
+        : drawing.pixels;
+  const chunk = { truth: drawing.truth, prompt: request.prompt, seed, remoteId: job.taskId, request };
+  const png = addText(pixels, { parameters: infotextOf(job, seed), sketch: JSON.stringify(chunk) });
+  return fault === 'truncated' ? truncated(png) : png;
+}
+
+/** The request as the server repeats it; init images only when asked for. */
+function echo(kind: Job['kind'], request: Request): Record<string, unknown> {
+  const { script_name, ...values } = request.values;
+  script_name;
+  if (kind === 'img2img' && !request.flag('include_init_images'))
+    return { ...values, init_images: null, mask: null };
+  return values;
+}

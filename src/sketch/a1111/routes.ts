@@ -1,0 +1,144 @@
+import { readBody, Router, send, sendHtml, type Call } from '../http.js';
+import { readTexts } from '../png.js';
+import { PLAINLY } from '../types.js';
+import { AD_MODELS, AD_VERSION } from './adetailer.js';
+import {
+  checkpointOf,
+  LATENT_UPSCALE_MODES,
+  SAMPLERS,
+  SCHEDULERS,
+  SCRIPTS,
+  SELECTABLE_SCRIPTS,
+  UPSCALERS,
+  vaeFile,
+  VAES,
+} from './catalogue.js';
+import { a1111Failure } from './failure.js';
+import { IMG2IMG, parseJson, readRequest, TXT2IMG, type Fields } from './fields.js';
+import { generate } from './generate.js';
+import { readInfotext } from './infotext.js';
+import { decodeImage } from './job.js';
+import { askProgress, progress } from './progress.js';
+import type { Webui } from './webui.js';
+
+/** Longest request body, bytes: img2img carries whole pictures. */
+const BODY_LIMIT = 64 * 1024 * 1024;
+
+/** Every route of the server. */
+export function routes(webui: Webui): Router {
+  const router = new Router();
+  const { studio } = webui.life;
+  const get = (path: string, answer: () => unknown): void =>
+    router.add(`GET ${path}`, ({ response }) => send(response, 200, answer()));
+  const post = (
+    path: string,
+    fields: Fields,
+    answer: (call: Call, body: ReturnType<typeof readRequest>) => unknown,
+  ): void =>
+    router.add(`POST ${path}`, async (call) => {
+      const body = await readBody(call.request, BODY_LIMIT);
+      send(call.response, 200, await answer(call, readRequest(parseJson(body), fields)));
+    });
+  const act = (path: string, answer: () => unknown): void =>
+    router.add(`POST ${path}`, ({ response }) => send(response, 200, answer()));
+
+  router.add('GET /', ({ response }) =>
+    sendHtml(response, 200, `<!doctype html><title>${PLAINLY}</title><p>${PLAINLY}`),
+  );
+  for (const [kind, fields] of [
+    ['txt2img', TXT2IMG],
+    ['img2img', IMG2IMG],
+  ] as const) {
+    router.add(`POST /sdapi/v1/${kind}`, async (call) => {
+      const body = await readBody(call.request, BODY_LIMIT);
+      await generate(webui, kind, readRequest(parseJson(body), fields), call);
+    });
+  }
+  router.add('GET /sdapi/v1/progress', async ({ response, url }) => {
+    const skipImage = ['true', '1'].includes(url.searchParams.get('skip_current_image')?.toLowerCase() ?? '');
+    send(response, 200, await progress(webui, skipImage));
+  });
+  act('/sdapi/v1/interrupt', () => {
+    webui.state.interrupt();
+    return {};
+  });
+  act('/sdapi/v1/skip', () => {
+    webui.state.skip();
+    return null;
+  });
+
+  get('/sdapi/v1/options', () => webui.options);
+  router.add('POST /sdapi/v1/options', async ({ request, response }) => {
+    const settings = readRequest({ settings: parseJson(await readBody(request, BODY_LIMIT)) }, SETTINGS).dict(
+      'settings',
+    );
+    const wanted = settings['sd_model_checkpoint'];
+    const found = wanted === undefined ? undefined : webui.findCheckpoint(wanted);
+    if (wanted !== undefined && found === undefined) {
+      throw a1111Failure(500, 'RuntimeError', '', `model '${String(wanted)}' not found`);
+    }
+    Object.assign(webui.options, settings);
+    if (found !== undefined) webui.options['sd_model_checkpoint'] = checkpointOf(found).title;
+    send(response, 200, null);
+  });
+
+  get('/sdapi/v1/sd-models', () => studio.options.checkpoints.map(checkpointOf));
+  get('/sdapi/v1/sd-vae', () => VAES.map((name) => ({ model_name: name, filename: vaeFile(name) })));
+  get('/sdapi/v1/samplers', () => SAMPLERS);
+  get('/sdapi/v1/schedulers', () => SCHEDULERS);
+  get('/sdapi/v1/upscalers', () =>
+    UPSCALERS.map((name) => ({ name, model_name: null, model_path: null, model_url: null, scale: 4 })),
+  );
+  get('/sdapi/v1/latent-upscale-modes', () => LATENT_UPSCALE_MODES.map((name) => ({ name })));
+  get('/sdapi/v1/loras', () => []);
+  get('/sdapi/v1/embeddings', () => ({ loaded: {}, skipped: {} }));
+  get('/sdapi/v1/hypernetworks', () => []);
+  get('/sdapi/v1/face-restorers', () => []);
+  get('/sdapi/v1/prompt-styles', () => []);
+  get('/sdapi/v1/scripts', () => SCRIPTS);
+  get('/sdapi/v1/script-info', () =>
+    (['txt2img', 'img2img'] as const).flatMap((kind) =>
+      SCRIPTS[kind].map((name) => ({
+        name,
+        is_alwayson: !SELECTABLE_SCRIPTS.includes(name),
+        is_img2img: kind === 'img2img',
+        args: [],
+      })),
+    ),
+  );
+  get('/sdapi/v1/memory', () => ({
+    ram: { free: 8e9, used: 8e9, total: 16e9 },
+    cuda: { error: `unavailable: ${PLAINLY}` },
+  }));
+  get('/sdapi/v1/cmd-flags', () => ({ api: true, api_auth: null, nowebui: false, sketch: PLAINLY }));
+  for (const path of ['refresh-checkpoints', 'refresh-vae', 'refresh-loras', 'refresh-embeddings']) {
+    act(`/sdapi/v1/${path}`, () => null);
+  }
+  for (const path of ['unload-checkpoint', 'reload-checkpoint']) act(`/sdapi/v1/${path}`, () => ({}));
+  post('/sdapi/v1/png-info', { image: ['str', ''] }, (_, body) => {
+    const { parameters = '', ...items } = Object.fromEntries(
+      readTexts(decodeImage(body.text('image').trim())),
+    );
+    return { info: parameters, items: { ...items, parameters }, parameters: readInfotext(parameters) };
+  });
+
+  get('/internal/ping', () => ({}));
+  get('/internal/pending-tasks', () => ({ size: webui.tasks.pending.size, tasks: [...webui.tasks.pending] }));
+  post('/internal/progress', ASK_PROGRESS, (_, body) => askProgress(webui, body));
+  get('/adetailer/v1/version', () => ({ version: AD_VERSION }));
+  get('/adetailer/v1/ad_model', () => ({ ad_model: AD_MODELS }));
+  get('/openapi.json', () => ({
+    openapi: '3.0.2',
+    info: { title: 'FastAPI', version: '0.1.0', description: PLAINLY },
+    paths: Object.fromEntries(router.paths().map((path) => [path, {}])),
+  }));
+  return router;
+}
+
+const SETTINGS: Fields = { settings: ['dict', {}] };
+
+const ASK_PROGRESS: Fields = {
+  id_task: ['str', null],
+  id_live_preview: ['int', -1],
+  live_preview: ['bool', true],
+};

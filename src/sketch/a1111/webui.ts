@@ -1,0 +1,40 @@
+import type { Life } from '../studio.js';
+import { checkpointOf, findCheckpoint } from './catalogue.js';
+import { Tasks, WebuiState } from './state.js';
+
+/** One life of the server: what modules.shared holds in the real one. */
+export class Webui {
+  readonly state = new WebuiState();
+  readonly tasks = new Tasks();
+  readonly options: Record<string, unknown>;
+
+  constructor(readonly life: Life) {
+    this.options = {
+      sd_model_checkpoint: checkpointOf(life.gpu.loaded).title,
+      sd_checkpoint_hash: checkpointOf(life.gpu.loaded).sha256,
+      sd_vae: 'Automatic',
+      samples_format: 'png',
+      enable_pnginfo: true,
+      CLIP_stop_at_last_layers: 1,
+      return_grid: true,
+      return_mask: false,
+      return_mask_composite: false,
+      live_previews_enable: true,
+      live_previews_image_format: 'png',
+      show_progress_every_n_steps: 10,
+      eta_noise_seed_delta: 0,
+      face_restoration_model: 'CodeFormer',
+      randn_source: 'GPU',
+      ad_max_models: 2,
+    };
+  }
+
+  /** The checkpoint file that the options name. */
+  get checkpoint(): string {
+    return this.findCheckpoint(this.options['sd_model_checkpoint']) ?? this.life.gpu.loaded;
+  }
+
+  findCheckpoint(alias: unknown): string | undefined {
+    return findCheckpoint(this.life.studio.options.checkpoints, alias);
+  }
+}

@@ -1,0 +1,63 @@
+import { luck, pick } from './luck.js';
+import type { Fault, Protocol } from './types.js';
+
+const COMMON: readonly Fault[] = [
+  'slow',
+  'hang',
+  'error',
+  'out-of-memory',
+  'truncated',
+  'black',
+  'html',
+  'disconnect',
+  'interrupted',
+  'rate-limited',
+];
+
+/** The faults that a protocol knows. */
+export const FAULTS_OF: Readonly<Record<Protocol, readonly Fault[]>> = {
+  a1111: [...COMMON, 'substituted'],
+  comfyui: [...COMMON, 'lost', 'zombie', 'mute-socket', 'garbage-socket', 'execution-error'],
+};
+
+/** Decides which generation meets which fault: by a counter and the seed, so that a run repeats. */
+export class FaultPlan {
+  private readonly waiting: Fault[] = [];
+  private counter = 0;
+  private rate = 0;
+  private faults: readonly Fault[] = [];
+
+  constructor(
+    private readonly protocol: Protocol,
+    rate: number,
+    faults: readonly Fault[],
+  ) {
+    this.set(rate, faults);
+  }
+
+  set(rate: number, faults: readonly Fault[]): void {
+    faults.forEach((fault) => this.check(fault));
+    this.rate = rate;
+    this.faults = faults.length === 0 ? FAULTS_OF[this.protocol] : faults;
+  }
+
+  push(fault: Fault): void {
+    this.check(fault);
+    this.waiting.push(fault);
+  }
+
+  /** The fault of the generation that arrives now, if it meets one. */
+  next(seed: number): Fault | undefined {
+    const count = this.counter++;
+    const asked = this.waiting.shift();
+    if (asked !== undefined) return asked;
+    if (luck('fails', count, seed) >= this.rate) return undefined;
+    return pick(this.faults, 'fault', count, seed);
+  }
+
+  private check(fault: Fault): void {
+    if (!FAULTS_OF[this.protocol].includes(fault)) {
+      throw new RangeError(`a sketch server that speaks ${this.protocol} has no fault '${fault}'`);
+    }
+  }
+}
