@@ -1,6 +1,6 @@
 import { ImageError, StorageError } from '../src/errors.js';
 import type { Classifier } from '../src/classifier/index.js';
-import { publish, type Candidates } from '../src/images/index.js';
+import { publish, type Candidates, type Provenance } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Ledger, ShotRecord } from '../src/ledger/index.js';
 import {
   advance,
@@ -145,7 +145,7 @@ async function put(
 }
 
 /** How an image was made, and what was rejected before it. */
-function provenance(desk: ClassifyDesk, shot: ShotRecord, attempt: Attempt): Json {
+function provenance(desk: ClassifyDesk, shot: ShotRecord, attempt: Attempt): Provenance {
   const { request, backend, candidate, verdict, number } = attempt;
   const brief = ({ number, backend, candidate, verdict }: Attempt) => ({
     attempt: number,
@@ -170,5 +170,5 @@ function provenance(desk: ClassifyDesk, shot: ShotRecord, attempt: Attempt): Jso
     lineage: shot.attempts.filter((other) => other.number < number).map(brief),
   };
   // Through JSON, which drops what is undefined.
-  return JSON.parse(JSON.stringify(record)) as Json;
+  return JSON.parse(JSON.stringify(record)) as Provenance;
 }

@@ -58,7 +58,6 @@ function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
     const name = pipeline?.gate.model ?? flags.model;
     const classifier = await openClassifier({
       model: await modelFolder(name, pipeline?.dir ?? process.cwd(), process.env),
-      name,
     });
     releasers.add(() => classifier.close());
     const columns = classifier.labels;
@@ -68,7 +67,7 @@ function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
     for await (const file of imageFiles(files, process.stdin)) {
       try {
         const scores = await classifier.classify(file);
-        const verdict = pipeline && judge(pipeline.gate.reject, scores);
+        const verdict = pipeline && judge(pipeline.gate.rules, scores);
         await writeOut(`${format({ file, scores, ...(verdict && { verdict }) }, columns, flags)}\n`);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;

@@ -90,8 +90,8 @@ export function see(view: View, event: RunEvent): void {
     case 'totals': {
       const { accepted, exhausted, failed, cancelled, attempts, rejected, shots } = event.progress;
       Object.assign(view, { accepted, exhausted, failed, attempts, rejected, shots });
-      view.endedBefore ??= accepted + exhausted + failed + cancelled;
-      view.rate = pace(event.progress, { startedAt: view.startedAt, endedBefore: view.endedBefore });
+      const endedBefore = (view.endedBefore ??= accepted + exhausted + failed + cancelled);
+      view.rate = pace(event.progress, { startedAt: view.startedAt, endedBefore });
       break;
     }
     case 'warning':

@@ -5,10 +5,10 @@ import {
   serveControl,
   socketPath,
   type House,
+  type Run,
   type RunSummary,
 } from '../runtime/index.js';
 import type { Pipeline } from '../pipeline/index.js';
-import type { Run } from '../ledger/index.js';
 import { openDisplay } from './display.js';
 import { listenForInterrupts } from './signals.js';
 

@@ -57,7 +57,7 @@ export function makeClassifyDesk(
     ledger: house.ledger,
     candidates: house.candidates,
     classifier,
-    gate: gate.reject,
+    gate: gate.rules,
     retry,
     runSeed: run.seed,
     output: new Output(run, pipeline),

@@ -10,11 +10,10 @@ import type { Pipeline } from '../pipeline/index.js';
 export async function openGate({ gate, dir }: Pipeline, env: NodeJS.ProcessEnv): Promise<Classifier> {
   const classifier = await openClassifier({
     model: await modelFolder(gate.model, dir, env),
-    name: gate.model,
     ...(gate.dtype && { dtype: gate.dtype }),
     ...(gate.device && { device: gate.device }),
   });
-  const idle = idleRules(gate.reject, classifier.labels);
+  const idle = idleRules(gate.rules, classifier.labels);
   if (idle.length === 0) return classifier;
   await classifier.close();
   const names = idle.map(({ labels }) => labels.join(', ')).join('; ');

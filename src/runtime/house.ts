@@ -36,7 +36,7 @@ export function openHouse(home: string, env: NodeJS.ProcessEnv): Promise<House> 
     const redisUrl = env.REROLL_REDIS_URL;
     const events = new RunEvents();
     const onWarning = (message: string) => events.emit({ type: 'warning', message });
-    const queues = await openQueues(redisUrl ? { redisUrl, onWarning } : { pool, onWarning });
+    const queues = await openQueues(redisUrl ? { redisUrl } : { pool }, onWarning);
     releasers.add(() => queues.close());
     const folder = join(home, 'candidates');
     await mkdir(folder, { recursive: true });

@@ -4,6 +4,7 @@ export { LocalControl, pace } from './control.js';
 export type { RunEvent, EmitRunEvent } from './events.js';
 export { modelFolder, openGate } from './gate.js';
 export { homeOf, openHouse, type House } from './house.js';
+export type { Run } from '../ledger/index.js';
 export type { RunSummary } from './finish.js';
 export { connect } from './pool.js';
 export { opening, Releasers } from './releasers.js';

@@ -14,7 +14,7 @@ export class Output {
   readonly #keepRejected: boolean;
 
   constructor(
-    private readonly run: Pick<Run, 'id' | 'outputDir'>,
+    private readonly run: Pick<Run, 'id' | 'outputDir' | 'createdAt'>,
     { output }: Pick<Pipeline, 'output'>,
   ) {
     this.folder = join(run.outputDir, run.id);
@@ -35,6 +35,10 @@ export class Output {
       shot: shot.index,
       seed: attempt.candidate.seed,
       attempt: attempt.number,
+      // The run's day, not today's: an image that is written again after midnight keeps its name.
+      date: this.run.createdAt.toISOString().slice(0, 10),
+      backend: attempt.backend ?? '',
+      checkpoint: attempt.request.checkpoint ?? '',
     });
     const file = name + extname(attempt.candidate.file);
     if (as === 'published') return file;

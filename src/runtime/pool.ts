@@ -91,7 +91,7 @@ export async function connect(config: BackendConfig, releasers: Releasers): Prom
       latencyMs: config.latency,
       badRate: config.bad_rate,
       failRate: config.fail,
-      checkpoints: config.checkpoints,
+      ...(config.checkpoints && { checkpoints: config.checkpoints }),
       reloadMs: config.reload,
     });
     releasers.add(() => server.close());
