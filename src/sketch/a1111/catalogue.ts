@@ -150,10 +150,11 @@ export function checkpointOf(name: string): Checkpoint {
 
 /** The file name among `names` that an alias means (title, name, model name, hash), as the real server finds it. */
 export function findCheckpoint(names: readonly string[], alias: unknown): string | undefined {
+  if (typeof alias !== 'string') return undefined;
   return names.find((name) => {
     const { title, model_name, hash, sha256 } = checkpointOf(name);
     const bare = name.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, '');
-    return [name, title, model_name, bare, hash, sha256, `${bare} [${hash}]`].includes(String(alias));
+    return [name, title, model_name, bare, hash, sha256, `${bare} [${hash}]`].includes(alias);
   });
 }
 

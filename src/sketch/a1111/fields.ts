@@ -92,7 +92,7 @@ export class Request {
   constructor(readonly values: JsonObject) {}
 
   text(field: string): string {
-    return String(this.values[field] ?? '');
+    return this.name(field) ?? '';
   }
 
   /** Undefined where the field is null. */

@@ -32,12 +32,8 @@ export async function generate(webui: Webui, kind: Job['kind'], request: Request
     // Drawn while others hold the lock, so that drawing does not add to the latency.
     const drawn = Promise.all(job.seeds.map((seed) => drawSample(webui, job, seed)));
     drawn.catch(() => undefined); // whoever waits for it below meets its failure
-    const samples = await gpu.exclusive(async () => {
-      await gpu.load(job.checkpoint);
-      return sampling(webui, job, drawn, fault, call);
-    });
-    if (!request.flag('override_settings_restore_afterwards'))
-      Object.assign(webui.options, request.dict('override_settings'));
+    const samples = await gpu.exclusive(() => sampling(webui, job, drawn, fault, call));
+    if (!request.flag('override_settings_restore_afterwards')) webui.keep(request.dict('override_settings'));
     if (fault === 'hang') return;
     if (fault === 'html') {
       sendHtml(call.response, 200, PROXY_PAGE);
@@ -75,13 +71,14 @@ async function sampling(
   // Not waited for before the clock runs: drawing is part of the latency.
   void drawn.then(([first]) => (state.picture = first?.drawing.pixels)).catch(() => undefined);
   try {
+    await gpu.load(job.checkpoint);
     for (let iteration = 0; iteration < job.iterations && !state.interrupted; iteration++) {
       state.skipped = false;
       state.samplingSteps = job.steps;
       const share = await gpu.work(ms, (work) => (state.work = work));
       failMidway(fault, call);
-      if (fault === 'interrupted') state.interrupted = true;
-      const reached = fault === 'interrupted' ? 0.5 : state.interrupted || state.skipped ? share : 1;
+      if (fault === 'interrupted') state.interrupt();
+      const reached = fault === 'interrupted' ? 0.5 : share;
       const first = iteration * job.batchSize;
       for (const sample of (await drawn).slice(first, first + job.batchSize)) {
         studio.made(job.taskId);
@@ -138,9 +135,7 @@ async function develop(job: Job, sample: Sample, fault: Fault | undefined): Prom
 
 /** The request as the server repeats it; init images only when asked for. */
 function echo(kind: Job['kind'], request: Request): Record<string, unknown> {
-  const { script_name, ...values } = request.values;
-  script_name;
-  if (kind === 'img2img' && !request.flag('include_init_images'))
-    return { ...values, init_images: null, mask: null };
-  return values;
+  const hidden =
+    kind === 'img2img' && !request.flag('include_init_images') ? { init_images: null, mask: null } : {};
+  return { ...request.values, ...hidden };
 }

@@ -73,12 +73,15 @@ export function routes(webui: Webui): Router {
       'settings',
     );
     const wanted = settings['sd_model_checkpoint'];
-    const found = wanted === undefined ? undefined : webui.findCheckpoint(wanted);
-    if (wanted !== undefined && found === undefined) {
-      throw a1111Failure(500, 'RuntimeError', '', `model '${String(wanted)}' not found`);
+    if (wanted !== undefined && webui.findCheckpoint(wanted) === undefined) {
+      throw a1111Failure(
+        500,
+        'RuntimeError',
+        '',
+        `model ${JSON.stringify(wanted).replaceAll('"', "'")} not found`,
+      );
     }
-    Object.assign(webui.options, settings);
-    if (found !== undefined) webui.options['sd_model_checkpoint'] = checkpointOf(found).title;
+    webui.keep(settings);
     send(response, 200, null);
   });
 

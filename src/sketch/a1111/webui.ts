@@ -1,3 +1,4 @@
+import type { JsonObject } from '../http.js';
 import type { Life } from '../studio.js';
 import { checkpointOf, findCheckpoint } from './catalogue.js';
 import { Tasks, WebuiState } from './state.js';
@@ -34,6 +35,18 @@ export class Webui {
     return this.findCheckpoint(this.options['sd_model_checkpoint']) ?? this.life.gpu.loaded;
   }
 
+  /** Makes settings stay. An unknown checkpoint is left out. */
+  keep(settings: JsonObject): void {
+    const { sd_model_checkpoint: wanted, ...others } = settings;
+    const found = this.findCheckpoint(wanted);
+    Object.assign(
+      this.options,
+      others,
+      found === undefined ? {} : { sd_model_checkpoint: checkpointOf(found).title },
+    );
+  }
+
+  /** The checkpoint file that a title, name or hash means. */
   findCheckpoint(alias: unknown): string | undefined {
     return findCheckpoint(this.life.studio.options.checkpoints, alias);
   }
