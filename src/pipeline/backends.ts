@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { duration, name, optional, share, strict, tags, text } from './shapes.js';
+
+const common = {
+  name: name()
+    .describe('What messages, the ledger and the manifest call this server. No two may share one.')
+    .meta({ examples: ['rtx4090'] }),
+  slots: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(2)
+    .describe(
+      'Requests that the server may hold at a time, running or waiting there. Two keep a GPU from idling.',
+    )
+    .meta({ examples: [2] }),
+  tags: tags()
+    .default([])
+    .describe('Words for routing: a prompt with `tags` goes only to servers that have them all.')
+    .meta({ examples: [['sdxl']] }),
+};
+
+const remote = {
+  url: z
+    .string()
+    .refine(
+      (url) => /^https?:\/\/[^\s/]/i.test(url) && URL.canParse(url),
+      'a URL begins with http:// or https://, for example http://127.0.0.1:7860.',
+    )
+    .describe("The server's address.")
+    .meta({ examples: ['http://127.0.0.1:7860'] }),
+  ...optional({
+    auth: text()
+      .describe(
+        '`user:password` for HTTP Basic authentication. Take it from the environment; it is never logged.',
+      )
+      .meta({ examples: ['${A1111_AUTH}'] }),
+  }),
+};
+
+export const a1111 = strict({
+  kind: z.literal('a1111').describe('AUTOMATIC1111, Forge, reForge or SD.Next, started with --api.'),
+  ...common,
+  ...remote,
+});
+
+export const comfyui = strict({
+  kind: z.literal('comfyui').describe('ComfyUI.'),
+  ...common,
+  ...remote,
+  workflow: text()
+    .describe("The workflow to fill in, saved by ComfyUI's Export (API).")
+    .meta({ examples: ['workflows/sd15.api.json'] }),
+  ...optional({
+    bindings: z
+      .record(z.string(), text())
+      .describe('Which input of which node takes a setting, where reroll cannot find it by itself.')
+      .meta({ examples: [{ seed: '3.inputs.seed' }] }),
+  }),
+});
+
+export const sketch = strict({
+  kind: z.literal('sketch').describe('A stand-in that draws hands, for trying things out. reroll starts it.'),
+  ...common,
+  protocol: z
+    .enum(['a1111', 'comfyui'])
+    .default('a1111')
+    .describe('Whose protocol it speaks.')
+    .meta({ examples: ['comfyui'] }),
+  latency: duration()
+    .default(300)
+    .describe('How long one image takes: milliseconds, or text with a unit.')
+    .meta({ examples: ['300ms'] }),
+  bad_rate: share()
+    .default(0.5)
+    .describe('How often a drawn hand is bad, 0 to 1.')
+    .meta({ examples: [0.4] }),
+  fail: share()
+    .default(0)
+    .describe('The share of requests that meet a fault, 0 to 1.')
+    .meta({ examples: [0.02] }),
+  reload: duration()
+    .default(0)
+    .describe('How long another checkpoint takes to load.')
+    .meta({ examples: ['2s'] }),
+  ...optional({
+    checkpoints: z
+      .array(text())
+      .min(1)
+      .describe('The checkpoints that it says it has.')
+      .meta({ examples: [['hands.safetensors']] }),
+  }),
+});
+
+export const backend = z.discriminatedUnion('kind', [a1111, comfyui, sketch]);
+
+/** A server of the pipeline. Durations are in milliseconds, `workflow` is absolute. */
+export type BackendConfig = z.output<typeof backend>;

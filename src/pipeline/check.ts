@@ -1,0 +1,121 @@
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { ConfigError } from '../errors.js';
+import { keyName } from './explain.js';
+import type { Path } from './located.js';
+import { displayPath } from './problems.js';
+import { promptFileKinds } from './rows.js';
+import type { Settled } from './schema.js';
+import { parseTemplate } from './template.js';
+
+export interface Fault {
+  path: Path;
+  message: string;
+}
+
+/** What one value alone cannot show: names that clash, files that are not there, braces that do not match. */
+export function checkPipeline(pipeline: Settled): Fault[] {
+  return [
+    ...duplicateNames(pipeline),
+    ...missingTags(pipeline),
+    ...missingFiles(pipeline),
+    ...brokenPrompts(pipeline),
+  ];
+}
+
+function* duplicateNames({ backends }: Settled): Generator<Fault> {
+  const names = backends.map(({ name }) => name);
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) === index) continue;
+    yield {
+      path: ['backends', index, 'name'],
+      message: `two backends are called '${name}'. Give each its own name.`,
+    };
+  }
+}
+
+function* missingTags({ backends, prompts }: Settled): Generator<Fault> {
+  for (const [index, { tags = [] }] of prompts.entries()) {
+    const message = tagsMissing(tags, backends);
+    if (message) yield { path: ['prompts', index, 'tags'], message };
+  }
+}
+
+/** Says that no backend has all of `tags`, where that is so. */
+export function tagsMissing(tags: readonly string[], backends: Settled['backends']): string | undefined {
+  if (backends.some((backend) => tags.every((tag) => backend.tags.includes(tag)))) return undefined;
+  return `no backend has the tags ${tags.join(', ')}: the image could never be made. Give them to a backend, or take them out.`;
+}
+
+function* missingFiles({ backends, generate, prompts, wildcards, retry }: Settled): Generator<Fault> {
+  for (const [index, backend] of backends.entries()) {
+    if (backend.kind === 'comfyui') yield* needFile(['backends', index, 'workflow'], backend.workflow);
+  }
+  yield* needImages(['generate'], generate);
+  for (const [index, prompt] of prompts.entries()) {
+    if (prompt.file !== undefined) yield* needPromptFile(['prompts', index, 'file'], prompt.file);
+    yield* needImages(['prompts', index], prompt);
+    for (const key of ['init_image', 'mask'] as const) {
+      for (const [place, file] of (prompt.matrix?.[key] ?? []).entries()) {
+        yield* needFile(['prompts', index, 'matrix', key, place], file);
+      }
+    }
+  }
+  if (wildcards !== undefined) yield* needFile(['wildcards'], wildcards, 'folder');
+  for (const [index, rung] of retry.ladder.entries()) {
+    if (typeof rung === 'object' && rung.repair?.with === 'workflow') {
+      yield* needFile(['retry', 'ladder', index, 'repair', 'workflow'], rung.repair.workflow);
+    }
+  }
+}
+
+function* needImages(at: Path, settings: { init_image?: string; mask?: string }): Generator<Fault> {
+  for (const key of ['init_image', 'mask'] as const) {
+    if (settings[key] !== undefined) yield* needFile([...at, key], settings[key]);
+  }
+}
+
+function* needPromptFile(at: Path, file: string): Generator<Fault> {
+  const kind = path.extname(file).toLowerCase();
+  if ((promptFileKinds as readonly string[]).includes(kind)) yield* needFile(at, file);
+  else
+    yield {
+      path: at,
+      message: `a prompt file ends in ${promptFileKinds.join(', ')}; this one is called ${path.basename(file)}.`,
+    };
+}
+
+function* needFile(at: Path, file: string, kind: 'file' | 'folder' = 'file'): Generator<Fault> {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (!stat)
+    yield {
+      path: at,
+      message: `${keyName(at)}: there is no ${kind} ${displayPath(file)}. Paths count from the file that names them.`,
+    };
+  else if (stat.isDirectory() !== (kind === 'folder')) {
+    yield {
+      path: at,
+      message: `${keyName(at)}: ${displayPath(file)} is ${stat.isDirectory() ? 'a folder' : 'a file'}, and a ${kind} is needed.`,
+    };
+  }
+}
+
+function* brokenPrompts({ generate, prompts }: Settled): Generator<Fault> {
+  yield* brokenTemplate(['generate', 'negative_prompt'], generate.negative_prompt);
+  for (const [index, { text, negative_prompt, matrix }] of prompts.entries()) {
+    yield* brokenTemplate(['prompts', index, 'text'], text);
+    yield* brokenTemplate(['prompts', index, 'negative_prompt'], negative_prompt);
+    for (const [place, negative] of (matrix?.negative_prompt ?? []).entries()) {
+      yield* brokenTemplate(['prompts', index, 'matrix', 'negative_prompt', place], negative);
+    }
+  }
+}
+
+function* brokenTemplate(at: Path, text: string | undefined): Generator<Fault> {
+  try {
+    if (text !== undefined) parseTemplate(text);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    yield { path: at, message: error.message };
+  }
+}

@@ -1,0 +1,135 @@
+import { isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Node } from 'yaml';
+import type { Json } from '../loop/index.js';
+import { configError, quote, type Problem, type Source, type Spot } from './problems.js';
+
+/** A value of the pipeline together with where it was written, so that every error can show the place. */
+export interface Located {
+  content: Json | Located[] | Map<string, Located>;
+  spot: Spot;
+  /** Of a mapping's entry: where its key stands. */
+  keySpot?: Spot;
+}
+
+export type Path = readonly (string | number)[];
+
+/** A few hundred real uses of one anchor are fine; ten anchors of ten aliases each are a bomb. */
+const MOST_ALIASES = 100;
+
+/** Parses YAML. Throws ConfigError with every syntax error and its place. */
+export function parseYaml(source: Source): Located {
+  try {
+    const document = parseDocument(source.text, { prettyErrors: false, uniqueKeys: true });
+    const faults = [...document.errors, ...document.warnings];
+    if (faults.length > 0) {
+      throw configError(
+        faults.map(({ message, pos, code }) => ({
+          message: syntaxMessage(source.text, code, message, pos[0]),
+          spot: { source, start: pos[0], end: pos[1] },
+        })),
+      );
+    }
+    if (!document.contents) return { content: null, spot: { source, start: 0, end: 0 } };
+    rejectAliasBomb(document, source);
+    return new Locator(document, source).locate(document.contents, []);
+  } catch (error) {
+    if (error instanceof RangeError) {
+      throw configError([
+        { message: 'the values are nested too deeply to be read.', spot: { source, start: 0, end: 1 } },
+      ]);
+    }
+    throw error;
+  }
+}
+
+function syntaxMessage(text: string, code: string, message: string, offset: number): string {
+  const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1).split('\n', 1)[0] ?? '';
+  const what = `not valid YAML: ${message.replace(/\.?$/, '.')}`;
+  if (code === 'DUPLICATE_KEY') return 'this key is written twice in one mapping. Keep one of them.';
+  if (code === 'TAB_AS_INDENT') return 'a tab indents this line. YAML takes spaces only.';
+  if (code === 'MULTIPLE_DOCS') return "'---' begins a second document. A pipeline file holds one.";
+  if (/[:-]\s+[^'"\s#].*([{[]|: )/.test(line))
+    return `${what} A text with { [ or ': ' in it needs quotes around it.`;
+  return what;
+}
+
+/** Converts with the parser's own count of aliases, since our tree shares what they point to. */
+function rejectAliasBomb(document: Document, source: Source): void {
+  try {
+    document.toJS({ maxAliasCount: MOST_ALIASES });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    const message = `aliases (*name) multiply to too many values here: ${error.message}. Write the values out.`;
+    throw configError([{ message, spot: { source, start: 0, end: 1 } }]);
+  }
+}
+
+class Locator {
+  constructor(
+    private readonly document: Document,
+    private readonly source: Source,
+  ) {}
+
+  /** `open` are the nodes around this one: an alias to one of them would never end. */
+  locate(node: Node | null, open: readonly Node[]): Located {
+    const spot = this.spotOf(node);
+    if (isAlias(node)) {
+      const target = node.resolve(this.document);
+      if (!target || open.includes(target))
+        throw this.error(spot, `the alias *${node.source} contains itself.`);
+      return { ...this.locate(target, open), spot };
+    }
+    const inside = node ? [...open, node] : open;
+    if (isSeq(node)) return { content: node.items.map((item) => this.locate(item as Node, inside)), spot };
+    if (isMap(node)) {
+      const entries = node.items.map(({ key, value }): [string, Located] => {
+        const keySpot = this.spotOf(key as Node);
+        if (!isScalar(key) || key.value === '__proto__')
+          throw this.error(keySpot, 'a key must be a plain word.');
+        return [String(key.value), { ...this.locate(value as Node | null, inside), keySpot }];
+      });
+      return { content: new Map(entries), spot };
+    }
+    const value = isScalar(node) ? node.value : null;
+    if (typeof value === 'string' || typeof value === 'boolean' || value === null)
+      return { content: value, spot };
+    if (typeof value === 'number' && Number.isFinite(value)) return { content: value, spot };
+    throw this.error(spot, `${quote(node?.toString() ?? '')} is no number, text, true or false.`);
+  }
+
+  private spotOf(node: Node | null | undefined): Spot {
+    const [start, end] = node?.range ?? [0, 0];
+    return { source: this.source, start, end };
+  }
+
+  private error(spot: Spot, message: string): Error {
+    return configError([{ message, spot } satisfies Problem]);
+  }
+}
+
+/** The value without its places. */
+export function toJson({ content }: Located): Json {
+  if (content instanceof Map) {
+    return Object.fromEntries([...content].map(([key, value]) => [key, toJson(value)]));
+  }
+  return Array.isArray(content) ? content.map((item) => toJson(item as Located)) : content;
+}
+
+/** Where `path` is written; where it is missing, the nearest thing around it that is there. */
+export function spotAt(root: Located, path: Path, which: 'key' | 'value' = 'value'): Spot {
+  let at = root;
+  for (const [depth, step] of path.entries()) {
+    const next = childOf(at, step);
+    if (!next) return depth === 0 ? startOf(root) : (at.keySpot ?? startOf(at));
+    at = next;
+  }
+  // What an empty value or a whole mapping lacks is best shown at its key.
+  const wide = at.content instanceof Map || Array.isArray(at.content) || at.spot.end === at.spot.start;
+  return (which === 'key' || wide) && at.keySpot ? at.keySpot : wide ? startOf(at) : at.spot;
+}
+
+const startOf = ({ spot }: Located): Spot => ({ ...spot, end: spot.start + 1 });
+
+export function childOf({ content }: Located, step: string | number): Located | undefined {
+  if (content instanceof Map) return content.get(String(step));
+  return Array.isArray(content) ? (content[Number(step)] as Located | undefined) : undefined;
+}

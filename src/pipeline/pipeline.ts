@@ -1,0 +1,154 @@
+import path from 'node:path';
+import { stringify } from 'yaml';
+import { registerSecret } from '../errors.js';
+import type { GateRule, ImageRequest, Json, RetryPolicy } from '../loop/index.js';
+import type { BackendConfig } from './backends.js';
+import { checkPipeline } from './check.js';
+import { explain, keyName } from './explain.js';
+import { interpolate } from './interpolate.js';
+import { parseYaml, spotAt, toJson, type Located, type Path } from './located.js';
+import { applySet, readMerged } from './merge.js';
+import { resolvePaths } from './paths.js';
+import { configError, displayPath, type Problem } from './problems.js';
+import { schema, type Settled } from './schema.js';
+
+/** A pipeline file, read, checked and with every default put in. Paths are absolute. */
+export interface Pipeline {
+  file: string;
+  /** The file's folder. */
+  dir: string;
+  /** What was written, `extends` merged and `--set` put in, before environment variables: no secret is in it. */
+  raw: Json;
+  name: string;
+  seed?: number;
+  backends: BackendConfig[];
+  /** Settings of every prompt that does not say otherwise. */
+  generate: Generate;
+  prompts: Settled['prompts'];
+  wildcards?: string;
+  gate: { model: string; dtype?: Dtype; device?: Device; rules: GateRule[] };
+  retry: RetryPolicy;
+  output: { dir: string; filename: string; keep_rejected: boolean };
+}
+
+export type Generate = Omit<ImageRequest, 'prompt' | 'seed'> & { seed?: number };
+type Dtype = NonNullable<Settled['gate']['dtype']>;
+type Device = NonNullable<Settled['gate']['device']>;
+
+/** Reads, merges, checks and completes a pipeline file. Throws one ConfigError with every problem and its place. */
+export async function loadPipeline(
+  file: string,
+  { env, set = [] }: { env: NodeJS.ProcessEnv; set?: readonly string[] },
+): Promise<Pipeline> {
+  const absolute = path.resolve(file);
+  let tree = await readMerged(absolute);
+  for (const setting of set) tree = applySet(tree, setting, path.dirname(absolute));
+  return compile(tree, absolute, env);
+}
+
+/** The same from a recorded `Pipeline.raw`; `file` is where it once was read, for relative paths. */
+export function compilePipeline(
+  raw: Json,
+  { file, env }: { file: string; env: NodeJS.ProcessEnv },
+): Pipeline {
+  const name = `${displayPath(file)} as it was recorded`;
+  return compile(parseYaml({ name, text: stringify(raw) }), path.resolve(file), env);
+}
+
+function compile(tree: Located, file: string, env: NodeJS.ProcessEnv): Pipeline {
+  const dir = path.dirname(file);
+  const raw = toJson(tree);
+  registerSecrets(raw);
+  const { tree: filled, changed, missing } = interpolate(raw, env);
+  registerSecrets(filled);
+  const problems: Problem[] = missing.map(({ path: at, name }) => ({
+    message: `the environment variable ${name} is not set, and ${keyName(at)} needs it. Set it, or write a default: \${${name}:-...}.`,
+    spot: spotAt(tree, at),
+  }));
+  const resolved = resolvePaths(filled, dir);
+  const parsed = schema.safeParse(resolved);
+  const result = parsed.success ? parsed : schema.safeParse(retype(resolved, parsed.error.issues, changed));
+  if (!result.success) {
+    const unset = new Set(missing.map(({ path: at }) => at.join('.')));
+    for (const { path: at, message, which } of explain(result.error.issues, resolved)) {
+      if (!unset.has(at.join('.'))) problems.push({ message, spot: spotAt(tree, at, which) });
+    }
+  } else {
+    for (const { path: at, message } of checkPipeline(result.data))
+      problems.push({ message, spot: spotAt(tree, at) });
+  }
+  if (problems.length > 0 || !result.success) throw configError(problems);
+  return shape(result.data, { file, dir, raw });
+}
+
+/** Passwords of servers must not show up in any message, not even in one about a mistake beside them. */
+function registerSecrets(tree: Json): void {
+  for (const backend of listIn(tree, 'backends')) {
+    const auth = valueIn(backend, 'auth');
+    if (typeof auth === 'string' && !/^\$\{[^}]*\}$/.test(auth)) {
+      registerSecret(auth);
+      registerSecret(auth.slice(auth.indexOf(':') + 1));
+    }
+  }
+}
+
+const valueIn = (tree: Json, key: string): Json | undefined =>
+  tree !== null && typeof tree === 'object' && !Array.isArray(tree) ? tree[key] : undefined;
+
+const listIn = (tree: Json, key: string): Json[] => {
+  const list = valueIn(tree, key);
+  return Array.isArray(list) ? list : [];
+};
+
+/** Environment variables are text: where the schema wants a number or true, and the text is one, it becomes one. */
+function retype(
+  tree: Json,
+  issues: readonly { code?: string | undefined; path: PropertyKey[] }[],
+  changed: ReadonlySet<string>,
+): Json {
+  const copy = structuredClone(tree);
+  for (const issue of issues) {
+    const at = issue.path as Path;
+    if (issue.code !== 'invalid_type' || !changed.has(at.join('.'))) continue;
+    const parent = at
+      .slice(0, -1)
+      .reduce<Json>((node, key) => (node as Record<string, Json>)[key] ?? null, copy) as Record<string, Json>;
+    const key = at.at(-1) ?? '';
+    const text = parent[key];
+    if (typeof text === 'string' && /^(-?\d+(\.\d+)?|true|false)$/.test(text))
+      parent[key] = JSON.parse(text) as Json;
+  }
+  return copy;
+}
+
+function shape(settled: Settled, from: Pick<Pipeline, 'file' | 'dir' | 'raw'>): Pipeline {
+  const { name, seed, backends, generate, prompts, wildcards, gate, retry, output } = settled;
+  const { reject: rules, ...model } = gate;
+  return {
+    ...from,
+    name: name ?? nameOf(from.file),
+    ...(seed === undefined ? {} : { seed }),
+    backends,
+    generate,
+    prompts,
+    ...(wildcards === undefined ? {} : { wildcards }),
+    gate: { ...model, rules },
+    retry: {
+      ...retry,
+      ladder: retry.ladder.map((rung) =>
+        rung === 'new_seed' ? { new_seed: true } : rung,
+      ) as RetryPolicy['ladder'],
+    },
+    output,
+  };
+}
+
+/** `My portraits.yaml` -> `My-portraits`. */
+function nameOf(file: string): string {
+  const name = path
+    .parse(file)
+    .name.replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 60);
+  return name || 'run';
+}

@@ -1,0 +1,71 @@
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { ConfigError } from '../errors.js';
+import type { Choice, Part, Template } from './template.js';
+import type { Wildcards } from './wildcards.js';
+
+/** Wildcards that each use two others grow without bound: no real prompt needs this many choices or letters. */
+const MOST_CHOICES = 10_000;
+const MOST_CHARACTERS = 200_000;
+
+/** One shot's luck: the same seed makes the same choices. */
+export class Renderer {
+  private readonly random: () => number;
+  private choices = 0;
+  private characters = 0;
+
+  constructor(
+    private readonly wildcards: Wildcards,
+    seed: number,
+  ) {
+    const generator = xoroshiro128plus(seed);
+    this.random = () => uniformFloat64(generator);
+  }
+
+  /** The text of `template` with every choice made. `wildcards.prepare` must have seen it. */
+  render({ parts }: Template): string {
+    const text: string[] = [];
+    this.collect(parts, text);
+    return text.join('');
+  }
+
+  private collect(parts: readonly Part[], text: string[]): void {
+    for (const part of parts) {
+      if (typeof part === 'string') this.add(part, text);
+      else if ('options' in part) this.choose(part, text);
+      else {
+        const choice = this.wildcards.choice(part.wildcard);
+        if (choice) this.choose(choice, text);
+        else this.add(`__${part.wildcard}__`, text);
+      }
+    }
+  }
+
+  private choose({ options, upTo }: Choice, text: string[]): void {
+    if (++this.choices > MOST_CHOICES) throw tooMuch();
+    const option = options[firstAbove(upTo, this.random() * (upTo.at(-1) ?? 0))];
+    if (option) this.collect(option.parts, text);
+  }
+
+  private add(part: string, text: string[]): void {
+    this.characters += part.length;
+    if (this.characters > MOST_CHARACTERS) throw tooMuch();
+    text.push(part);
+  }
+}
+
+const tooMuch = (): ConfigError =>
+  new ConfigError(
+    'the choices in this prompt multiply to an endless text: do its wildcards use each other twice?',
+  );
+
+/** Index of the first of `sums`, which never fall, that is greater than `value`. */
+function firstAbove(sums: readonly number[], value: number): number {
+  let [low, high] = [0, sums.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sums[middle] ?? 0) > value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,149 @@
+import path from 'node:path';
+import { ConfigError } from '../errors.js';
+import { explain } from './explain.js';
+import { readLines, type Line } from './files.js';
+import { displayPath } from './problems.js';
+import { row as rowSchema, type Row } from './schema.js';
+
+export const promptFileKinds = ['.txt', '.csv', '.jsonl'] as const;
+
+/** A prompt of a prompt file and what its columns say. */
+export interface FileRow {
+  text: string;
+  settings: Omit<Row, 'text' | 'prompt'>;
+  /** `prompts.csv:7`, for messages. */
+  place: string;
+}
+
+/**
+ * The prompts of a file, read line by line and never held together. Empty lines do not count, nor do
+ * lines of a .txt file that begin with `#`. Throws ConfigError with file and line for what is wrong.
+ */
+export async function* readRows(file: string): AsyncGenerator<FileRow> {
+  const kind = path.extname(file).toLowerCase();
+  if (kind === '.csv') yield* csvRows(file);
+  else if (kind === '.jsonl') yield* jsonRows(file);
+  else yield* textRows(file);
+}
+
+async function* textRows(file: string): AsyncGenerator<FileRow> {
+  for await (const { text, number } of readLines(file)) {
+    if (text.trim() === '' || text.startsWith('#')) continue;
+    yield { text: text.replace(/^\\#/, '#').trim(), settings: {}, place: placeOf(file, number) };
+  }
+}
+
+async function* jsonRows(file: string): AsyncGenerator<FileRow> {
+  for await (const { text, number } of readLines(file)) {
+    if (text.trim() === '') continue;
+    const place = placeOf(file, number);
+    yield check(parseJson(text, place), place, path.dirname(file));
+  }
+}
+
+function parseJson(text: string, place: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new ConfigError(
+      `${place}: not valid JSON: ${(error as Error).message}. A .jsonl file has one object on each line.`,
+    );
+  }
+}
+
+async function* csvRows(file: string): AsyncGenerator<FileRow> {
+  let header: string[] | undefined;
+  for await (const { cells, number } of csvRecords(file)) {
+    const place = placeOf(file, number);
+    if (!header) {
+      header = cells.map((cell) => cell.trim());
+      const twice = header.find((name, index) => header?.indexOf(name) !== index);
+      if (twice !== undefined)
+        throw new ConfigError(`${place}: the column '${twice}' is there twice. Keep one of them.`);
+      continue;
+    }
+    if (cells.length > header.length) {
+      throw new ConfigError(
+        `${place}: ${cells.length} cells for ${header.length} columns. Put quotes around a cell with a comma in it.`,
+      );
+    }
+    const entries = header.map((name, index): [string, unknown] => [
+      name,
+      cellValue(name, cells[index] ?? ''),
+    ]);
+    const filled = entries.filter(([, value]) => value !== undefined);
+    if (filled.length > 0) yield check(Object.fromEntries(filled), place, path.dirname(file));
+  }
+}
+
+const textColumns = new Set([
+  'text',
+  'prompt',
+  'name',
+  'negative_prompt',
+  'sampler',
+  'scheduler',
+  'checkpoint',
+  'vae',
+  'init_image',
+  'mask',
+]);
+
+/** An empty cell leaves its column out. Numbers, true, false, lists and mappings are written as in JSON. */
+function cellValue(column: string, cell: string): unknown {
+  if (cell.trim() === '') return undefined;
+  if (textColumns.has(column)) return cell;
+  try {
+    return JSON.parse(cell) as unknown;
+  } catch {
+    return cell;
+  }
+}
+
+function check(raw: unknown, place: string, folder: string): FileRow {
+  const parsed = rowSchema.safeParse(raw);
+  if (!parsed.success) {
+    const messages = explain(parsed.error.issues, raw).map(({ message }) => message);
+    throw new ConfigError(`${place}: ${messages.join(' ').replaceAll('the pipeline', 'the row')}`);
+  }
+  const { text, prompt, ...settings } = parsed.data;
+  for (const key of ['init_image', 'mask'] as const) {
+    const image = settings[key];
+    if (image !== undefined) settings[key] = path.resolve(folder, image);
+  }
+  return { text: text ?? prompt ?? '', settings, place };
+}
+
+const placeOf = (file: string, line: number): string => `${displayPath(file)}:${line}`;
+
+const LONGEST_RECORD = 1_000_000;
+
+/** Records of a CSV file as in RFC 4180: quoted cells may hold commas, line ends and doubled quotes. */
+async function* csvRecords(file: string): AsyncGenerator<{ cells: string[]; number: number }> {
+  let open: Line | undefined;
+  for await (const line of readLines(file)) {
+    const record: Line = open ? { ...open, text: `${open.text}\n${line.text}` } : line;
+    // An odd number of quotes: a quoted cell goes on in the next line.
+    if (record.text.split('"').length % 2 === 0) {
+      if (record.text.length > LONGEST_RECORD) break;
+      open = record;
+      continue;
+    }
+    open = undefined;
+    if (record.text.trim() !== '') yield { cells: splitRecord(record.text), number: record.number };
+  }
+  if (open) throw new ConfigError(`${placeOf(file, open.number)}: a quote " is opened and never closed.`);
+}
+
+const cellPattern = /\s*"((?:[^"]|"")*)"\s*(?:,|$)|([^,]*)(?:,|$)/gy;
+
+function splitRecord(text: string): string[] {
+  const cells: string[] = [];
+  cellPattern.lastIndex = 0;
+  while (cellPattern.lastIndex < text.length) {
+    const match = cellPattern.exec(text);
+    if (!match) break;
+    cells.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? '');
+  }
+  return cells;
+}
