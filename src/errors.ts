@@ -49,6 +49,11 @@ export class LockedError extends RerollError {
   }
 }
 
+/** The queue's server does not answer. Worth trying again: what is due is in the ledger. */
+export class QueueError extends RerollError {
+  override readonly name = 'QueueError';
+}
+
 /** Bytes that are no usable image: truncated, too large, black, of another format. */
 export class ImageError extends RerollError {
   override readonly name = 'ImageError';

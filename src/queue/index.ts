@@ -1,0 +1,3 @@
+export { RetryLater } from './port.js';
+export type { Job, JobData, NewJob, Queues, Worker, WorkOptions } from './port.js';
+export { openQueues, type QueuePlace } from './queues.js';

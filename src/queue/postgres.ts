@@ -1,0 +1,93 @@
+import { createPostgresBackend, type PostgresConnectionOptions, runMigrations, withBackend } from 'bullmq';
+import pg from 'pg';
+import { ConfigError, registerSecret, systemCode, toError } from '../errors.js';
+import { EMBEDDED_LOCKS, type Server, SHARED_LOCKS } from './server.js';
+
+const SCHEMA = 'bullmq';
+const CONNECT_MS = 5000;
+
+/**
+ * Queues in the embedded database. Its one session is shared with the ledger, whose tables go by
+ * unqualified names too, so `public` comes first.
+ */
+export async function embeddedServer(pool: pg.Pool): Promise<Server> {
+  await migrate(pool);
+  await pool.query(`SET search_path TO public, ${SCHEMA}`);
+  // Nobody else can be at work here: what is active was being worked on by a process that died.
+  await pool.query(
+    `UPDATE ${SCHEMA}.job SET state = 'waiting', lock_token = NULL, locked_until_ms = NULL, stalled_marked = false
+      WHERE state = 'active'`,
+  );
+  return {
+    name: 'the embedded database',
+    bull: bullOver(pool),
+    locks: EMBEDDED_LOCKS,
+    isConnectionError: () => false,
+    close: async () => undefined,
+  };
+}
+
+/** Queues in a PostgreSQL server, in a schema of their own. */
+export async function postgresServer(databaseUrl: string, warn: (message: string) => void): Promise<Server> {
+  const { host, password } = parse(databaseUrl);
+  registerSecret(password);
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    // Every worker keeps one connection to be woken by.
+    max: 50,
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_MS,
+    options: `-c search_path=${SCHEMA},public`,
+  });
+  pool.on('error', (error) => {
+    warn(`Lost a connection to PostgreSQL at ${host} (${error.message}); opening another.`);
+  });
+  try {
+    await migrate(pool);
+  } catch (error) {
+    await pool.end();
+    throw new ConfigError(
+      `PostgreSQL at ${host} cannot hold the queue: ${toError(error).message}. ` +
+        'Start it, or mend the database URL; leave both URLs out to use the embedded database.',
+      { cause: error },
+    );
+  }
+  return {
+    name: `PostgreSQL at ${host}`,
+    bull: bullOver(pool),
+    locks: SHARED_LOCKS,
+    isConnectionError: isLost,
+    close: () => pool.end(),
+  };
+}
+
+function parse(databaseUrl: string): { host: string; password: string } {
+  if (!URL.canParse(databaseUrl)) {
+    throw new ConfigError('The database URL is none: write postgres://user:password@host:5432/database.');
+  }
+  const { host, password } = new URL(databaseUrl);
+  return { host, password: decodeURIComponent(password) };
+}
+
+async function migrate(pool: pg.Pool): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await runMigrations(client, SCHEMA);
+  } finally {
+    client.release();
+  }
+}
+
+function bullOver(pool: pg.Pool): Server['bull'] {
+  // Every queue and worker listens for the pool's errors.
+  pool.setMaxListeners(0);
+  // BullMQ's own description of a pool is narrower than what it documents and does: a pg.Pool is fine.
+  const connection = pool as unknown as PostgresConnectionOptions;
+  return withBackend((name, options, role) => createPostgresBackend(name, { ...options, connection }, role));
+}
+
+/** Refused, reset, timed out, or shut down by the server (SQLSTATE classes 08 and 57P). */
+function isLost(error: Error): boolean {
+  const code = systemCode(error) ?? '';
+  return /^(E[A-Z]+|08...|57P..)$/.test(code) || /Connection terminated|timeout exceeded/.test(error.message);
+}

@@ -1,0 +1,99 @@
+import type { IQueueBackend, Queue } from 'bullmq';
+import type { Pool } from 'pg';
+import { QueueError, RerollError, toError } from '../errors.js';
+import type { JobData, NewJob, Queues, Worker } from './port.js';
+import { embeddedServer, postgresServer } from './postgres.js';
+import { redisServer } from './redis.js';
+import { BACKEND_OPTIONS, type Server } from './server.js';
+import { startWorker } from './worker.js';
+
+/** A Redis server, a PostgreSQL server, or the pool of the embedded database (which stays its owner's to end). */
+export type QueuePlace = { redisUrl: string } | { databaseUrl: string } | { pool: Pool };
+
+type BullQueue = Queue<JobData, void, string, JobData, void, string, IQueueBackend, object>;
+
+/** Jobs that go to the server in one message. */
+const CHUNK = 500;
+
+/** Throws ConfigError where no server answers within some seconds. `warn` hears what a user should know. */
+export async function openQueues(place: QueuePlace, warn: (message: string) => void): Promise<Queues> {
+  const server = await openServer(place, warn);
+  const queues = new Map<string, BullQueue>();
+  const workers = new Set<Worker>();
+
+  const open = (name: string): BullQueue => {
+    let queue = queues.get(name);
+    if (!queue) {
+      queue = new server.bull.Queue<JobData, void>(name, {
+        ...BACKEND_OPTIONS,
+        // A job that is over is gone, so that its id may be added again. Nobody reads the events.
+        defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
+        streams: { events: { maxLen: 10 } },
+      });
+      queue.on('error', () => undefined);
+      queues.set(name, queue);
+    }
+    return queue;
+  };
+
+  const ask = async <Answer>(what: string, question: () => Promise<Answer>): Promise<Answer> => {
+    try {
+      return await question();
+    } catch (error) {
+      if (error instanceof RerollError) throw error;
+      throw new QueueError(`${server.name} could not ${what}: ${toError(error).message}`, { cause: error });
+    }
+  };
+
+  return {
+    add: (name, jobs) =>
+      ask('add jobs', async () => {
+        const queue = open(name);
+        const [first] = jobs;
+        if (first && jobs.length === 1) {
+          // Several times cheaper than a bulk of one.
+          const { name: jobName, data, opts } = toBull(first);
+          await queue.add(jobName, data, opts);
+          return;
+        }
+        for (let from = 0; from < jobs.length; from += CHUNK) {
+          await queue.addBulk(jobs.slice(from, from + CHUNK).map(toBull));
+        }
+      }),
+    work(name, options) {
+      const worker = startWorker(server, name, options);
+      workers.add(worker);
+      return worker;
+    },
+    pending: (name) =>
+      ask('count jobs', async () =>
+        open(name).getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active'),
+      ),
+    remove: (name, ids) =>
+      ask('remove jobs', async () => {
+        const queue = open(name);
+        for (let from = 0; from < ids.length; from += CHUNK) {
+          await Promise.all(ids.slice(from, from + CHUNK).map((id) => queue.remove(id)));
+        }
+      }),
+    clear: (name) => ask('clear the queue', () => open(name).obliterate({ force: true })),
+    async close() {
+      await Promise.all([...workers].map((worker) => worker.close({ force: true })));
+      await Promise.all([...queues.values()].map((queue) => queue.close()));
+      await server.close();
+    },
+  };
+}
+
+function openServer(place: QueuePlace, warn: (message: string) => void): Promise<Server> {
+  if ('redisUrl' in place) return redisServer(place.redisUrl, warn);
+  if ('databaseUrl' in place) return postgresServer(place.databaseUrl, warn);
+  return embeddedServer(place.pool);
+}
+
+/** BullMQ's priorities run the other way: 1 goes first. */
+const toBull = ({ id, data, priority = 0, delayMs = 0 }: NewJob) => ({
+  name: 'attempt',
+  data,
+  opts: { jobId: id, priority: 1001 - priority, delay: delayMs },
+});

@@ -1,0 +1,106 @@
+import { createRedisBackend, withBackend } from 'bullmq';
+import { Redis } from 'ioredis';
+import { ConfigError, registerSecret, systemCode, toError } from '../errors.js';
+import { type Server, SHARED_LOCKS } from './server.js';
+
+/** How long a server may take to answer for the first time. */
+const CONNECT_MS = 5000;
+
+/** Queues in a Redis server. `warn` hears of settings that lose jobs, and of lost connections. */
+export async function redisServer(redisUrl: string, warn: (message: string) => void): Promise<Server> {
+  const host = hostOf(redisUrl);
+  const options = {
+    lazyConnect: true,
+    connectTimeout: CONNECT_MS,
+    retryStrategy: (times: number) => Math.min(times * 100, 1000),
+  };
+  // Whoever adds a job must hear in some seconds that it cannot be; a worker waits until the server is back.
+  const callers = new Redis(redisUrl, { ...options, maxRetriesPerRequest: 10, commandTimeout: 15_000 });
+  const workers = new Redis(redisUrl, { ...options, maxRetriesPerRequest: null });
+  const close = async (): Promise<void> => {
+    callers.disconnect();
+    workers.disconnect();
+  };
+  try {
+    await Promise.all([connect(callers), connect(workers)]);
+  } catch (error) {
+    await close();
+    throw new ConfigError(
+      `Redis at ${host} cannot hold the queue: ${toError(error).message}. ` +
+        'Start it (docker compose up -d redis), or mend the Redis URL; leave it out to use the embedded queue.',
+      { cause: error },
+    );
+  }
+  const policy = /maxmemory_policy:(\S+)/.exec(await callers.info('memory'))?.[1];
+  if (policy !== undefined && policy !== 'noeviction') {
+    warn(
+      `Redis at ${host} may throw jobs away when its memory is full: set its maxmemory-policy to noeviction, not ${policy}.`,
+    );
+  }
+  watch(callers, host, warn);
+  return {
+    name: `Redis at ${host}`,
+    bull: withBackend((name, given, role) =>
+      createRedisBackend(
+        name,
+        { ...given, connection: role?.withBlockingConnection ? workers : callers },
+        role,
+      ),
+    ),
+    locks: SHARED_LOCKS,
+    isConnectionError: isLost,
+    close,
+  };
+}
+
+/** The host and port of a Redis URL; its password is a secret from now on. */
+function hostOf(redisUrl: string): string {
+  const url = URL.canParse(redisUrl) ? new URL(redisUrl) : undefined;
+  if (!url || !/^rediss?:$/.test(url.protocol)) {
+    throw new ConfigError('The Redis URL is none: write redis://host:6379, or rediss:// for TLS.');
+  }
+  registerSecret(decodeURIComponent(url.password));
+  return url.host;
+}
+
+/** Resolves when the server answers, with the first reason why it does not otherwise. */
+async function connect(redis: Redis): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  let listener: ((error: Error) => void) | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer in ${CONNECT_MS / 1000} s`)), CONNECT_MS);
+      listener = reject;
+      redis.on('error', reject);
+      redis
+        .connect()
+        .then(async () => redis.ping(), reject)
+        .then(() => resolve(), reject);
+    });
+  } finally {
+    clearTimeout(timer);
+    if (listener) redis.off('error', listener);
+    // An error event that nobody listens to ends the process.
+    redis.on('error', () => undefined);
+  }
+}
+
+/** Says once that the connection is lost, and once that it is back. */
+function watch(redis: Redis, host: string, warn: (message: string) => void): void {
+  let lost = false;
+  redis.on('reconnecting', () => {
+    if (!lost) warn(`Lost the connection to Redis at ${host}; trying again until it is back.`);
+    lost = true;
+  });
+  redis.on('ready', () => {
+    if (lost) warn(`Redis at ${host} is back.`);
+    lost = false;
+  });
+}
+
+function isLost(error: Error): boolean {
+  return (
+    /^E[A-Z]+$/.test(systemCode(error) ?? '') ||
+    /Connection is closed|max retries per request|LOADING/.test(error.message)
+  );
+}

@@ -1,0 +1,35 @@
+import type { BackendClasses, IQueueBackend, WorkerOptions } from 'bullmq';
+
+/** Where the queues live: what differs between the embedded database, PostgreSQL and Redis. */
+export interface Server {
+  /** In words, without credentials, for messages. */
+  name: string;
+  /** BullMQ's Queue and Worker, bound to that place. */
+  bull: BackendClasses<IQueueBackend, object>;
+  locks: Locks;
+  /** True for failures of the connection, which come and go by themselves. */
+  isConnectionError(error: Error): boolean;
+  close(): Promise<void>;
+}
+
+type Locks = Pick<WorkerOptions, 'lockDuration' | 'lockRenewTime' | 'stalledInterval'>;
+
+/**
+ * How long a job belongs to a worker that does not renew it, and how often the others look for such
+ * jobs: a dead process's work is taken over in 10 s at most.
+ */
+export const SHARED_LOCKS: Locks = { lockDuration: 8000, lockRenewTime: 3000, stalledInterval: 2000 };
+
+/**
+ * In the embedded database nobody else is there to take over, and what a dead process left is put
+ * back on opening. This only mends a job that could not be finished, and must not mistake a busy
+ * event loop for a dead worker.
+ */
+export const EMBEDDED_LOCKS: Locks = {
+  lockDuration: 120_000,
+  lockRenewTime: 60_000,
+  stalledInterval: 60_000,
+};
+
+/** BullMQ insists on a connection; our backends bring their own. */
+export const BACKEND_OPTIONS = { connection: {}, prefix: 'reroll' };

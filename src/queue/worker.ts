@@ -1,0 +1,90 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DelayedError, type Job as BullJob, WaitingError } from 'bullmq';
+import { toError } from '../errors.js';
+import { type JobData, RetryLater, type WorkOptions, type Worker } from './port.js';
+import { BACKEND_OPTIONS, type Server } from './server.js';
+
+/** How long handlers that were aborted may take to hand their jobs back. */
+const HAND_BACK_MS = 1000;
+
+export function startWorker(server: Server, queue: string, options: WorkOptions): Worker {
+  const active = new Set<Promise<void>>();
+  let taking = options.paused !== true;
+  let closed: Promise<void> | undefined;
+
+  const handBack = async (job: BullJob<JobData>, token: string): Promise<never> => {
+    await job.moveToWait(token);
+    throw new WaitingError();
+  };
+
+  const process = async (job: BullJob<JobData>, token: string, signal: AbortSignal): Promise<void> => {
+    // BullMQ waits for its next job in advance: one may come although we were paused since.
+    if (!taking || job.id === undefined) return handBack(job, token);
+    try {
+      await options.handler({ id: job.id, data: job.data }, signal);
+    } catch (error) {
+      if (signal.aborted) return handBack(job, token);
+      if (!(error instanceof RetryLater)) throw error;
+      await job.moveToDelayed(Date.now() + error.delayMs, token);
+      throw new DelayedError();
+    }
+  };
+
+  const bull = new server.bull.Worker<JobData, void>(
+    queue,
+    // BullMQ gives a signal only to functions that declare three parameters.
+    (job, token, signal) => {
+      const done = process(job, token ?? '', signal ?? new AbortController().signal);
+      const settled = done.then(
+        () => undefined,
+        () => undefined,
+      );
+      active.add(settled);
+      void settled.then(() => active.delete(settled));
+      return done;
+    },
+    {
+      ...BACKEND_OPTIONS,
+      ...server.locks,
+      autorun: false,
+      concurrency: options.concurrency,
+      // A job that was cut off any number of times comes back: the ledger bounds repetition, not the queue.
+      maxStalledCount: 2 ** 31 - 1,
+      runRetryDelay: 500,
+    },
+  );
+  const report = (error: Error): void => {
+    // The server's own watch says once that the connection is lost; a worker would say it again and again.
+    if (!server.isConnectionError(error)) options.onError(error);
+  };
+  bull.on('error', report);
+  bull.on('failed', (_job, error) => options.onError(error));
+  bull.on('drained', () => options.onDrained?.());
+  const run = (): void => void bull.run().catch((error: unknown) => report(toError(error)));
+  if (taking) run();
+
+  return {
+    pause() {
+      taking = false;
+      void bull.pause(true).catch(report);
+    },
+    resume() {
+      if (taking) return;
+      taking = true;
+      if (bull.isPaused()) void bull.resume().catch(report);
+      else run();
+    },
+    async close({ force } = { force: false }) {
+      taking = false;
+      if (!force) {
+        closed ??= bull.close();
+        return closed;
+      }
+      bull.cancelAllJobs('the worker is closing');
+      await Promise.race([Promise.all(active), delay(HAND_BACK_MS, undefined, { ref: false })]);
+      closed ??= bull.close(true);
+      // A close() that waits for handlers that do not obey would keep the connections.
+      await Promise.race([closed, bull.getBackend().close(true)]);
+    },
+  };
+}
