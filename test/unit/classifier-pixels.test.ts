@@ -1,0 +1,138 @@
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { normalise, parsePreprocessing } from '../../src/classifier/normalise.js';
+import { readResized, readRgb } from '../../src/classifier/pixels.js';
+import { resample, type Filter, type Rgb } from '../../src/classifier/resample.js';
+import { testPicture, testPixels } from '../support/pictures.js';
+
+const meanDifference = (a: Rgb, b: Rgb): number => {
+  expect([a.width, a.height, a.data.length]).toEqual([b.width, b.height, b.data.length]);
+  return a.data.reduce((sum, value, index) => sum + Math.abs(value - b.data[index]!), 0) / a.data.length;
+};
+
+test("resample gives Pillow's pixels, larger, smaller and both at once, for every filter", async () => {
+  const file = new URL('../fixtures/pillow-resize.json', import.meta.url);
+  const fixture = JSON.parse(await readFile(file, 'utf8')) as {
+    width: number;
+    height: number;
+    results: { filter: Filter; width: number; height: number; pixels: number[] }[];
+  };
+  const { width, height } = fixture;
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => i * i * 31 + i * 17);
+  expect(fixture.results).toHaveLength(9);
+  for (const wanted of fixture.results) {
+    const made = resample({ width, height, data }, wanted.width, wanted.height, wanted.filter);
+    expect([...made.data], `${wanted.filter} ${wanted.width} x ${wanted.height}`).toEqual(wanted.pixels);
+  }
+});
+
+test.each<Filter>(['bilinear', 'bicubic', 'lanczos'])(
+  'a picture that shrinks by %s is within 1/255 of the reference on average',
+  async (filter) => {
+    for (const [width, height] of [
+      [512, 768],
+      [333, 517],
+    ] as const) {
+      const picture = testPicture(width, height);
+      for (const bytes of [
+        await picture.clone().png().toBuffer(),
+        await picture.clone().jpeg({ quality: 95 }).toBuffer(),
+        await picture.clone().webp({ lossless: true }).toBuffer(),
+      ]) {
+        const reference = resample(await readRgb(bytes), 224, 224, filter);
+        expect(meanDifference(await readResized(bytes, 224, 224, filter), reference)).toBeLessThan(1);
+      }
+    }
+  },
+);
+
+test('a picture that grows, in one direction or both, is the reference to the bit', async () => {
+  for (const [width, height] of [
+    [100, 80],
+    [3, 500],
+    [500, 100],
+    [1, 1],
+  ] as const) {
+    const bytes = await testPicture(width, height).png().toBuffer();
+    const reference = resample({ width, height, data: testPixels(width, height) }, 224, 224, 'bilinear');
+    expect(meanDifference(await readResized(bytes, 224, 224, 'bilinear'), reference)).toBe(0);
+  }
+});
+
+test('alpha is dropped before resizing, so hidden colours do not bleed or vanish', async () => {
+  const pixels = testPixels(300, 260);
+  const transparent = Buffer.alloc(300 * 260 * 4);
+  for (let i = 0; i < 300 * 260; i++) {
+    pixels.copy(transparent, i * 4, i * 3, i * 3 + 3);
+    transparent[i * 4 + 3] = i % 256;
+  }
+  const bytes = await sharp(transparent, { raw: { width: 300, height: 260, channels: 4 } })
+    .png()
+    .toBuffer();
+  const reference = resample({ width: 300, height: 260, data: pixels }, 224, 224, 'bilinear');
+  expect(meanDifference(await readResized(bytes, 224, 224, 'bilinear'), reference)).toBe(0);
+});
+
+test('an EXIF orientation turns nothing, as in the reference', async () => {
+  const picture = testPicture(400, 300);
+  const turned = await picture.clone().withMetadata({ orientation: 6 }).jpeg().toBuffer();
+  const upright = await picture.clone().jpeg().toBuffer();
+  const pixels = [
+    await readResized(turned, 224, 224, 'bilinear'),
+    await readResized(upright, 224, 224, 'bilinear'),
+  ] as const;
+  expect(meanDifference(...pixels)).toBe(0);
+});
+
+test('the words of a ViT processor become numbers; other processors are left alone', () => {
+  const vit = { image_processor_type: 'ViTImageProcessor', size: { height: 224, width: 224 }, resample: 2 };
+  const half = [0.5, 0.5, 0.5];
+  const plain = {
+    resize: { height: 224, width: 224, filter: 'bilinear' },
+    rescale: 1 / 255,
+    mean: half,
+    std: half,
+  };
+  expect(parsePreprocessing(vit)).toEqual(plain);
+  expect(parsePreprocessing({ feature_extractor_type: 'ViTFeatureExtractor', size: 224 })).toEqual(plain);
+  const deit = {
+    image_processor_type: 'DeiTImageProcessor',
+    size: { height: 256, width: 256 },
+    resample: 3,
+    do_center_crop: true,
+    crop_size: 224,
+  };
+  expect(parsePreprocessing(deit)).toMatchObject({
+    resize: { width: 256, filter: 'bicubic' },
+    crop: { width: 224, height: 224 },
+  });
+  expect(parsePreprocessing({ ...vit, do_normalize: false, do_rescale: false })).toMatchObject({
+    rescale: 1,
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+  });
+  for (const other of [
+    { ...vit, size: { shortest_edge: 224 } },
+    { ...vit, do_resize: false },
+    { ...vit, resample: 0 },
+    { ...vit, do_pad: true },
+    { ...vit, image_processor_type: 'CLIPImageProcessor' },
+    {},
+    null,
+  ]) {
+    expect(parsePreprocessing(other)).toBeUndefined();
+  }
+});
+
+test('normalise crops the middle and writes channel after channel', () => {
+  const picture = { width: 3, height: 3, data: Uint8Array.from({ length: 27 }, (_, i) => i) };
+  const target = new Float32Array(3);
+  const resize = { width: 3, height: 3, filter: 'bilinear' as const };
+  normalise(
+    picture,
+    { resize, crop: { width: 1, height: 1 }, rescale: 0.5, mean: [1, 2, 3], std: [1, 2, 4] },
+    target,
+  );
+  expect([...target]).toEqual([12 * 0.5 - 1, (13 * 0.5 - 2) / 2, (14 * 0.5 - 3) / 4]);
+});
