@@ -1,1 +1,12 @@
+import { A1111Backend, type A1111Options } from './a1111/index.js';
+import type { Backend } from './port.js';
+
+export { near } from './near.js';
+export type { A1111Options } from './a1111/index.js';
 export type * from './port.js';
+
+export type BackendOptions = A1111Options;
+
+export function createBackend(options: BackendOptions): Backend {
+  return new A1111Backend(options);
+}

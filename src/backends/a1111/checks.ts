@@ -1,0 +1,118 @@
+import { BackendError } from '../../errors.js';
+import type { Json } from '../../loop/index.js';
+import type { Body } from './mapping.js';
+import type { Picture } from './reply.js';
+import type { Checkpoint, Sampler } from './schema.js';
+
+/** The server's own names, where they are known: one thing has several. */
+export interface Names {
+  samplers?: readonly Sampler[];
+  checkpoints?: readonly Checkpoint[];
+}
+
+/**
+ * These servers put something else in the place of what they do not have, and say so nowhere but
+ * in the reply's info. Compares it with what was asked (`body`, as sent) and throws a BackendError
+ * that names both: made again the same way, it would be wrong again.
+ */
+export function checkSubstitution(backend: string, body: Body, picture: Picture, names: Names): void {
+  const { info, size } = picture;
+  const settings = asObject(body['override_settings']);
+  const wrong =
+    differs('sampler', body['sampler_name'], info.sampler_name, (asked, used) =>
+      sameSampler(asked, used, names.samplers),
+    ) ??
+    differs('checkpoint', settings['sd_model_checkpoint'], info.sd_model_name, (asked, used) =>
+      sameCheckpoint(asked, used, info.sd_model_hash, names.checkpoints),
+    ) ??
+    differs('VAE', vaeAsked(settings), info.sd_vae_name, (asked, used) => stem(asked) === stem(used)) ??
+    differs('seed', body['seed'], info.all_seeds?.[0] ?? info.seed, (asked, used) => asked === used) ??
+    differs(
+      'size',
+      expectedSize(body),
+      size && `${size.width}x${size.height}`,
+      (asked, used) => asked === used,
+    );
+  if (wrong === undefined) return;
+  throw new BackendError(
+    `${wrong.what} ${wrong.asked} was asked for, but ${wrong.used} was used. The server does this silently with what it does not know: see the names that it lists.`,
+    { backend, fault: 'request' },
+  );
+}
+
+function differs(
+  what: string,
+  asked: Json | undefined,
+  used: string | number | undefined,
+  same: (asked: string, used: string) => boolean,
+): { what: string; asked: string; used: string } | undefined {
+  // -1 is a seed of the server's choice; null its default.
+  if ((typeof asked !== 'string' && typeof asked !== 'number') || asked === -1 || used === undefined) {
+    return undefined;
+  }
+  return same(`${asked}`, `${used}`) ? undefined : { what, asked: `${asked}`, used: `${used}` };
+}
+
+/** "DPM++ 2M Karras" is a sampler and a scheduler; an alias is the sampler whose alias it is. */
+function sameSampler(asked: string, used: string, samplers: readonly Sampler[] = []): boolean {
+  const [a, b] = [asked.toLowerCase(), used.toLowerCase()];
+  if (a === 'default' || a === b) return true;
+  const known = samplers.find((sampler) => sampler.name.toLowerCase() === b);
+  if (known?.aliases?.some((alias) => alias.toLowerCase() === a) === true) return true;
+  // A longer name that the server has itself is another sampler ("DPM++ 2M SDE"), not one with a scheduler.
+  return a.startsWith(`${b} `) && !samplers.some((sampler) => sampler.name.toLowerCase() === a);
+}
+
+/** Title, file name, model name, short hash and SHA-256 all name a checkpoint. */
+function sameCheckpoint(
+  asked: string,
+  used: string,
+  usedHash: string | undefined,
+  checkpoints: readonly Checkpoint[] = [],
+): boolean {
+  const known = findCheckpoint(asked, checkpoints);
+  const hash = /\[([0-9a-f]{6,})\]$/i.exec(asked)?.[1] ?? known?.hash ?? known?.sha256 ?? asked;
+  if (usedHash && (hash.startsWith(usedHash) || usedHash.startsWith(hash))) return true;
+  return [asked, known?.title, known?.model_name, known?.filename].some(
+    (name) => name !== undefined && stem(name) === stem(used),
+  );
+}
+
+export function findCheckpoint(asked: string, checkpoints: readonly Checkpoint[]): Checkpoint | undefined {
+  return checkpoints.find(
+    ({ title, model_name, hash, sha256, filename }) =>
+      [title, model_name, hash, sha256].includes(asked) ||
+      (filename !== undefined && (filename === asked || stem(filename) === stem(asked))),
+  );
+}
+
+function vaeAsked(settings: { [key: string]: Json }): string | undefined {
+  const vae = settings['sd_vae'];
+  return typeof vae === 'string' && !/^(automatic|none)$/i.test(vae) ? vae : undefined;
+}
+
+/** A name without folders, hash and file ending. */
+export function stem(name: string): string {
+  return name
+    .replace(/\s*\[[0-9a-f]+\]$/i, '')
+    .replace(/^.*[\\/]/, '')
+    .replace(/\.(safetensors|ckpt|pth?|gguf|sft)$/i, '')
+    .toLowerCase();
+}
+
+/** Undefined where the size of the picture is not simply the one asked for. */
+function expectedSize(body: Body): string | undefined {
+  const { width, height, hr_scale: scale = 1 } = body;
+  if (typeof width !== 'number' || typeof height !== 'number' || typeof scale !== 'number') return undefined;
+  if (body['mask'] !== undefined || body['hr_resize_x'] !== undefined || body['hr_resize_y'] !== undefined) {
+    return undefined;
+  }
+  // The hires pass works in whole latent cells of 8 pixels.
+  const side = (length: number) =>
+    body['enable_hr'] === true ? Math.floor((length * scale) / 8) * 8 : length;
+  return `${side(width)}x${side(height)}`;
+}
+
+function asObject(value: Json | undefined): { [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+}

@@ -1,0 +1,161 @@
+import type { ImageRequest, Json, Repair } from '../../loop/index.js';
+import type { Family } from './family.js';
+import type { Size } from './reply.js';
+
+export type Body = { [field: string]: Json };
+export type ADetailerRepair = Repair & { with: 'adetailer' };
+
+/** One call of the generation API. */
+export interface Call {
+  path: '/sdapi/v1/txt2img' | '/sdapi/v1/img2img';
+  body: Body;
+}
+
+/** What a request is made of beside its settings. Pictures are base64. */
+export interface Parts {
+  remoteId: string;
+  initImage?: string;
+  mask?: string;
+  /** Mends `initImage` instead of making a new picture. */
+  repair?: ADetailerRepair;
+  /** Of `initImage`, where that is what the result shall have (hires makes it larger than the request says). */
+  size?: Size;
+  /** Path of the VAE's file, where the server wants a path. */
+  vaePath?: string;
+  /** Settings that earlier requests of ours changed on the server, and what they were before. */
+  putBack?: Body;
+}
+
+const detectorDefault = 'hand_yolov8n.pt';
+
+/** The request in a server's words. Pure. */
+export function toCall(request: ImageRequest, parts: Parts, family: Family): Call {
+  const fromImage = parts.initImage !== undefined;
+  const ours: Body = {
+    ...common(request, parts, family),
+    ...(fromImage ? imageFields(request, parts) : hiresFields(request, family)),
+    ...(parts.repair && repairFields(parts.repair)),
+    ...parts.size,
+  };
+  const given: Body = request.a1111 ?? {};
+  return {
+    path: fromImage ? '/sdapi/v1/img2img' : '/sdapi/v1/txt2img',
+    body: {
+      ...ours,
+      ...given,
+      // These two hold many things: the user's come beside ours, not in their place.
+      override_settings: merge(ours['override_settings'], given['override_settings']),
+      alwayson_scripts: merge(ours['alwayson_scripts'], given['alwayson_scripts']),
+    },
+  };
+}
+
+function common(request: ImageRequest, parts: Parts, family: Family): Body {
+  return {
+    prompt: request.prompt,
+    negative_prompt: request.negative_prompt,
+    seed: request.seed,
+    width: request.width,
+    height: request.height,
+    steps: request.steps,
+    cfg_scale: request.cfg_scale,
+    batch_size: 1,
+    n_iter: 1,
+    send_images: true,
+    save_images: false,
+    ...defined({
+      sampler_name: request.sampler,
+      [family.scheduler]:
+        family.scheduler === 'schedulers_sigma' ? request.scheduler?.toLowerCase() : request.scheduler,
+      styles: request.styles,
+      tiling: request.tiling,
+      restore_faces: request.restore_faces,
+      clip_skip: family.clipSkip === 'field' ? request.clip_skip : undefined,
+    }),
+    ...(family.taskIds && { force_task_id: parts.remoteId }),
+    override_settings: {
+      ...parts.putBack,
+      ...defined({
+        sd_model_checkpoint: request.checkpoint,
+        CLIP_stop_at_last_layers: family.clipSkip === 'setting' ? request.clip_skip : undefined,
+        [family.vae.setting]: vaeSetting(request.vae, parts.vaePath, family),
+      }),
+    },
+    // Restoring would make the server load the old weights again before somebody else's request.
+    override_settings_restore_afterwards: false,
+  };
+}
+
+function vaeSetting(vae: string | undefined, path: string | undefined, family: Family): Json | undefined {
+  if (vae === undefined || family.vae.setting === 'sd_vae') return vae;
+  return /^(automatic|none)$/i.test(vae) ? [] : [path ?? vae];
+}
+
+function hiresFields(request: ImageRequest, family: Family): Body {
+  const { hires } = request;
+  if (hires === undefined) return defined({ denoising_strength: request.denoising_strength });
+  return {
+    enable_hr: true,
+    hr_scale: hires.scale,
+    ...defined({
+      hr_upscaler: hires.upscaler,
+      hr_second_pass_steps: hires.steps,
+      denoising_strength: hires.denoising_strength ?? request.denoising_strength,
+    }),
+    ...(family.forgeHires && { hr_additional_modules: ['Use same choices'], hr_cfg: request.cfg_scale }),
+  };
+}
+
+function imageFields(request: ImageRequest, parts: Parts): Body {
+  return {
+    init_images: [parts.initImage ?? ''],
+    ...defined({ denoising_strength: request.denoising_strength }),
+    ...(parts.mask !== undefined && {
+      mask: parts.mask,
+      mask_blur: 4,
+      inpainting_fill: 1, // start from what is there
+      inpaint_full_res: true, // only the masked part, at full size
+      inpaint_full_res_padding: 32,
+    }),
+  };
+}
+
+/** ADetailer by itself, without the img2img pass before it (its second argument). */
+function repairFields(repair: ADetailerRepair): Body {
+  const unit = defined({
+    ad_model: repair.model ?? detectorDefault,
+    ad_prompt: repair.prompt,
+    ad_denoising_strength: repair.denoising_strength,
+    ad_confidence: repair.confidence,
+  });
+  return { alwayson_scripts: { ADetailer: { args: [true, true, unit] } } };
+}
+
+export function detectorOf(repair: ADetailerRepair): string {
+  return repair.model ?? detectorDefault;
+}
+
+/** The body without pictures: what the ledger and the manifest keep. */
+export function withoutPictures(value: Json): Json {
+  if (typeof value === 'string') {
+    const picture = value.length > 1000 && /^(data:[^,]{1,100},)?[A-Za-z0-9+/=\s]+$/.test(value);
+    return picture ? `(picture, ${Math.round((value.length * 3) / 4)} bytes)` : value;
+  }
+  if (Array.isArray(value)) return value.map(withoutPictures);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withoutPictures(part)]));
+}
+
+function defined(fields: { [field: string]: Json | undefined }): Body {
+  return Object.fromEntries(
+    Object.entries(fields).filter((entry): entry is [string, Json] => entry[1] !== undefined),
+  );
+}
+
+function merge(ours: Json | undefined, given: Json | undefined): Body {
+  return { ...asBody(ours), ...asBody(given) };
+}
+
+function asBody(value: Json | undefined): Body {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+}

@@ -1,0 +1,63 @@
+import sharp from 'sharp';
+import { BackendError } from '../../errors.js';
+import { generationInfo, imageReply, type GenerationInfo } from './schema.js';
+
+/** The one picture of a reply, and what the server says about it. */
+export interface Picture {
+  image: Buffer;
+  /** Undefined where the bytes are no image. */
+  size: Size | undefined;
+  info: GenerationInfo;
+}
+
+/** Pixels. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** Reads the reply to txt2img or img2img. Throws a transient BackendError where the picture is not in it. */
+export async function readReply(backend: string, reply: unknown): Promise<Picture> {
+  const parsed = imageReply.safeParse(reply);
+  const info = readInfo(parsed.data?.info);
+  const images = parsed.data?.images ?? [];
+  const first = info.index_of_first_image ?? 0;
+  // More images may stand before (a grid) and after it (masks, ControlNet's maps).
+  const image = images[first];
+  const wanted = info.all_seeds?.length ?? 1;
+  if (image === undefined || images.length - first < wanted) {
+    throw new BackendError(
+      `answered with ${images.length} images where ${first + wanted} were due: the work was interrupted, or memory ran out.`,
+      { backend, fault: 'transient' },
+    );
+  }
+  const bytes = decode(backend, image);
+  return { image: bytes, size: await sizeOf(bytes), info };
+}
+
+/** From the image's header alone. */
+export async function sizeOf(image: Buffer): Promise<Size | undefined> {
+  const header = await sharp(image)
+    .metadata()
+    .catch(() => undefined);
+  return header && { width: header.width, height: header.height };
+}
+
+function readInfo(text: string | null | undefined): GenerationInfo {
+  try {
+    return generationInfo.parse(JSON.parse(text ?? '{}'));
+  } catch {
+    return {}; // SD.Next sends '' when it failed quietly
+  }
+}
+
+/** Base64, with or without `data:image/png;base64,` before it. */
+export function decode(backend: string, text: string): Buffer {
+  const base64 = text.slice(text.startsWith('data:') ? text.indexOf(',') + 1 : 0);
+  const bytes = Buffer.from(base64, 'base64');
+  // Node skips what is no base64, so a wrong text shows in the length alone.
+  if (bytes.length === 0 || bytes.length < Math.floor((base64.replace(/[\s=]/g, '').length * 3) / 4)) {
+    throw new BackendError('sent an image that is no base64.', { backend, fault: 'transient' });
+  }
+  return bytes;
+}

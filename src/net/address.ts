@@ -1,0 +1,40 @@
+import { ConfigError, registerSecret } from '../errors.js';
+
+export interface Address {
+  /** Scheme, host, port and path, with no slash at the end and no password. */
+  base: string;
+  /** The Authorization header. */
+  authorization?: string;
+}
+
+/**
+ * Reads a server's address. `auth` is `user:password`, or a whole header value (`Bearer ...`,
+ * `Basic ...`); a password in the URL serves too. Registers every secret in it.
+ */
+export function readAddress(url: string, auth?: string): Address {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
+    throw new ConfigError(`"${url}" is no http or https address: write it as http://HOST:PORT.`);
+  }
+  const fromUrl =
+    parsed.username && `${decodeURIComponent(parsed.username)}:${decodeURIComponent(parsed.password)}`;
+  const authorization = header(auth ?? fromUrl);
+  const base = `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, '');
+  return { base, ...(authorization !== undefined && { authorization }) };
+}
+
+function header(auth: string | undefined): string | undefined {
+  if (!auth) return undefined;
+  registerSecret(auth);
+  const [, scheme, token] = /^(Basic|Bearer)\s+(.+)$/i.exec(auth) ?? [];
+  if (scheme !== undefined && token !== undefined) {
+    registerSecret(token);
+    return auth;
+  }
+  const colon = auth.indexOf(':');
+  if (colon < 0) throw new ConfigError('auth must be "user:password", "Basic ..." or "Bearer ...".');
+  const encoded = Buffer.from(auth).toString('base64');
+  registerSecret(auth.slice(colon + 1));
+  registerSecret(encoded);
+  return `Basic ${encoded}`;
+}
