@@ -116,6 +116,6 @@ function* brokenTemplate(at: Path, text: string | undefined): Generator<Fault> {
     if (text !== undefined) parseTemplate(text);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    yield { path: at, message: error.message };
+    yield { path: at, message: `${keyName(at)}, ${error.message}` };
   }
 }

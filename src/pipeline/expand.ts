@@ -81,7 +81,7 @@ async function* sources(pipeline: Pipeline): AsyncGenerator<Source> {
     const common = { count, priority, tags, matrix: combinations(matrix) };
     if (text !== undefined) {
       place += 1;
-      yield { ...common, name: name ?? `p${place}`, text, settings, place: `prompts[${index + 1}]` };
+      yield { ...common, name: name ?? `p${place}`, text, settings, place: `prompts.${index}` };
       continue;
     }
     if (file === undefined) continue;

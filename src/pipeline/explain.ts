@@ -135,12 +135,10 @@ function roundings(value: unknown, divisor: number): string {
   return `: ${below} or ${below + divisor}`;
 }
 
-/** `prompts[2].text`: as one would say it aloud, counted from 1. */
+/** `prompts.2.text`: spelled and counted as in `--set prompts.2.text=...`. */
 export function keyName(path: Path): string {
-  return path.length === 0 ? 'the pipeline' : path.map(step).join('').replace(/^\./, '');
+  return path.length === 0 ? 'the pipeline' : path.join('.');
 }
-
-const step = (key: string | number): string => (typeof key === 'number' ? `[${key + 1}]` : `.${key}`);
 
 const placeName = (path: Path): string => (path.length === 0 ? '' : ` in ${keyName(path)}`);
 

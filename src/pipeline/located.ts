@@ -14,15 +14,18 @@ export type Path = readonly (string | number)[];
 
 /** A few hundred real uses of one anchor are fine; ten anchors of ten aliases each are a bomb. */
 const MOST_ALIASES = 100;
+/** One slip in the syntax makes the parser stumble many times. */
+const FIRST_FAULTS = 3;
 
 /** Parses YAML. Throws ConfigError with every syntax error and its place. */
 export function parseYaml(source: Source): Located {
   try {
     const document = parseDocument(source.text, { prettyErrors: false, uniqueKeys: true });
     const faults = [...document.errors, ...document.warnings];
+    if (faults.some(({ message }) => message.includes('call stack'))) throw new RangeError('nested too deeply');
     if (faults.length > 0) {
       throw configError(
-        faults.map(({ message, pos, code }) => ({
+        faults.slice(0, FIRST_FAULTS).map(({ message, pos, code }) => ({
           message: syntaxMessage(source.text, code, message, pos[0]),
           spot: { source, start: pos[0], end: pos[1] },
         })),

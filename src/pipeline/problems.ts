@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { ConfigError } from '../errors.js';
+import { ConfigError, redact } from '../errors.js';
 
 /** A text that a person wrote: a YAML file, a prompt file, or what followed `--set`. */
 export interface Source {
@@ -59,13 +59,14 @@ function frame(spot: Spot): string {
   for (let number = first; number <= last; number++) {
     const text = lines[number - 1] ?? '';
     if (number > line && text.trim() === '') continue;
+    const before = redact(text.slice(0, column - 1)).length;
     // A place far to the right of a very long line is shown with what stands around it.
-    const cut = number === line ? Math.max(0, column - 60) : 0;
+    const cut = number === line && before > 80 ? before - 60 : 0;
     const numbered = `  ${String(number).padStart(gutter)} | `;
-    shown.push((numbered + plain(text.slice(cut, cut + 100))).trimEnd());
+    shown.push((numbered + plain(redact(text).slice(cut, cut + 110))).trimEnd());
     if (number !== line) continue;
     const width = Math.min(Math.max(1, spot.end - spot.start), Math.max(1, text.length - column + 1), 60);
-    shown.push(`  ${' '.repeat(gutter)} | ${' '.repeat(column - 1 - cut)}${'^'.repeat(width)}`);
+    shown.push(`  ${' '.repeat(gutter)} | ${' '.repeat(before - cut)}${'^'.repeat(width)}`);
   }
   return shown.join('\n');
 }
@@ -81,8 +82,7 @@ export function displayPath(file: string): string {
 
 /** A value as a message quotes it: on one line and not too long. */
 export function quote(value: unknown): string {
-  const text = plain(
-    typeof value === 'string' ? `'${value}'` : ((JSON.stringify(value)) ?? 'nothing'),
-  );
+  if (value === undefined) return 'nothing';
+  const text = plain(typeof value === 'string' ? `'${value}'` : JSON.stringify(value));
   return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
 }
