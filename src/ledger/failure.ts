@@ -1,0 +1,41 @@
+import { StorageError, systemCode, toError } from '../errors.js';
+
+/** What a failed write to the disk comes to, by Node's code for it. */
+const disk: { [code: string]: string } = {
+  EACCES: 'no permission to write there. Change its owner or mode, or set REROLL_HOME to another folder',
+  EPERM: 'no permission to write there. Change its owner or mode, or set REROLL_HOME to another folder',
+  EROFS: 'the file system is read-only. Set REROLL_HOME to another folder',
+  ENOSPC: 'the disk is full. Free some space; nothing that was recorded is lost',
+  EDQUOT: 'your disk quota is used up. Free some space; nothing that was recorded is lost',
+  ENOTDIR: 'part of that path is a file, not a folder. Set REROLL_HOME to another folder',
+  EEXIST: 'a file of that name is in the way. Move it, or set REROLL_HOME to another folder',
+};
+
+/** An error of the file system in `folder` as a StorageError; any other as it is. */
+export function storageError(thrown: unknown, folder: string): Error {
+  const what = disk[systemCode(thrown) ?? ''];
+  return what === undefined
+    ? toError(thrown)
+    : new StorageError(`Cannot use the folder ${folder}: ${what}.`, { cause: thrown });
+}
+
+/** PostgreSQL's error classes (https://www.postgresql.org/docs/current/errcodes-appendix.html) that are no bug of ours. */
+export function databaseError(thrown: unknown): Error {
+  const error = toError(thrown);
+  // drizzle wraps the error in one whose message repeats the whole query, prompts and all.
+  if (error.name === 'DrizzleQueryError' && error.cause !== undefined) return databaseError(error.cause);
+  const code = systemCode(error) ?? '';
+  if (code === '53100' || code === 'ENOSPC' || /no space left on device/i.test(error.message))
+    return new StorageError(
+      'The disk of the ledger’s database is full. Free some space; nothing that was recorded is lost.',
+      { cause: error },
+    );
+  if (/^(08|57P0)/.test(code) || code.startsWith('E') || /^Connection terminated/.test(error.message))
+    return new StorageError(
+      `The ledger’s database does not answer: ${error.message}. Start it again, then resume.`,
+      {
+        cause: error,
+      },
+    );
+  return error;
+}

@@ -1,0 +1,104 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { ConfigError, registerSecret, toError } from '../errors.js';
+import { databaseError, storageError } from './failure.js';
+import { takeLock } from './lock.js';
+import type { Lock } from './lock.js';
+import { migrate } from './migrate.js';
+import { openPGlitePool } from './pglite-pool.js';
+import { SqlLedger } from './sql-ledger.js';
+import type { Ledger } from './types.js';
+
+export interface OpenLedger {
+  ledger: Ledger;
+  /** The database connections, for a queue that lives beside the ledger. */
+  pool: pg.Pool;
+  /** The state folder's lock. */
+  lock: Lock;
+  /** Closes the pool and gives the folder back. */
+  close(): Promise<void>;
+}
+
+/** A queue's workers keep a connection each to listen on; the rest is opened as needed. */
+const MAX_CONNECTIONS = 40;
+
+/**
+ * Opens the ledger of the state folder `home`, which is this process's alone until `close`: the
+ * embedded database in it, or the PostgreSQL server at `databaseUrl`. Throws LockedError, StorageError,
+ * ConfigError (a server that does not answer or refuses).
+ */
+export async function openLedger({
+  home,
+  databaseUrl,
+}: {
+  home: string;
+  databaseUrl?: string;
+}): Promise<OpenLedger> {
+  const lock = await takeLock(home);
+  try {
+    const pool = databaseUrl === undefined ? await openEmbedded(home) : await openServer(databaseUrl);
+    try {
+      await migrate(pool).catch((error: unknown) => {
+        throw databaseError(error);
+      });
+      const ledger = new SqlLedger(pool);
+      const close = async () => {
+        await ledger.close();
+        await lock.release();
+      };
+      return { ledger, pool, lock, close };
+    } catch (error) {
+      await pool.end();
+      throw error;
+    }
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function openEmbedded(home: string): Promise<pg.Pool> {
+  const folder = join(home, 'db');
+  try {
+    await mkdir(folder, { recursive: true });
+    return await openPGlitePool(folder);
+  } catch (error) {
+    throw storageError(error, folder);
+  }
+}
+
+async function openServer(databaseUrl: string): Promise<pg.Pool> {
+  registerPassword(databaseUrl);
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: 15_000,
+    application_name: 'reroll',
+  });
+  // A connection that breaks while idle is replaced at the next query, which reports if that fails too.
+  pool.on('error', () => undefined);
+  try {
+    await pool.query('select 1');
+    return pool;
+  } catch (error) {
+    await pool.end();
+    throw new ConfigError(
+      `Cannot use the database ${databaseUrl}: ${toError(error).message}. Check REROLL_DATABASE_URL and that the server runs.`,
+      { cause: error },
+    );
+  }
+}
+
+/** From here on no message shows it, wherever in the URL it stands. */
+function registerPassword(databaseUrl: string): void {
+  if (!URL.canParse(databaseUrl))
+    throw new ConfigError(
+      'The database URL is no URL. It looks like postgres://user:password@host:5432/database, with special characters in the password written as %40.',
+    );
+  const url = new URL(databaseUrl);
+  for (const password of [url.password, url.searchParams.get('password') ?? '']) {
+    registerSecret(password);
+    registerSecret(decodeURIComponent(password));
+  }
+}

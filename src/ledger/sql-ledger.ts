@@ -1,0 +1,230 @@
+import type pg from 'pg';
+import { ConfigError } from '../errors.js';
+import { laneOf } from '../loop/index.js';
+import type { Json, Shot, Step, Verdict } from '../loop/index.js';
+import { insertRun } from './create-run.js';
+import { cancelRun, failShot } from './end-shots.js';
+import { databaseError } from './failure.js';
+import { toJsonb, toText } from './json.js';
+import { prepareReads } from './reads.js';
+import { present, runOf } from './records.js';
+import * as statements from './statements.js';
+import type { Statement } from './statements.js';
+import { transaction } from './transaction.js';
+import type {
+  Attempt,
+  AttemptKey,
+  BudgetCount,
+  Candidate,
+  DueAttempt,
+  DueLane,
+  Ledger,
+  NewRun,
+  Run,
+  RunProgress,
+  ShotRecord,
+} from './types.js';
+
+/** Shots, with all their attempts, that are read at a time. */
+const PAGE = 200;
+const LAST_INDEX = 2 ** 31 - 1;
+
+/** From which states a run may move to one. Cancelling has a method of its own. */
+const legalMoves = { running: ['paused'], paused: ['running'], completed: ['running', 'paused'] };
+
+/** The ledger in a PostgreSQL database, embedded or a server's. The pool stays its owner's. */
+export class SqlLedger implements Ledger {
+  readonly #pool: pg.Pool;
+  readonly #reads: ReturnType<typeof prepareReads>;
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool;
+    this.#reads = prepareReads(pool);
+  }
+
+  async createRun(
+    run: NewRun,
+    newShots: AsyncIterable<Shot>,
+    taken: (id: string) => Promise<boolean>,
+  ): Promise<Run> {
+    const id = await this.#transaction((client) => insertRun(client, run, newShots, taken));
+    const created = await this.run(id);
+    if (!created) throw new Error(`the run ${id} is gone right after it was made`);
+    return created;
+  }
+
+  async run(id: string): Promise<Run | undefined> {
+    const [row] = await this.#read(this.#reads.run.execute({ id }));
+    return row && runOf(row);
+  }
+
+  async runs(): Promise<Run[]> {
+    const rows = await this.#read(this.#reads.runs.execute());
+    return rows.map(runOf);
+  }
+
+  async moveRun(id: string, to: 'running' | 'paused' | 'completed'): Promise<boolean> {
+    return this.#moves(statements.moveRun, [id, to, legalMoves[to]]);
+  }
+
+  async cancelRun(id: string): Promise<{ backend: string; remoteId: string }[]> {
+    return this.#transaction((client) => cancelRun(client, id));
+  }
+
+  async progress(id: string): Promise<RunProgress> {
+    const [row] = await this.#read(this.#reads.progress.execute({ id }));
+    if (!row) throw new ConfigError(`There is no run ${id}. \`reroll runs\` lists those that there are.`);
+    return row;
+  }
+
+  async openShots(id: string): Promise<number> {
+    const { shots: total, accepted, exhausted, failed, cancelled } = await this.progress(id);
+    return total - accepted - exhausted - failed - cancelled;
+  }
+
+  async dueAttempts(
+    run: string,
+    state: 'due' | 'generated',
+    limit: number,
+    lane?: string,
+  ): Promise<DueAttempt[]> {
+    return lane === undefined
+      ? this.#query<DueAttempt>(statements.due, [run, state, limit])
+      : this.#query<DueAttempt>(statements.dueInLane, [run, state, limit, lane]);
+  }
+
+  async dueLanes(run: string): Promise<DueLane[]> {
+    return this.#query<DueLane>(statements.dueLanes, [run]);
+  }
+
+  async attempt(key: AttemptKey): Promise<Attempt | undefined> {
+    const [row] = await this.#read(this.#reads.attempt.execute({ ...key }));
+    return row && present(row);
+  }
+
+  async shot(run: string, index: number): Promise<ShotRecord | undefined> {
+    const [shot] = await this.#page(run, index, index, 1);
+    return shot;
+  }
+
+  async *shots(run: string): AsyncIterable<ShotRecord> {
+    for (let from = 1; ;) {
+      const page = await this.#page(run, from, LAST_INDEX, PAGE);
+      yield* page;
+      const end = page.at(-1);
+      if (!end) return;
+      from = end.index + 1;
+    }
+  }
+
+  async recordSending(key: AttemptKey, backend: string, remoteId: string): Promise<boolean> {
+    return this.#moves(statements.sending, [...keyOf(key), backend, remoteId]);
+  }
+
+  async recordServerError(key: AttemptKey, message: string, keepRemote: boolean): Promise<number> {
+    const [counted] = await this.#query<{ server_errors: number }>(statements.serverError, [
+      ...keyOf(key),
+      toText(message),
+      keepRemote,
+    ]);
+    return counted?.server_errors ?? (await this.attempt(key))?.serverErrors ?? 0;
+  }
+
+  async recordCandidate(key: AttemptKey, candidate: Candidate): Promise<boolean> {
+    return this.#moves(statements.candidate, [...keyOf(key), toJsonb(candidate)]);
+  }
+
+  async recordLostCandidate(key: AttemptKey): Promise<boolean> {
+    return this.#moves(statements.lostCandidate, keyOf(key));
+  }
+
+  async recordVerdict(
+    key: AttemptKey,
+    verdict: Verdict,
+    model: Json,
+    step: Step,
+    published?: string,
+  ): Promise<boolean> {
+    const values = [
+      ...keyOf(key),
+      ...(await this.#stepOf(key, step, published)),
+      toJsonb(verdict),
+      toJsonb(model),
+    ];
+    return this.#moves(statements.verdict, values);
+  }
+
+  async recordStep(key: AttemptKey, step: Step, published?: string): Promise<boolean> {
+    if (step.kind === 'wait') return false;
+    const values = [...keyOf(key), ...(await this.#stepOf(key, step, published))];
+    return this.#moves(statements.stepAfterWait, values);
+  }
+
+  async failShot(run: string, shot: number, reason: string): Promise<boolean> {
+    return this.#transaction((client) => failShot(client, run, shot, reason));
+  }
+
+  async waitingShots(run: string): Promise<AttemptKey[]> {
+    return this.#query<AttemptKey>(statements.waiting, [run]);
+  }
+
+  async budgetCounts(run: string, shot: number): Promise<BudgetCount[]> {
+    return this.#query<BudgetCount>(statements.budget, [run, shot]);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  /** Parameters $4 to $9 of the statements that take a step. */
+  async #stepOf(key: AttemptKey, step: Step, published: string | undefined): Promise<unknown[]> {
+    if (step.kind === 'wait') return [null, null, null, null, null, null];
+    if (step.kind === 'end') return [null, null, null, step.outcome, step.keep ?? null, published ?? null];
+    // Tags never change, so reading them before the write is as good as within it.
+    const [shot] = await this.#query<{ tags: string[] }>(statements.tags, [key.run, key.shot]);
+    const repair = step.repair === undefined ? null : toJsonb(step.repair);
+    return [toJsonb(step.request), laneOf(step.request, shot?.tags ?? []), repair, null, null, null];
+  }
+
+  /** Up to `limit` shots of a range of indices, each with its attempts. */
+  async #page(run: string, from: number, to: number, limit: number): Promise<ShotRecord[]> {
+    const page = await this.#read(this.#reads.shots.execute({ run, from, to, limit }));
+    const end = page.at(-1);
+    if (!end) return [];
+    const rows = await this.#read(this.#reads.attempts.execute({ run, from, to: end.index }));
+    const records = page.map((shot): ShotRecord => ({ ...present(shot), attempts: [] }));
+    const byIndex = new Map(records.map((record) => [record.index, record]));
+    for (const row of rows) {
+      const shot = byIndex.get(row.shot);
+      shot?.attempts.push({ ...present(row), tags: shot.tags });
+    }
+    return records;
+  }
+
+  /** True where the statement found its row in the state that it moves from. */
+  async #moves(statement: Statement, values: unknown[]): Promise<boolean> {
+    return (await this.#send(statement, values)).rowCount === 1;
+  }
+
+  async #query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    return (await this.#send(statement, values)).rows as Row[];
+  }
+
+  async #send(statement: Statement, values: unknown[]): Promise<pg.QueryResult> {
+    return this.#read(this.#pool.query({ ...statement, values }));
+  }
+
+  async #transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    return this.#read(transaction(this.#pool, work));
+  }
+
+  async #read<T>(answer: PromiseLike<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw databaseError(error);
+    }
+  }
+}
+
+const keyOf = (key: AttemptKey): unknown[] => [key.run, key.shot, key.number];
