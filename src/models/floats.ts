@@ -50,23 +50,26 @@ export function eighthToFloat(bytes: Uint8Array, type: 'F8_E4M3' | 'F8_E5M2'): F
 export function floatToHalf(floats: Float32Array): Uint16Array {
   const bits = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
   const half = new Uint16Array(floats.length);
-  for (let i = 0; i < floats.length; i++) half[i] = roundToHalf(bits[i] as number);
+  for (let i = 0; i < floats.length; i++) {
+    const word = bits[i] as number;
+    half[i] = ((word >>> 16) & 0x8000) | roundMagnitude(word & 0x7fffffff, floats[i] as number);
+  }
   return half;
 }
 
-function roundToHalf(bits: number): number {
-  const sign = (bits >>> 16) & 0x8000;
-  const exponent = ((bits >>> 23) & 0xff) - 112;
-  const mantissa = bits & 0x7fffff;
-  if (exponent === 143) return sign | (mantissa ? 0x7e00 : 0x7c00);
-  if (exponent >= 31) return sign | 0x7c00;
-  if (exponent < -10) return sign;
-  // Subnormal halves keep the hidden bit in the mantissa and shift it further right.
-  const [value, shift] =
-    exponent > 0 ? [(exponent << 23) | mantissa, 13] : [mantissa | 0x800000, 14 - exponent];
-  const kept = value >>> shift;
-  const rest = value & (2 ** shift - 1);
-  const tie = 2 ** (shift - 1);
-  // A carry out of the mantissa rightly moves into the exponent.
-  return sign | (kept + (rest > tie || (rest === tie && kept & 1) ? 1 : 0));
+/** `magnitude`: the float's bits without its sign. */
+function roundMagnitude(magnitude: number, value: number): number {
+  const tooLarge = 0x47800000; // 2^16
+  const smallestNormal = 0x38800000; // 2^-14
+  const biasChange = 0x38000000; // (127 - 15) exponent steps
+  if (magnitude >= tooLarge) return magnitude > 0x7f800000 ? 0x7e00 : 0x7c00;
+  // A carry out of the mantissa rightly moves into the exponent, up to infinity.
+  if (magnitude >= smallestNormal) return (magnitude - biasChange + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
+  return roundHalfEven(Math.abs(value) * 2 ** 24);
+}
+
+/** As ONNX's QuantizeLinear and IEEE round. */
+export function roundHalfEven(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }

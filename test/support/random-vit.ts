@@ -113,9 +113,8 @@ function newName(name: string): string {
 }
 
 /** The config.json that transformers would save. */
-export function configOf({ architecture, labels, new_names, pooler, ...config }: RandomVit): object {
-  void new_names;
-  void pooler;
+export function configOf(vit: RandomVit): object {
+  const { architecture, labels, ...config } = vit;
   return {
     ...config,
     architectures: [architecture],
@@ -161,7 +160,12 @@ export const TINY_VIT: RandomVit = {
   patch_size: 8,
   num_channels: 3,
   qkv_bias: true,
-  labels: ['Realistic_Bad_Anatomy', 'Realistic_Good_Anatomy', 'Unrealistic_Bad_Anatomy', 'Unrealistic_Good_Anatomy'],
+  labels: [
+    'Realistic_Bad_Anatomy',
+    'Realistic_Good_Anatomy',
+    'Unrealistic_Bad_Anatomy',
+    'Unrealistic_Good_Anatomy',
+  ],
 };
 
 /** google/vit-base-patch16-224's shape, with the default classifier's four labels. */

@@ -1,3 +1,5 @@
+import { roundHalfEven } from '../floats.js';
+
 /** A matrix as int8, one scale for each column: value = int8 * scale[column]. */
 export interface Quantized {
   /** [rows, columns] */
@@ -25,12 +27,6 @@ export function quantizeTransposed(weight: Float32Array, outputs: number, inputs
     }
   }
   return { values, scales };
-}
-
-/** As ONNX's QuantizeLinear rounds. */
-function roundHalfEven(value: number): number {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
 /** A layer's weight [outputs, inputs] as [inputs, outputs], which MatMul takes. */

@@ -23,6 +23,13 @@ export async function openCheckpoint(folder: string): Promise<Tensors> {
   return openShards(folder, await readIndex(indexFile));
 }
 
+/** The paths of all files that hold a folder's weights. */
+export async function checkpointFiles(folder: string): Promise<string[]> {
+  if (await isFile(join(folder, SINGLE_FILE))) return [join(folder, SINGLE_FILE)];
+  const files = new Set((await readIndex(join(folder, SHARD_INDEX))).values());
+  return [...files].sort().map((file) => join(folder, file));
+}
+
 /** Tensor name -> shard file name, from an index on disk. */
 export async function readIndex(path: string): Promise<Map<string, string>> {
   const { size } = await stat(path);

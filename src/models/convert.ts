@@ -1,0 +1,106 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+import { ModelError } from '../errors.js';
+import { storageError } from './atomic.js';
+import type { OnEvent } from './events.js';
+import { CONFIG_FILE, fileBytes, ONNX_FILES, PREPROCESSOR_FILE, readModelJson, sha256 } from './files.js';
+import { type Manifest, readManifest, type VariantFile, writeManifest } from './manifest.js';
+import { type Variant, vitGraph, type WriteOptions, writeOnnx } from './onnx/index.js';
+import { checkpointFiles, openCheckpoint } from './safetensors/index.js';
+import { readVitConfig } from './vit-config.js';
+import { VitWeights } from './vit-weights.js';
+
+/** fp32 is what every other variant is verified against. */
+export const DEFAULT_VARIANTS: Variant[] = ['fp32', 'q8'];
+
+export interface ConvertOptions extends WriteOptions {
+  /** Default fp32 and q8. */
+  variants?: Variant[];
+  /** What the manifest says about the checkpoint. Default: the folder, and its weights' hash. */
+  source?: string;
+  revision?: string;
+  license?: string;
+  signal?: AbortSignal;
+  onEvent?: OnEvent;
+}
+
+/** A model's folder that is complete: config.json, preprocessor_config.json, onnx/, reroll.json. */
+export interface ModelFolder {
+  path: string;
+  manifest: Manifest;
+}
+
+/**
+ * Converts a checkpoint of a ViT image classifier (safetensors, in the layout of the Hub) to ONNX files in `out`.
+ * Everything is checked before the first byte is written, and weights are streamed: memory stays at some 150 MB.
+ * Throws ModelError where the checkpoint cannot be converted, StorageError where the disk fails.
+ */
+export async function convertModel(folder: string, out: string, options: ConvertOptions = {}): Promise<ModelFolder> {
+  const config = readVitConfig(await readModelJson(folder, CONFIG_FILE));
+  await readModelJson(folder, PREPROCESSOR_FILE);
+  const checkpoint = await openCheckpoint(folder);
+  try {
+    const weights = new VitWeights(checkpoint);
+    const graphs = (options.variants ?? DEFAULT_VARIANTS).map(
+      (variant) => [variant, vitGraph(config, weights, variant)] as const,
+    );
+    await copyConfigs(folder, out);
+    const source = options.source ?? resolve(folder);
+    const revision = options.revision ?? (await sha256(...(await checkpointFiles(folder)))).slice(0, 12);
+    const earlier = await readManifest(out);
+    const isSame = earlier?.source === source && earlier.revision === revision;
+    const variants: Record<string, VariantFile> = isSame ? { ...earlier.variants } : {};
+    for (const [variant, graph] of graphs) {
+      options.signal?.throwIfAborted();
+      const file = ONNX_FILES[variant];
+      options.onEvent?.({ kind: 'converting', dtype: variant, file });
+      await writeOnnx(join(out, file), graph, options);
+      const written = await describeVariant(out, file);
+      if (!written) throw new ModelError(`${join(out, file)} disappeared after it was written`);
+      variants[variant] = written;
+      options.onEvent?.({ kind: 'converted', dtype: variant, file, bytes: written.bytes });
+    }
+    const manifest: Manifest = {
+      source,
+      revision,
+      ...(options.license !== undefined && { license: options.license }),
+      made: 'converted',
+      variants,
+    };
+    await writeManifest(out, manifest);
+    return { path: out, manifest };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** config.json and preprocessor_config.json, as they are. */
+export async function copyConfigs(from: string, to: string): Promise<void> {
+  if (resolve(from) === resolve(to)) return;
+  try {
+    await mkdir(to, { recursive: true });
+    for (const name of [CONFIG_FILE, PREPROCESSOR_FILE]) await copyFile(join(from, name), join(to, name));
+  } catch (error) {
+    throw storageError(to, error);
+  }
+}
+
+/** An ONNX file and its external data, by path below the folder; empty where it is not there. */
+export async function variantParts(folder: string, file: string): Promise<string[]> {
+  const parts: string[] = [];
+  // transformers.js numbers the parts of external data: model.onnx_data, model.onnx_data_1, ...
+  for (let part = file; (await fileBytes(join(folder, part))) !== undefined; ) {
+    parts.push(part);
+    part = parts.length === 1 ? `${file}_data` : `${file}_data_${parts.length - 1}`;
+  }
+  return parts;
+}
+
+/** What the manifest says about an ONNX file; undefined where it is not there. */
+export async function describeVariant(folder: string, file: string): Promise<VariantFile | undefined> {
+  const parts = (await variantParts(folder, file)).map((part) => join(folder, part));
+  if (parts.length === 0) return undefined;
+  const sizes = await Promise.all(parts.map(fileBytes));
+  return { file, bytes: sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0), sha256: await sha256(...parts) };
+}

@@ -1,0 +1,2 @@
+export { hubSettings, type HubSettings, type Patience } from './settings.js';
+export { fetchSnapshot, onnxFiles, type Snapshot } from './snapshot.js';
