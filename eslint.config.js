@@ -11,13 +11,14 @@ const rooms = {
   net: [],
   backends: ['net', 'loop'],
   images: [],
+  report: ['loop', 'images'],
   classifier: [],
   models: [],
   ledger: ['loop'],
   queue: [],
   sketch: [],
-  runtime: ['loop', 'pipeline', 'net', 'backends', 'images', 'classifier', 'models', 'ledger', 'queue', 'sketch'],
-  cli: ['loop', 'pipeline', 'backends', 'images', 'classifier', 'models', 'sketch', 'runtime'],
+  runtime: ['loop', 'pipeline', 'net', 'backends', 'images', 'report', 'classifier', 'models', 'ledger', 'queue', 'sketch'],
+  cli: ['loop', 'pipeline', 'backends', 'images', 'report', 'classifier', 'models', 'sketch', 'runtime'],
 };
 
 /** sketch stands for a foreign server, so it may not share even our error classes. */
