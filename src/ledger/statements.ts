@@ -1,6 +1,7 @@
 /**
  * The writes that every attempt goes through. Each is one statement, so one transaction and one
- * round trip, and prepared, which halves its cost. Each moves a row only out of the state that it
+ * round trip, and prepared, which halves its cost. Rows are found by their keys, never by a join: a plan
+ * that was made before the tables grew must still be a good one. Each moves a row only out of the state that it
  * expects, so that repeating it changes nothing; the counters of the run follow from the rows moved.
  *
  * Locks are taken in the order shot, attempt, run, everywhere: no two processes can wait for each other.
@@ -26,9 +27,9 @@ export const serverError = statement(
      update reroll.attempts
      set server_errors = server_errors + 1, last_error = $4, remote_id = case when $5 then remote_id end
      where run = $1 and shot = $2 and number = $3 and state = 'due'
-     returning run, server_errors
+     returning server_errors
    ), counted as (
-     update reroll.runs set server_errors = runs.server_errors + 1 from moved where id = moved.run
+     update reroll.runs set server_errors = runs.server_errors + 1 from moved where id = $1
    )
    select server_errors from moved`,
 );
@@ -39,9 +40,9 @@ export const candidate = statement(
   `with moved as (
      update reroll.attempts set state = 'generated', candidate = $4, generated_at = now()
      where run = $1 and shot = $2 and number = $3 and state = 'due'
-     returning run
+     returning 1
    )
-   update reroll.runs set due = due - 1, generated = generated + 1 from moved where id = moved.run`,
+   update reroll.runs set due = due - 1, generated = generated + 1 from moved where id = $1`,
 );
 
 /** run, shot, number. The remote id stays: the server may still have the image. */
@@ -50,13 +51,13 @@ export const lostCandidate = statement(
   `with moved as (
      update reroll.attempts set state = 'due', candidate = null, generated_at = null
      where run = $1 and shot = $2 and number = $3 and state = 'generated'
-     returning run
+     returning 1
    )
-   update reroll.runs set due = due + 1, generated = generated - 1 from moved where id = moved.run`,
+   update reroll.runs set due = due + 1, generated = generated - 1 from moved where id = $1`,
 );
 
 /**
- * What follows a verdict, for the one row (run, shot, priority) of `moved`: $4 the next attempt's
+ * What follows a verdict, for the one row of `moved`, which has the shot's priority: $4 the next attempt's
  * request, $5 its lane, $6 its repair; $7 the outcome, $8 kept, $9 published.
  */
 const step = (judged: { one: string; rejected: string }): string => `
@@ -64,26 +65,26 @@ const step = (judged: { one: string; rejected: string }): string => `
     update reroll.shots s
     set attempts = $3::int + ($4::jsonb is not null)::int, waiting = $4::jsonb is null and $7::text is null,
       outcome = $7, kept = $8, published = $9
-    from moved where s.run = moved.run and s.shot = moved.shot
+    from moved where s.run = $1 and s.shot = $2
   ), next as (
     insert into reroll.attempts (run, shot, number, state, priority, request, lane, repair)
-    select run, shot, $3 + 1, 'due', priority, $4, $5, $6::jsonb from moved where $4::jsonb is not null
+    select $1, $2, $3 + 1, 'due', priority, $4, $5, $6::jsonb from moved where $4::jsonb is not null
   )
   update reroll.runs set
     generated = generated - ${judged.one}, attempts = attempts + ${judged.one}, rejected = rejected + ${judged.rejected},
     due = due + ($4::jsonb is not null)::int,
     accepted = accepted + coalesce(($7 = 'accepted')::int, 0), exhausted = exhausted + coalesce(($7 = 'exhausted')::int, 0)
-  from moved where id = moved.run`;
+  from moved where id = $1`;
 
 /** run, shot, number, then the step's, $10 verdict, $11 model */
 export const verdict = statement(
   'verdict',
   `with open as (
-     select run, shot from reroll.shots where run = $1 and shot = $2 and outcome is null for update
+     select from reroll.shots where run = $1 and shot = $2 and outcome is null for update
    ), moved as (
      update reroll.attempts a set state = 'judged', verdict = $10, model = $11, judged_at = now()
-     from open where a.run = open.run and a.shot = open.shot and a.number = $3 and a.state = 'generated'
-     returning a.run, a.shot, a.priority
+     from open where a.run = $1 and a.shot = $2 and a.number = $3 and a.state = 'generated'
+     returning a.priority
    ), ${step({ one: '1', rejected: `($10::jsonb ->> 'decision' <> 'accept')::int` })}`,
 );
 
@@ -91,7 +92,7 @@ export const verdict = statement(
 export const stepAfterWait = statement(
   'step after wait',
   `with moved as (
-     select run, shot, priority from reroll.shots
+     select priority from reroll.shots
      where run = $1 and shot = $2 and outcome is null and waiting and attempts = $3
      for update
    ), ${step({ one: '0', rejected: '0' })}`,
