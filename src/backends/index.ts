@@ -1,6 +1,13 @@
 import { A1111Backend, type A1111Options } from './a1111/index.js';
 import type { Backend } from './port.js';
 
+export {
+  backoffMs,
+  watchHealth,
+  type BackendHealthState,
+  type Health,
+  type HealthOptions,
+} from './health.js';
 export { near } from './near.js';
 export type { A1111Options } from './a1111/index.js';
 export type * from './port.js';
