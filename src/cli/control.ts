@@ -4,8 +4,7 @@ import {
   connectControl,
   homeOf,
   LocalControl,
-  opening,
-  openHouse,
+  inHouse,
   socketPath,
   type Control,
   type RunStatus,
@@ -53,13 +52,7 @@ export function addControlCommands(program: Command, exit: (code: number) => voi
 async function withControl<T>(ask: (control: Control) => Promise<T>): Promise<T> {
   const home = homeOf(process.env);
   try {
-    return await opening(async (releasers) => {
-      const house = await openHouse(home, process.env);
-      releasers.add(() => house.close());
-      const answer = await ask(new LocalControl(house));
-      await releasers.close();
-      return answer;
-    });
+    return await inHouse(home, (house) => ask(new LocalControl(house)));
   } catch (error) {
     if (!(error instanceof LockedError)) throw error;
     return ask(connectControl(socketPath(home)));

@@ -12,13 +12,7 @@ export interface Display {
 const frameMs = 150;
 
 /** Live lines on a terminal; elsewhere one plain line for each thing worth a line in a log. */
-export function openDisplay(
-  run: string,
-  shots: number,
-  backends: readonly string[],
-  quiet: boolean,
-): Display {
-  if (quiet) return { show: () => undefined, note: () => undefined, close: () => undefined };
+export function openDisplay(run: string, shots: number, backends: readonly string[]): Display {
   return process.stderr.isTTY ? liveDisplay(run, shots, backends) : plainDisplay();
 }
 

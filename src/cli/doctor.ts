@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { LockedError, RerollError } from '../errors.js';
 import { laneOf, type ImageRequest } from '../loop/index.js';
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
-import { connect, homeOf, openGate, opening, openHouse } from '../runtime/index.js';
+import { connect, homeOf, inHouse, openGate, opening } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 import { printJson, styled } from './print.js';
 
@@ -84,11 +84,7 @@ async function examineState(pipelineFile: string | undefined): Promise<[string, 
   const ledger = process.env.REROLL_DATABASE_URL ? 'PostgreSQL' : `embedded, in ${home}`;
   const queue = process.env.REROLL_REDIS_URL ? 'Redis' : 'beside the ledger';
   try {
-    await opening(async (releasers) => {
-      const house = await openHouse(home, process.env);
-      releasers.add(() => house.close());
-      await releasers.close();
-    });
+    await inHouse(home, () => Promise.resolve());
   } catch (error) {
     // A run is going on there: it works, then.
     if (!(error instanceof LockedError)) throw error;

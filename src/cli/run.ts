@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { loadPipeline } from '../pipeline/index.js';
-import { findUnfinished, homeOf, opening, openHouse, recordRun } from '../runtime/index.js';
+import { findUnfinished, homeOf, inHouse, recordRun, type RunSummary } from '../runtime/index.js';
 import { dryRun } from './dry-run.js';
 import { exitCodeOf, exitCodes } from './exit.js';
 import { printJson } from './print.js';
@@ -43,18 +43,9 @@ Exit codes: 0 every shot accepted; 1 some are exhausted or failed; 2 could not r
         await dryRun(pipeline, options.json ?? false);
         return exit(exitCodes.done);
       }
-      exit(
-        await opening(async (releasers) => {
-          const house = await openHouse(homeOf(process.env, pipeline.file), process.env);
-          releasers.add(() => house.close());
-          const run = await recordRun(house, pipeline);
-          const summary = await work(house, run, pipeline, { env: process.env, quiet: false });
-          await releasers.close();
-          if (options.json) printJson(summary);
-          else process.stdout.write(summarise(summary) + '\n');
-          return exitCodeOf(summary);
-        }),
-      );
+      const home = homeOf(process.env, pipeline.file);
+      const summary = await inHouse(home, (house) => work(house, pipeline, () => recordRun(house, pipeline)));
+      exit(finish(summary, options));
     });
 
   program
@@ -74,17 +65,16 @@ Examples:
 Exit codes: as for \`reroll run\``,
     )
     .action(async (id: string | undefined, options: { json?: boolean }) => {
-      exit(
-        await opening(async (releasers) => {
-          const house = await openHouse(homeOf(process.env), process.env);
-          releasers.add(() => house.close());
-          const { run, pipeline } = await findUnfinished(house, id, process.env);
-          const summary = await work(house, run, pipeline, { env: process.env, quiet: false });
-          await releasers.close();
-          if (options.json) printJson(summary);
-          else process.stdout.write(summarise(summary) + '\n');
-          return exitCodeOf(summary);
-        }),
-      );
+      const summary = await inHouse(homeOf(process.env), async (house) => {
+        const { run, pipeline } = await findUnfinished(house, id, process.env);
+        return work(house, pipeline, async () => run);
+      });
+      exit(finish(summary, options));
     });
+}
+
+function finish(summary: RunSummary, { json }: { json?: boolean }): number {
+  if (json) printJson(summary);
+  else process.stdout.write(summarise(summary) + '\n');
+  return exitCodeOf(summary);
 }

@@ -48,7 +48,8 @@ Examples:
         `A sketch server with ${protocol === 'a1111' ? "AUTOMATIC1111's API" : "ComfyUI's API"} is at ${server.url}. ` +
           'It draws; it is no diffusion model. Ctrl-C stops it.\n',
       );
-      await new Promise<void>((resolve) => listenForInterrupts(resolve));
+      const { drain } = listenForInterrupts().signals;
+      await new Promise((resolve) => drain.addEventListener('abort', resolve));
       await server.close();
       exit(exitCodes.done);
     });

@@ -28,6 +28,8 @@ export interface Queues {
   work(queue: string, options: WorkOptions): Worker;
   /** Jobs that are waiting, delayed or being worked on. */
   pending(queue: string): Promise<number>;
+  /** Jobs that a worker could take now. */
+  waiting(queue: string): Promise<number>;
   /** Takes jobs out; those being worked on stay. */
   remove(queue: string, ids: string[]): Promise<void>;
   /** Throws away the queue and all its jobs, those being worked on included. */

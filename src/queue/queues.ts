@@ -69,6 +69,8 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
       ask('count jobs', async () =>
         open(name).getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active'),
       ),
+    waiting: (name) =>
+      ask('count jobs', async () => open(name).getJobCountByTypes('waiting', 'prioritized')),
     remove: (name, ids) =>
       ask('remove jobs', async () => {
         const queue = open(name);

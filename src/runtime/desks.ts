@@ -1,19 +1,15 @@
 import { backoffMs } from '../backends/index.js';
-import type { Classifier } from '../classifier/index.js';
-import type { AttemptKey, Run } from '../ledger/index.js';
+import type { AttemptKey } from '../ledger/index.js';
 import { laneOf, reachesAll, shareBudget } from '../loop/index.js';
-import type { Pipeline } from '../pipeline/index.js';
 import type { ClassifyDesk } from '../../workers/classify.js';
 import type { GenerateDesk } from '../../workers/generate.js';
-import type { House } from './house.js';
 import type { Lanes } from './lanes.js';
 import { Output } from './output.js';
-import type { Pool } from './pool.js';
+import type { Work } from './run.js';
 
 /** What the generate worker needs, with the run's backends in it. */
 export function makeGenerateDesk(
-  house: House,
-  pool: Pool,
+  { house, pool }: Pick<Work, 'house' | 'pool'>,
   addClassify: (key: AttemptKey) => Promise<void>,
   onShotEnded: () => void,
 ): GenerateDesk {
@@ -44,10 +40,7 @@ export function makeGenerateDesk(
 
 /** What the classify worker needs, with the run's rules in it. */
 export function makeClassifyDesk(
-  house: House,
-  run: Run,
-  pipeline: Pipeline,
-  classifier: Classifier,
+  { house, run, pipeline, classifier }: Work,
   lanes: Lanes,
   onShotEnded: () => void,
 ): ClassifyDesk {

@@ -44,3 +44,14 @@ export function openHouse(home: string, env: NodeJS.ProcessEnv): Promise<House> 
     return { home, ledger, queues, candidates, events, close: () => releasers.close() };
   });
 }
+
+/** Opens the state folder for one piece of work, and closes it again whatever comes of it. */
+export function inHouse<T>(home: string, work: (house: House) => Promise<T>): Promise<T> {
+  return opening(async (releasers) => {
+    const house = await openHouse(home, process.env);
+    releasers.add(() => house.close());
+    const result = await work(house);
+    await releasers.close();
+    return result;
+  });
+}

@@ -12,6 +12,7 @@ import { BackendError, ConfigError, toError } from '../errors.js';
 import type { BackendConfig } from '../pipeline/index.js';
 import { startSketchServer } from '../sketch/index.js';
 import type { GuardedBackend } from '../../workers/generate.js';
+import type { EmitRunEvent } from './events.js';
 import { opening, type Releasers } from './releasers.js';
 
 /** A backend of a run, with its slots and its breaker. */
@@ -45,33 +46,40 @@ export class Member implements GuardedBackend {
 
 export interface Pool {
   members: Member[];
+  /** Called when a backend fell ill or became well again. Set by whoever works with the pool. */
+  onHealth: () => void;
   close(): Promise<void>;
 }
 
-export interface PoolOptions {
-  signal: AbortSignal;
-  onChange(backend: string, state: BackendHealthState, reason?: string): void;
-}
-
 /** Connects to every backend. One that is down is probed until it is well; ConfigError if none can be used now. */
-export function openPool(configs: readonly BackendConfig[], options: PoolOptions): Promise<Pool> {
+export function openPool(
+  configs: readonly BackendConfig[],
+  emit: EmitRunEvent,
+  signal: AbortSignal,
+): Promise<Pool> {
   return opening(async (releasers) => {
-    const members = await Promise.all(configs.map((config) => openMember(config, options, releasers)));
-    const problems = await Promise.all(members.map((member) => firstProbe(member, options.signal)));
-    options.signal.throwIfAborted();
+    const pool: Pool = { members: [], onHealth: () => undefined, close: () => releasers.close() };
+    const onChange = (backend: string, state: BackendHealthState, reason?: string) => {
+      emit({ type: 'backend', backend, state, ...(reason !== undefined && { reason }) });
+      pool.onHealth();
+    };
+    const members = await Promise.all(configs.map((config) => openMember(config, onChange, releasers)));
+    const problems = await Promise.all(members.map((member) => firstProbe(member, signal)));
+    signal.throwIfAborted();
     if (members.every((_, place) => problems[place])) {
       const list = problems.map((problem) => `  ${problem?.message ?? ''}`).join('\n');
       throw new ConfigError(
         `no backend can be used:\n${list}\nStart a server or mend its entry under backends; \`reroll doctor\` checks them.`,
       );
     }
-    return { members, close: () => releasers.close() };
+    pool.members = members;
+    return pool;
   });
 }
 
 async function openMember(
   config: BackendConfig,
-  { onChange }: PoolOptions,
+  onChange: (backend: string, state: BackendHealthState, reason?: string) => void,
   releasers: Releasers,
 ): Promise<Member> {
   const backend = await connect(config, releasers);

@@ -1,16 +1,24 @@
-import { toError } from '../errors.js';
+import type { Classifier } from '../classifier/index.js';
 import type { AttemptKey, Run } from '../ledger/index.js';
 import type { Pipeline } from '../pipeline/index.js';
-import { RetryLater } from '../queue/index.js';
+import { RetryLater, type Job, type Worker } from '../queue/index.js';
 import { classify, reconsider, type ClassifyDesk } from '../../workers/classify.js';
-import { generate } from '../../workers/generate.js';
+import { generate, type GenerateDesk } from '../../workers/generate.js';
 import { makeClassifyDesk, makeGenerateDesk } from './desks.js';
+import { Ending } from './ending.js';
 import { finishRun, type RunSummary } from './finish.js';
-import { openGate } from './gate.js';
 import type { House } from './house.js';
 import { jobOf, Lanes } from './lanes.js';
-import { openPool, type Pool } from './pool.js';
-import { opening } from './releasers.js';
+import type { Member, Pool } from './pool.js';
+
+/** All that it takes to work a run off. */
+export interface Work {
+  house: House;
+  run: Run;
+  pipeline: Pipeline;
+  classifier: Classifier;
+  pool: Pool;
+}
 
 export interface RunSignals {
   /** Take no more work; finish what the servers hold. */
@@ -32,168 +40,183 @@ const totalsMs = 1_000;
 const classifyWindow = 400;
 /** One image is scored while the next is decoded. */
 const classifyConcurrency = 2;
+const cancelTimeoutMs = 10_000;
 
 /**
  * Works a run off until every shot has ended, the run is cancelled, or a signal says to leave.
  * `onActive` gets the handle that pauses and cancels it.
  */
-export function executeRun(
-  house: House,
-  run: Run,
-  pipeline: Pipeline,
-  env: NodeJS.ProcessEnv,
+export async function executeRun(
+  work: Work,
   signals: RunSignals,
-  onActive: (active: ActiveRun) => void,
+  onActive: (active: ActiveRun) => void | Promise<void>,
 ): Promise<RunSummary> {
-  return opening(async (releasers) => {
-    const startedAt = performance.now();
-    const stop = new AbortController();
-    const signal = AbortSignal.any([stop.signal, signals.force]);
-    releasers.add(() => stop.abort());
+  const startedAt = performance.now();
+  const execution = new Execution(work, signals);
+  try {
+    await onActive(execution);
+    await execution.start();
+    await execution.ending.wait();
+  } finally {
+    await execution.stop();
+  }
+  return finishRun(work.house, work.run.id, work.pipeline, (performance.now() - startedAt) / 1000);
+}
 
-    const classifier = await openGate(pipeline, env);
-    releasers.add(() => classifier.close());
-    signal.throwIfAborted();
-    // Filled below: the pool tells of changes before the lanes exist.
-    const room: { lanes?: Lanes } = {};
-    const pool = await openPool(pipeline.backends, {
-      signal,
-      onChange(backend, state, reason) {
-        house.events.emit({ type: 'backend', backend, state, ...(reason !== undefined && { reason }) });
-        void room.lanes?.onHealth().catch(fail);
-      },
-    });
-    releasers.add(() => pool.close());
+class Execution implements ActiveRun {
+  readonly id: string;
+  readonly ending = new Ending();
+  readonly #cancelled = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #lanes: Lanes;
+  readonly #generateDesk: GenerateDesk;
+  readonly #classifyDesk: ClassifyDesk;
+  readonly #classifyQueue: string;
+  #classifyWorker: Worker | undefined;
+  #timers: NodeJS.Timeout[] = [];
 
-    let settle: (how: 'ended' | 'left') => void = () => undefined;
-    let fail: (error: unknown) => void = () => undefined;
-    const over = new Promise<'ended' | 'left'>((resolve, reject) => {
-      settle = resolve;
-      fail = reject;
-    });
-    // Awaited at the end of the run: until then a failure must not count as unhandled.
-    over.catch(() => undefined);
-
-    const classifyQueue = `classify-${run.id}`;
-    const addClassify = (key: AttemptKey) => house.queues.add(classifyQueue, [jobOf(key, 0)]);
-    const generateDesk = makeGenerateDesk(house, pool, addClassify, () => void checkEnd().catch(fail));
-    const lanes = new Lanes({
+  constructor(
+    private readonly work: Work,
+    private readonly signals: RunSignals,
+  ) {
+    const { house, run, pool } = work;
+    this.id = run.id;
+    this.#signal = AbortSignal.any([this.#cancelled.signal, signals.force]);
+    this.#classifyQueue = `classify-${run.id}`;
+    this.#lanes = new Lanes({
       house,
       run: run.id,
       members: pool.members,
-      signal,
-      handle: async (key, member, jobSignal) => {
-        try {
-          await generate(generateDesk, key, member, AbortSignal.any([signal, jobSignal]));
-        } catch (error) {
-          if (signal.aborted || jobSignal.aborted) throw new RetryLater(0);
-          throw error;
-        }
-      },
-      onBug: (error) => fail(error),
+      signal: this.#signal,
+      handle: (key, member, signal) => this.#generate(key, member, signal),
+      onBug: this.ending.fail,
       onFailed: (shot, reason) => {
         house.events.emit({ type: 'shot-ended', run: run.id, shot, outcome: 'failed', reason });
-        void checkEnd().catch(fail);
+        this.#onShotEnded();
       },
     });
-    room.lanes = lanes;
-    const desk = makeClassifyDesk(house, run, pipeline, classifier, lanes, () => void checkEnd().catch(fail));
+    const addClassify = (key: AttemptKey) => house.queues.add(this.#classifyQueue, [jobOf(key, 0)]);
+    this.#generateDesk = makeGenerateDesk(work, addClassify, this.#onShotEnded);
+    this.#classifyDesk = makeClassifyDesk(work, this.#lanes, this.#onShotEnded);
+  }
 
-    async function checkEnd(): Promise<void> {
-      if ((await house.ledger.openShots(run.id)) === 0) settle('ended');
-    }
-
-    async function reconcile(): Promise<void> {
-      await lanes.refresh();
-      const generated = await house.ledger.dueAttempts(run.id, 'generated', classifyWindow);
-      await house.queues.add(
-        classifyQueue,
-        generated.map((attempt) => jobOf(attempt, attempt.priority)),
-      );
-      await reconsiderAll(house, run.id, pipeline, desk);
-      await checkEnd();
-    }
-
+  async start(): Promise<void> {
+    const { house, pool } = this.work;
     // The queues of a run belong to this process alone: what a dead one left there is rebuilt from the ledger.
-    await Promise.all(
-      [...new Set((await house.ledger.dueLanes(run.id)).map(({ lane }) => lanes.queueOf(lane)))]
-        .concat(classifyQueue)
-        .map((queue) => house.queues.clear(queue)),
-    );
-    const classifyWorker = house.queues.work(classifyQueue, {
+    const lanes = await house.ledger.dueLanes(this.id);
+    const queues = [this.#classifyQueue, ...lanes.map(({ lane }) => this.#lanes.queueOf(lane))];
+    for (const queue of queues) await house.queues.clear(queue);
+
+    pool.onHealth = () => this.ending.watch(this.#lanes.onHealth());
+    this.#classifyWorker = house.queues.work(this.#classifyQueue, {
       concurrency: classifyConcurrency,
-      handler: async ({ data }, jobSignal) => {
-        await classify(desk, { run: run.id, ...data }, AbortSignal.any([signal, jobSignal]));
-        if (pipeline.retry.run_attempts !== undefined) await reconsiderAll(house, run.id, pipeline, desk);
-      },
-      onError: (error) => fail(error),
-      onDrained: () => void reconcile().catch(fail),
+      handler: (job, signal) => this.#classify(job, signal),
+      onError: this.ending.fail,
+      onDrained: () => this.ending.watch(this.#reconcile()),
     });
-
-    const timers = [
-      setInterval(() => void reconcile().catch(fail), reconcileMs),
-      setInterval(() => void emitTotals(house, run.id).catch(fail), totalsMs),
+    this.#timers = [
+      setInterval(() => this.ending.watch(this.#reconcile()), reconcileMs),
+      setInterval(() => this.ending.watch(this.#emitTotals()), totalsMs),
     ];
-    releasers.add(() => timers.forEach((timer) => clearInterval(timer)));
-    const leave = () => settle('left');
-    signals.drain.addEventListener('abort', leave, { once: true });
-    signals.force.addEventListener('abort', leave, { once: true });
-    releasers.add(() => {
-      signals.drain.removeEventListener('abort', leave);
-      signals.force.removeEventListener('abort', leave);
-    });
-
-    onActive({
-      id: run.id,
-      async setPaused(paused) {
-        await house.ledger.moveRun(run.id, paused ? 'paused' : 'running');
-        await lanes.setPaused(paused);
-        house.events.emit({ type: 'run', run: run.id, state: paused ? 'paused' : 'running' });
-      },
-      async cancel() {
-        const sent = await house.ledger.cancelRun(run.id);
-        await cancelOnServers(pool, sent);
-        stop.abort();
-        settle('ended');
-      },
-    });
-
-    await house.ledger.moveRun(run.id, 'running');
-    house.events.emit({ type: 'run', run: run.id, state: 'running' });
-    try {
-      await reconcile();
-      if (signals.drain.aborted || signals.force.aborted) leave();
-      await over;
-    } finally {
-      const force = signal.aborted;
-      timers.forEach((timer) => clearInterval(timer));
-      await lanes.close(force);
-      await classifyWorker.close({ force });
+    for (const signal of Object.values(this.signals) as AbortSignal[]) {
+      if (signal.aborted) this.ending.end();
+      else signal.addEventListener('abort', this.ending.end, { once: true });
     }
-    await emitTotals(house, run.id);
-    const summary = await finishRun(house, run.id, pipeline, (performance.now() - startedAt) / 1000);
-    await releasers.close();
-    return summary;
-  });
-}
+    await house.ledger.moveRun(this.id, 'running');
+    house.events.emit({ type: 'run', run: this.id, state: 'running' });
+    await this.#reconcile();
+  }
 
-/** Shots that wait for the run's budget, first the one whose attempt comes first. */
-async function reconsiderAll(house: House, run: string, { retry }: Pipeline, desk: ClassifyDesk) {
-  if (retry.run_attempts === undefined) return;
-  for (const key of await house.ledger.waitingShots(run)) await reconsider(desk, key);
-}
+  async stop(): Promise<void> {
+    this.#timers.forEach((timer) => clearInterval(timer));
+    for (const signal of Object.values(this.signals) as AbortSignal[]) {
+      signal.removeEventListener('abort', this.ending.end);
+    }
+    this.work.pool.onHealth = () => undefined;
+    const force = this.#signal.aborted;
+    // A second Ctrl-C while the first one's work is finished here forces the rest.
+    const onForce = () => this.ending.watch(this.#close(true));
+    this.signals.force.addEventListener('abort', onForce, { once: true });
+    await this.#close(force);
+    this.signals.force.removeEventListener('abort', onForce);
+    await this.#emitTotals();
+  }
 
-async function cancelOnServers(pool: Pool, sent: { backend: string; remoteId: string }[]): Promise<void> {
-  const signal = AbortSignal.timeout(10_000);
-  await Promise.all(
-    sent.map(async ({ backend, remoteId }) => {
-      const member = pool.members.find(({ name }) => name === backend);
-      // A server that cannot be reached cannot be told; the run is cancelled all the same.
-      await member?.backend.cancel(remoteId, signal).catch(toError);
-    }),
-  );
-}
+  async setPaused(paused: boolean): Promise<void> {
+    const state = paused ? 'paused' : 'running';
+    await this.work.house.ledger.moveRun(this.id, state);
+    await this.#lanes.setPaused(paused);
+    this.work.house.events.emit({ type: 'run', run: this.id, state });
+  }
 
-async function emitTotals(house: House, run: string): Promise<void> {
-  house.events.emit({ type: 'totals', progress: await house.ledger.progress(run) });
+  async cancel(): Promise<void> {
+    const sent = await this.work.house.ledger.cancelRun(this.id);
+    const signal = AbortSignal.timeout(cancelTimeoutMs);
+    await Promise.all(
+      sent.map(({ backend, remoteId }) => {
+        const member = this.work.pool.members.find(({ name }) => name === backend);
+        // A server that cannot be reached cannot be told; the run is cancelled all the same.
+        return member?.backend.cancel(remoteId, signal).catch(() => undefined);
+      }),
+    );
+    this.#cancelled.abort();
+    this.ending.end();
+  }
+
+  async #generate(key: AttemptKey, member: Member, jobSignal: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([this.#signal, jobSignal]);
+    try {
+      await generate(this.#generateDesk, key, member, signal);
+    } catch (error) {
+      // Whatever broke because this process leaves is no failure: the ledger still says that it is due.
+      throw signal.aborted ? new RetryLater(0) : error;
+    }
+  }
+
+  async #classify({ data }: Job, jobSignal: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([this.#signal, jobSignal]);
+    try {
+      await classify(this.#classifyDesk, { run: this.id, ...data }, signal);
+      await this.#reconsider();
+    } catch (error) {
+      throw signal.aborted ? new RetryLater(0) : error;
+    }
+  }
+
+  /** Adds to the queues what the ledger says is due, and looks whether the run is over. */
+  async #reconcile(): Promise<void> {
+    const { house } = this.work;
+    await this.#lanes.refresh();
+    const generated = await house.ledger.dueAttempts(this.id, 'generated', classifyWindow);
+    await house.queues.add(
+      this.#classifyQueue,
+      generated.map((attempt) => jobOf(attempt, attempt.priority)),
+    );
+    await this.#reconsider();
+    await this.#checkEnd();
+  }
+
+  /** Shots that wait for the run's budget: others have moved on since. */
+  async #reconsider(): Promise<void> {
+    if (this.work.pipeline.retry.run_attempts === undefined) return;
+    for (const key of await this.work.house.ledger.waitingShots(this.id)) {
+      await reconsider(this.#classifyDesk, key);
+    }
+  }
+
+  readonly #onShotEnded = (): void => this.ending.watch(this.#checkEnd());
+
+  async #checkEnd(): Promise<void> {
+    if ((await this.work.house.ledger.openShots(this.id)) === 0) this.ending.end();
+  }
+
+  async #close(force: boolean): Promise<void> {
+    await this.#lanes.close(force);
+    await this.#classifyWorker?.close({ force });
+  }
+
+  async #emitTotals(): Promise<void> {
+    const { events, ledger } = this.work.house;
+    events.emit({ type: 'totals', progress: await ledger.progress(this.id) });
+  }
 }

@@ -1,0 +1,104 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startSketchServer, type SketchServer } from '../../src/sketch/index.js';
+import { redisAvailable, startRedis, type RedisServer } from '../support/redis.js';
+import { demoModel, makeWorkspace, type Workspace } from '../support/workspace.js';
+
+const kills = 20;
+
+/** Two servers that live on while the runs against them are killed, as real ones do. */
+let servers: SketchServer[];
+let undisturbed: unknown[];
+
+const pipeline = () => ({
+  name: 'killed',
+  seed: 77,
+  backends: servers.map(({ url }, place) => ({ name: `server${place}`, kind: 'a1111', url, slots: 2 })),
+  generate: { width: 256, height: 256, steps: 8 },
+  prompts: [
+    { text: 'a {soft|hard} hand', count: 30 },
+    { text: 'photo of a hand', count: 20, priority: 3 },
+  ],
+  gate: { model: demoModel },
+  retry: { attempts: 4, ladder: ['new_seed', { adjust: { cfg_scale: '+1' } }] },
+  output: { dir: 'out', filename: '{{prompt}}-{{shot}}-{{seed}}', keep_rejected: true },
+});
+
+beforeAll(async () => {
+  servers = await Promise.all([1, 2].map(() => startSketchServer({ latencyMs: 150, badRate: 0.5 })));
+  const workspace = await makeWorkspace(pipeline());
+  const finished = await workspace.reroll(['run', 'pipeline.yaml', '--json']);
+  expect(finished.code, finished.stderr).toBeLessThanOrEqual(1);
+  undisturbed = await workspace.manifest('killed-1');
+  expect(undisturbed).toHaveLength(50);
+  await workspace.remove();
+});
+
+afterAll(() => Promise.all(servers.map((server) => server.close())));
+
+/** Starts the run, kills it at random moments, and resumes it after each. */
+async function killAndResume(workspace: Workspace, env: NodeJS.ProcessEnv): Promise<void> {
+  for (let kill = 0; kill <= kills; kill++) {
+    const recorded = kill > 0;
+    const started = workspace.start(
+      recorded ? ['resume', '--json'] : ['run', 'pipeline.yaml', '--json'],
+      env,
+    );
+    if (!recorded) await started.saw(/shot \d+ accepted/);
+    // Time is the subject here: a random moment, while it opens its state, works, or writes.
+    else if (kill < kills) await Promise.race([delay(300 + Math.random() * 3500), started.finished]);
+    if (kill < kills) started.child.kill('SIGKILL');
+    const finished = await started.finished;
+    // A run that came to its end before its last kill has nothing more to show.
+    if (finished.signal === null) {
+      expect(finished.code, finished.stderr).toBeLessThanOrEqual(1);
+      return;
+    }
+  }
+}
+
+async function expectWhole(workspace: Workspace): Promise<void> {
+  expect(await workspace.manifest('killed-1')).toEqual(undisturbed);
+  const files = (await readdir(join(workspace.dir, 'out', 'killed-1'))).filter((name) =>
+    name.endsWith('.png'),
+  );
+  expect(files).toHaveLength(50);
+  expect(files.filter((name) => name.includes('.tmp'))).toEqual([]);
+}
+
+describe('a run that is killed again and again', () => {
+  it('ends like an undisturbed one, with the embedded queue', async () => {
+    const workspace = await makeWorkspace(pipeline());
+    await killAndResume(workspace, {});
+    await expectWhole(workspace);
+    await workspace.remove();
+  });
+});
+
+describe.runIf(redisAvailable())('a run with its queue on Redis', () => {
+  let redis: RedisServer;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis.close());
+
+  it('ends like an undisturbed one, however often it is killed', async () => {
+    const workspace = await makeWorkspace(pipeline());
+    await killAndResume(workspace, { REROLL_REDIS_URL: redis.url });
+    await expectWhole(workspace);
+    await workspace.remove();
+  });
+
+  it('ends like an undisturbed one when Redis is flushed in the middle', async () => {
+    const workspace = await makeWorkspace(pipeline());
+    const started = workspace.start(['run', 'pipeline.yaml', '--json'], { REROLL_REDIS_URL: redis.url });
+    await started.saw(/shot \d+ accepted/);
+    await redis.flush();
+    const finished = await started.finished;
+    expect(finished.code, finished.stderr).toBeLessThanOrEqual(1);
+    await expectWhole(workspace);
+    await workspace.remove();
+  });
+});
