@@ -67,10 +67,9 @@ export const sketch = strict({
     .default('a1111')
     .describe('Whose protocol it speaks.')
     .meta({ examples: ['comfyui'] }),
-  latency: duration()
-    .default(300)
-    .describe('How long one image takes: milliseconds, or text with a unit.')
-    .meta({ examples: ['300ms'] }),
+  latency: duration('300ms')
+    .prefault('300ms')
+    .describe('How long one image takes: milliseconds, or text with a unit.'),
   bad_rate: share()
     .default(0.5)
     .describe('How often a drawn hand is bad, 0 to 1.')
@@ -79,10 +78,7 @@ export const sketch = strict({
     .default(0)
     .describe('The share of requests that meet a fault, 0 to 1.')
     .meta({ examples: [0.02] }),
-  reload: duration()
-    .default(0)
-    .describe('How long another checkpoint takes to load.')
-    .meta({ examples: ['2s'] }),
+  reload: duration('2s').prefault(0).describe('How long another checkpoint takes to load.'),
   ...optional({
     checkpoints: z
       .array(text())

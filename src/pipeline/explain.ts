@@ -15,7 +15,15 @@ export interface Explained {
 type Issue = z.core.$ZodIssue;
 
 export function explain(issues: readonly Issue[], root: unknown): Explained[] {
-  return issues.flatMap((issue) => explainOne(issue, [], root));
+  return withoutConsequences(issues).flatMap((issue) => explainOne(issue, [], root));
+}
+
+/** Where a key is misspelt, that its mapping lacks something is no news. */
+function withoutConsequences(issues: readonly Issue[]): Issue[] {
+  const misspelt = new Set(
+    issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => path.join('.')),
+  );
+  return issues.filter(({ code, path }) => code !== 'custom' || !misspelt.has(path.join('.')));
 }
 
 function explainOne(issue: Issue, above: Path, root: unknown): Explained[] {
@@ -67,7 +75,7 @@ function inWords(issue: Issue, path: Path, value: unknown): string {
     case 'too_small':
       if (issue.origin === 'number' || issue.origin === 'int')
         return `${name} is ${quote(value)}; it takes ${String(issue.minimum)} or more.`;
-      return `${name} is empty; it needs at least ${issue.minimum === 1 ? 'one' : String(issue.minimum)}. Add one, or leave the key out.`;
+      return `${name} is empty; it needs at least ${issue.minimum === 1 ? 'one' : String(issue.minimum)}. Add one.`;
     case 'too_big':
       if (issue.origin === 'number' || issue.origin === 'int')
         return `${name} is ${quote(value)}; it takes ${String(issue.maximum)} or less.`;

@@ -22,7 +22,8 @@ export function parseYaml(source: Source): Located {
   try {
     const document = parseDocument(source.text, { prettyErrors: false, uniqueKeys: true });
     const faults = [...document.errors, ...document.warnings];
-    if (faults.some(({ message }) => message.includes('call stack'))) throw new RangeError('nested too deeply');
+    if (faults.some(({ message }) => message.includes('call stack')))
+      throw new RangeError('nested too deeply');
     if (faults.length > 0) {
       throw configError(
         faults.slice(0, FIRST_FAULTS).map(({ message, pos, code }) => ({

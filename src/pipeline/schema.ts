@@ -7,7 +7,9 @@ import { name, optional, share, strict, tags, text } from './shapes.js';
 /** What a prompt, and a row of a prompt file, may say besides its text. */
 const promptBasics = optional({
   name: name()
-    .describe("The prompt's name in file names. Left out: `p` and its place.")
+    .describe(
+      "The prompt's name in file names. Left out: `p` and its place; rows of a named file get a number.",
+    )
     .meta({ examples: ['pianist'] }),
   count: z
     .int()
@@ -247,11 +249,7 @@ export const schema = strict({
       .describe('The folder of the wildcard files: `__city__` is a line of `city.txt` in it.')
       .meta({ examples: ['./wildcards'] }),
   }),
-  backends: z
-    .array(backend)
-    .min(1)
-    .describe('The servers.')
-    .meta({ examples: [[{ name: 'forge', kind: 'a1111', url: 'http://127.0.0.1:7860' }]] }),
+  backends: z.array(backend).min(1).describe('The servers. See [backends](#backends).'),
   generate: generate
     .prefault({})
     .describe('Settings of every prompt that does not say otherwise.')

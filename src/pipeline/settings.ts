@@ -139,31 +139,21 @@ const relative = z
   .string()
   .regex(/^[+*-]\s*\d+(\.\d+)?$/, 'a change of a number is written "+1", "-0.05" or "*1.2", with quotes.');
 
-const changes = optional(
-  Object.fromEntries(
-    ['prompt', 'negative_prompt'].flatMap((prompt) => [
-      [
-        `${prompt}_append`,
-        text()
-          .describe(`Put after the ${prompt.replace('_', ' ')}, once.`)
-          .meta({ examples: ['extra fingers'] }),
-      ],
-      [
-        `${prompt}_prepend`,
-        text()
-          .describe(`Put before the ${prompt.replace('_', ' ')}, once.`)
-          .meta({ examples: ['detailed hands'] }),
-      ],
-      [
-        `${prompt}_replace`,
-        z
-          .string()
-          .describe(`Takes the place of the whole ${prompt.replace('_', ' ')}.`)
-          .meta({ examples: ['a hand'] }),
-      ],
-    ]),
-  ),
-);
+const promptChanges = (prompt: string, example: string): Record<string, z.ZodType> => {
+  const words = prompt.replace('_', ' ');
+  return {
+    [`${prompt}_append`]: text()
+      .describe(`Put after the ${words}, once.`)
+      .meta({ examples: [example] }),
+    [`${prompt}_prepend`]: text()
+      .describe(`Put before the ${words}, once.`)
+      .meta({ examples: [example] }),
+    [`${prompt}_replace`]: z
+      .string()
+      .describe(`Takes the place of the whole ${words}.`)
+      .meta({ examples: [example] }),
+  };
+};
 
 const changeable = new Set(['width', 'height', 'steps', 'cfg_scale', 'clip_skip', 'denoising_strength']);
 
@@ -179,5 +169,8 @@ export const adjust = strict({
       .describe('Takes the place of the whole prompt.')
       .meta({ examples: ['a hand'] }),
   ),
-  ...changes,
+  ...optional({
+    ...promptChanges('prompt', 'detailed hands'),
+    ...promptChanges('negative_prompt', 'extra fingers'),
+  }),
 });

@@ -32,9 +32,10 @@ export const share = (): z.ZodNumber => z.number().min(0).max(1);
 const durations: Record<string, number> = { ms: 1, s: 1000, m: 60_000 };
 
 /** Milliseconds as a number, or text with a unit: 300ms, 2s, 1.5m. */
-export function duration(): z.ZodType<number, number | string> {
+export function duration(example: string): z.ZodType<number, number | string> {
   const words = z.string().regex(/^\d+(\.\d+)?(ms|s|m)$/, 'write a duration like 300ms, 2s or 1m.');
-  return z.union([z.number().min(0), words]).transform((value) => {
+  const either = z.union([z.number().min(0), words]).meta({ examples: [example] });
+  return either.transform((value) => {
     if (typeof value === 'number') return value;
     const [, number = '', , unit = ''] = /^(\d+(\.\d+)?)(.*)$/.exec(value) ?? [];
     return Number(number) * (durations[unit] ?? 1);
