@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update';
-import type { RunEvent } from '../runtime/index.js';
+import type { Run, RunEvent } from '../runtime/index.js';
 import { emptyView, render, see } from './view.js';
 
 /** Shows a run as it goes. */
@@ -12,12 +12,12 @@ export interface Display {
 const frameMs = 150;
 
 /** Live lines on a terminal; elsewhere one plain line for each thing worth a line in a log. */
-export function openDisplay(run: string, shots: number, backends: readonly string[]): Display {
-  return process.stderr.isTTY ? liveDisplay(run, shots, backends) : plainDisplay();
+export function openDisplay(run: Pick<Run, 'id' | 'shots'>, backends: readonly string[]): Display {
+  return process.stderr.isTTY ? liveDisplay(run, backends) : plainDisplay();
 }
 
-function liveDisplay(run: string, shots: number, backends: readonly string[]): Display {
-  const view = emptyView(run, shots, backends);
+function liveDisplay({ id, shots }: Pick<Run, 'id' | 'shots'>, backends: readonly string[]): Display {
+  const view = emptyView(id, shots, backends);
   const update = createLogUpdate(process.stderr);
   const draw = () => update(render(view, process.stderr.columns || 80));
   const timer = setInterval(draw, frameMs);

@@ -22,6 +22,8 @@ export function exitCodeOf(summary: RunSummary): number {
 export function tellFailure(thrown: unknown): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.done : exitCodes.unable;
   const error = toError(thrown);
+  // Ctrl-C before there was anything to resume.
+  if (error.name === 'AbortError') return exitCodes.interrupted;
   if (error instanceof RerollError) process.stderr.write(`reroll: ${error.message}\n`);
   else process.stderr.write(`reroll: this is a bug, please report it:\n${error.stack ?? error.message}\n`);
   return exitCodes.unable;

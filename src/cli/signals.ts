@@ -1,4 +1,8 @@
 import type { RunSignals } from '../runtime/index.js';
+import { exitCodes } from './exit.js';
+
+/** How long a forced end may take to tell servers and to close files. */
+const forceMs = 3_000;
 
 /**
  * Ctrl-C (or SIGTERM) once: take no more work, finish what the servers hold. Twice: stop now.
@@ -8,7 +12,13 @@ export function listenForInterrupts(): { signals: RunSignals; release: () => voi
   const drain = new AbortController();
   const force = new AbortController();
   const onSignal = () => {
-    if (drain.signal.aborted) return force.abort();
+    if (drain.signal.aborted) {
+      force.abort();
+      // Whatever still hangs then (a model that loads, a server that does not answer) is left behind: the ledger
+      // knows how far the run is.
+      setTimeout(() => process.exit(exitCodes.interrupted), forceMs).unref();
+      return;
+    }
     drain.abort();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);

@@ -20,29 +20,35 @@ import { listenForInterrupts } from './signals.js';
  */
 export function work(house: House, pipeline: Pipeline, getRun: () => Promise<Run>): Promise<RunSummary> {
   return opening(async (releasers) => {
-    const interrupts = listenForInterrupts();
-    releasers.add(interrupts.release);
+    const { signals, release } = listenForInterrupts();
+    releasers.add(release);
+    const control = new LocalControl(house);
+    releasers.add(await serveControl(socketPath(house.home), control));
+
+    process.stderr.write(`Opening the model ${pipeline.gate.model}, asking ${names(pipeline)} ...\n`);
     const classifier = await openGate(pipeline, process.env);
     releasers.add(() => classifier.close());
-    const pool = await openPool(pipeline.backends, house.events.emit, interrupts.signals.drain);
+    const pool = await openPool(pipeline.backends, house.events.emit, signals.drain);
     releasers.add(() => pool.close());
     const run = await getRun();
 
-    const names = pipeline.backends.map(({ name }) => name);
-    const display = openDisplay(run.id, run.shots, names);
+    const display = openDisplay(
+      run,
+      pipeline.backends.map(({ name }) => name),
+    );
     releasers.add(() => display.close());
     releasers.add(house.events.listen((event) => display.show(event)));
-    interrupts.signals.drain.addEventListener('abort', () =>
+    signals.drain.addEventListener('abort', () =>
       display.note('finishing what the servers hold; Ctrl-C again to stop at once'),
     );
-    const control = new LocalControl(house);
-    releasers.add(await serveControl(socketPath(house.home), control));
-    const summary = await executeRun(
-      { house, run, pipeline, classifier, pool },
-      interrupts.signals,
-      (active) => control.attach(active),
+    const summary = await executeRun({ house, run, pipeline, classifier, pool }, signals, (active) =>
+      control.attach(active),
     );
     await releasers.close();
     return summary;
   });
+}
+
+function names({ backends }: Pipeline): string {
+  return backends.length > 3 ? `${backends.length} backends` : backends.map(({ name }) => name).join(', ');
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startSketchServer, type SketchServer } from '../../src/sketch/index.js';
 import { redisAvailable, startRedis, type RedisServer } from '../support/redis.js';
-import { demoModel, makeWorkspace, type Workspace } from '../support/workspace.js';
+import { tinyModel, makeWorkspace, type Workspace } from '../support/workspace.js';
 
 const kills = 20;
 
@@ -21,7 +21,7 @@ const pipeline = () => ({
     { text: 'a {soft|hard} hand', count: 30 },
     { text: 'photo of a hand', count: 20, priority: 3 },
   ],
-  gate: { model: demoModel },
+  gate: { model: tinyModel },
   retry: { attempts: 4, ladder: ['new_seed', { adjust: { cfg_scale: '+1' } }] },
   output: { dir: 'out', filename: '{{prompt}}-{{shot}}-{{seed}}', keep_rejected: true },
 });

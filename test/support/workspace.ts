@@ -4,9 +4,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
+import { writeTinyModel } from './tiny-model.js';
 
 const cli = resolve('dist/src/cli/main.js');
-export const demoModel = resolve('models/demo');
+/** A model that every workspace has: quick to load, and it rejects about half of all drawings, by their colours. */
+export const tinyModel = './model';
 
 /** A temporary folder with a pipeline in it, and the built command line to run there. */
 export interface Workspace {
@@ -39,6 +41,8 @@ export async function makeWorkspace(pipeline: Record<string, unknown>): Promise<
   const dir = await mkdtemp(join(tmpdir(), 'reroll-e2e-'));
   const file = join(dir, 'pipeline.yaml');
   await writeFile(file, stringify(pipeline));
+  const [red, green] = [[30, -30, 0, 0], [-60, 60, 0, 0]];
+  await writeTinyModel(join(dir, 'model'), { weights: [red, green, red] });
   const start = (args: string[], env: NodeJS.ProcessEnv = {}) => startCli(dir, args, env);
   return {
     dir,
