@@ -70,8 +70,10 @@ export async function startHub(models: Record<string, HubModel>): Promise<TestHu
     const [, name, revision] = /^\/api\/models\/(.+)\/revision\/([^/]+)$/.exec(url.pathname) ?? [];
     const listed = models[name ?? ''];
     if (listed && revision !== undefined) {
-      if (![listed.commit, 'main', 'refs%2Fpr%2F1'].includes(revision))
-        return refuse(response, 404, 'Invalid rev id');
+      if (![listed.commit, 'main', 'refs%2Fpr%2F1'].includes(revision)) {
+        refuse(response, 404, 'Invalid rev id');
+        return;
+      }
       return void response
         .writeHead(200, { 'content-type': 'application/json' })
         .end(JSON.stringify(listing(listed)));
@@ -79,7 +81,10 @@ export async function startHub(models: Record<string, HubModel>): Promise<TestHu
     const [, owner, commit, path] = /^\/(.+)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname) ?? [];
     const model = models[owner ?? ''];
     const data = model?.commit === commit ? model?.files[path ?? ''] : undefined;
-    if (!data) return refuse(response, 404, 'Entry not found');
+    if (!data) {
+      refuse(response, 404, 'Entry not found');
+      return;
+    }
     if (data.length < LFS_BYTES) sendFile(response, data, seen.range);
     else response.writeHead(302, { location: `${storageUrl}/${sha256(data)}` }).end();
   });
