@@ -1,0 +1,476 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/errors.js';
+import { openLedger, type AttemptKey, type Ledger } from '../../src/ledger/index.js';
+import type { Step } from '../../src/loop/index.js';
+import {
+  aCandidate,
+  allShots,
+  aModel,
+  aRequest,
+  aRun,
+  aVerdict,
+  countedProgress,
+  openTestLedger,
+  someShots,
+  type TestLedger,
+} from '../support/ledger.js';
+
+const databaseUrl = process.env.REROLL_TEST_DATABASE_URL;
+const databases: { database: string; url?: string }[] = [
+  { database: 'PGlite' },
+  ...(databaseUrl === undefined ? [] : [{ database: 'PostgreSQL', url: databaseUrl }]),
+];
+if (databaseUrl === undefined)
+  console.log('The ledger contract runs on PGlite alone: REROLL_TEST_DATABASE_URL is not set.');
+
+const free = () => Promise.resolve(false);
+const accept: Step = { kind: 'end', outcome: 'accepted', keep: 1 };
+const retry: Step = { kind: 'retry', request: aRequest({ seed: 2 }) };
+const wait: Step = { kind: 'wait' };
+
+describe.each(databases)('the ledger on $database', ({ url }) => {
+  let store: TestLedger;
+  let ledger: Ledger;
+  let names = 0;
+
+  /** A name that no other test, nor an earlier run of this file, has used. */
+  const newName = () => `t${Date.now().toString(36)}-${++names}`;
+  const newRun = async (shots: Parameters<typeof someShots>[0] = 1) =>
+    (await ledger.createRun(aRun(newName()), someShots(shots), free)).id;
+  const keyOf = (run: string, shot = 1, number = 1): AttemptKey => ({ run, shot, number });
+  const generated = async (key: AttemptKey) => {
+    await ledger.recordSending(key, 'gpu', `id-${key.shot}-${key.number}`);
+    await ledger.recordCandidate(key, aCandidate);
+  };
+  /** Progress must always be what counting the shots gives. */
+  const expectTrueCounters = async (run: string) => {
+    const progress = await ledger.progress(run);
+    expect(progress).toMatchObject(countedProgress(await allShots(ledger, run)));
+    return progress;
+  };
+
+  beforeAll(async () => {
+    store = await openTestLedger(url);
+    ledger = store.ledger;
+  });
+  afterAll(() => store.remove());
+
+  describe('a new run', () => {
+    it('has its shots and attempt 1 of each, exactly as they were given', async () => {
+      const request = aRequest({ seed: 4_294_967_295, cfg_scale: 0.1 + 0.2, styles: ['a', 'b'] });
+      const shots = [{ request, tags: ['xl', 'big'], priority: 7, prompt: 'pianist' }, {}];
+      const name = newName();
+      const run = await ledger.createRun(aRun(name), someShots(shots), free);
+      expect(run).toEqual({
+        ...aRun(name),
+        id: `${name}-1`,
+        state: 'running',
+        shots: 2,
+        createdAt: expect.any(Date) as Date,
+      });
+      expect(await ledger.run(run.id)).toEqual(run);
+      const [first, second] = await allShots(ledger, run.id);
+      expect(first).toEqual({
+        run: run.id,
+        index: 1,
+        prompt: 'pianist',
+        request,
+        priority: 7,
+        tags: ['xl', 'big'],
+        attempts: [
+          {
+            ...keyOf(run.id),
+            state: 'due',
+            request,
+            tags: ['xl', 'big'],
+            lane: expect.stringContaining('xl') as string,
+            serverErrors: 0,
+            createdAt: expect.any(Date) as Date,
+          },
+        ],
+      });
+      expect(second?.attempts).toHaveLength(1);
+      await expectTrueCounters(run.id);
+    });
+
+    it('gets the first free number that the caller does not rule out', async () => {
+      const name = newName();
+      const create = (taken: (id: string) => Promise<boolean>) =>
+        ledger.createRun(aRun(name), someShots(1), taken);
+      expect((await create(free)).id).toBe(`${name}-1`);
+      expect((await create((id) => Promise.resolve(id === `${name}-2`))).id).toBe(`${name}-3`);
+      expect((await create(free)).id).toBe(`${name}-2`);
+    });
+
+    it('is not there at all when its shots fail half way', async () => {
+      const name = newName();
+      async function* broken() {
+        yield* someShots(700);
+        throw new ConfigError('line 701 is broken');
+      }
+      await expect(ledger.createRun(aRun(name), broken(), free)).rejects.toThrow('line 701');
+      expect(await ledger.run(`${name}-1`)).toBeUndefined();
+      expect(await ledger.shot(`${name}-1`, 1)).toBeUndefined();
+    });
+
+    it('keeps characters that PostgreSQL refuses as replacement characters', async () => {
+      const run = await newRun([{ request: aRequest({ prompt: 'a\0b \\u0000 \ud800 😀' }) }]);
+      expect((await ledger.attempt(keyOf(run)))?.request.prompt).toBe('a\uFFFDb \\u0000 \uFFFD 😀');
+      expect(await ledger.failShot(run, 1, 'bad\0body')).toBe(true);
+      expect((await ledger.shot(run, 1))?.reason).toBe('bad\uFFFDbody');
+    });
+
+    it('comes first in the list of runs', async () => {
+      const [older, newer] = [await newRun(), await newRun()];
+      const ids = (await ledger.runs()).map(({ id }) => id);
+      expect(ids.slice(0, 2)).toEqual([newer, older]);
+    });
+
+    it('may have more shots than fit into one page', async () => {
+      const run = await newRun(1234);
+      const shots = await allShots(ledger, run);
+      expect(shots.map(({ index }) => index)).toEqual(Array.from({ length: 1234 }, (_, place) => place + 1));
+      expect(await ledger.openShots(run)).toBe(1234);
+    });
+  });
+
+  describe('what is due', () => {
+    it('comes by priority, then shot, up to the limit, and by lane', async () => {
+      const run = await newRun([
+        {},
+        { priority: 5, tags: ['xl'] },
+        { priority: -5 },
+        { priority: 5 },
+        { priority: 5, tags: ['xl'] },
+      ]);
+      const order = (due: { shot: number }[]) => due.map(({ shot }) => shot);
+      expect(order(await ledger.dueAttempts(run, 'due', 10))).toEqual([2, 4, 5, 1, 3]);
+      expect(order(await ledger.dueAttempts(run, 'due', 2))).toEqual([2, 4]);
+      expect(await ledger.dueAttempts(run, 'generated', 10)).toEqual([]);
+
+      const lanes = await ledger.dueLanes(run);
+      expect(lanes.map(({ due, priority, tags }) => ({ due, priority, tags }))).toEqual([
+        { due: 3, priority: 5, tags: [] },
+        { due: 2, priority: 5, tags: ['xl'] },
+      ]);
+      expect(lanes[0]?.request).toEqual(aRequest());
+      expect(order(await ledger.dueAttempts(run, 'due', 10, lanes[1]!.lane))).toEqual([2, 5]);
+
+      await generated(keyOf(run, 2));
+      expect(order(await ledger.dueAttempts(run, 'due', 10, lanes[1]!.lane))).toEqual([5]);
+      expect(order(await ledger.dueAttempts(run, 'generated', 10))).toEqual([2]);
+    });
+
+    it('is nothing for a run that is not there', async () => {
+      expect(await ledger.dueLanes('none-1')).toEqual([]);
+      expect(await ledger.dueAttempts('none-1', 'due', 10)).toEqual([]);
+      await expect(ledger.progress('none-1')).rejects.toThrow(ConfigError);
+    });
+  });
+
+  describe('an attempt', () => {
+    it('remembers where it was sent, again and again while it is due', async () => {
+      const key = keyOf(await newRun());
+      expect(await ledger.recordSending(key, 'gpu1', 'id1')).toBe(true);
+      expect(await ledger.recordSending(key, 'gpu2', 'id2')).toBe(true);
+      expect(await ledger.attempt(key)).toMatchObject({ backend: 'gpu2', remoteId: 'id2', state: 'due' });
+      await ledger.recordCandidate(key, aCandidate);
+      expect(await ledger.recordSending(key, 'gpu3', 'id3')).toBe(false);
+      expect(await ledger.attempt(key)).toMatchObject({ backend: 'gpu2', remoteId: 'id2' });
+    });
+
+    it('counts server errors while it is due, and forgets or keeps the remote id as told', async () => {
+      const key = keyOf(await newRun());
+      await ledger.recordSending(key, 'gpu', 'id');
+      expect(await ledger.recordServerError(key, 'refused', true)).toBe(1);
+      expect(await ledger.attempt(key)).toMatchObject({ remoteId: 'id', lastError: 'refused' });
+      expect(await ledger.recordServerError(key, 'out of memory', false)).toBe(2);
+      expect(await ledger.attempt(key)).not.toHaveProperty('remoteId');
+      await generated(key);
+      expect(await ledger.recordServerError(key, 'too late', false)).toBe(2);
+      expect(await ledger.attempt(key)).toMatchObject({ lastError: 'out of memory', state: 'generated' });
+      expect((await expectTrueCounters(key.run)).serverErrors).toBe(2);
+    });
+
+    it('takes one candidate, and keeps what was sent exactly', async () => {
+      const key = keyOf(await newRun());
+      expect(await ledger.recordCandidate(key, aCandidate)).toBe(true);
+      expect(await ledger.recordCandidate(key, { ...aCandidate, file: 'other' })).toBe(false);
+      const attempt = await ledger.attempt(key);
+      expect(attempt).toMatchObject({ state: 'generated', generatedAt: expect.any(Date) as Date });
+      expect(attempt?.candidate).toEqual(aCandidate);
+      await expectTrueCounters(key.run);
+    });
+
+    it('is due again once when its candidate got lost', async () => {
+      const key = keyOf(await newRun());
+      expect(await ledger.recordLostCandidate(key)).toBe(false);
+      await generated(key);
+      expect(await ledger.recordLostCandidate(key)).toBe(true);
+      expect(await ledger.recordLostCandidate(key)).toBe(false);
+      const attempt = await ledger.attempt(key);
+      expect(attempt).toMatchObject({ state: 'due', remoteId: 'id-1-1' });
+      expect(attempt).not.toHaveProperty('candidate');
+      expect((await expectTrueCounters(key.run)).due).toBe(1);
+    });
+
+    it('gets no verdict before it has a candidate', async () => {
+      const key = keyOf(await newRun());
+      expect(await ledger.recordVerdict(key, aVerdict('accept'), aModel, accept)).toBe(false);
+      expect((await ledger.shot(key.run, 1))?.outcome).toBeUndefined();
+      await expectTrueCounters(key.run);
+    });
+  });
+
+  describe('a verdict', () => {
+    it('ends an accepted shot, once', async () => {
+      const key = keyOf(await newRun());
+      await generated(key);
+      expect(await ledger.recordVerdict(key, aVerdict('accept'), aModel, accept, 'a.png')).toBe(true);
+      expect(await ledger.recordVerdict(key, aVerdict('reject'), aModel, retry)).toBe(false);
+      const shot = await ledger.shot(key.run, 1);
+      expect(shot).toMatchObject({ outcome: 'accepted', kept: 1, published: 'a.png' });
+      expect(shot?.attempts).toMatchObject([
+        { state: 'judged', verdict: aVerdict('accept'), model: aModel, judgedAt: expect.any(Date) as Date },
+      ]);
+      expect(await expectTrueCounters(key.run)).toMatchObject({ accepted: 1, attempts: 1, rejected: 0 });
+    });
+
+    it('may bring the next attempt, once, in the lane of its own request', async () => {
+      const run = await newRun([{ tags: ['xl'], priority: 3 }]);
+      await generated(keyOf(run));
+      const request = aRequest({ checkpoint: 'other' });
+      const repair = { with: 'adetailer', model: 'hand' } as const;
+      const again: Step = { kind: 'retry', request, repair };
+      expect(await ledger.recordVerdict(keyOf(run), aVerdict('reject'), aModel, again)).toBe(true);
+      expect(await ledger.recordVerdict(keyOf(run), aVerdict('reject'), aModel, again)).toBe(false);
+      expect(await ledger.attempt(keyOf(run, 1, 2))).toMatchObject({
+        state: 'due',
+        request,
+        repair,
+        tags: ['xl'],
+      });
+      const [due] = await ledger.dueAttempts(run, 'due', 10);
+      expect(due).toEqual({
+        ...keyOf(run, 1, 2),
+        priority: 3,
+        lane: expect.stringMatching(/^other-xl-/) as string,
+      });
+      expect(await expectTrueCounters(run)).toMatchObject({ attempts: 1, rejected: 1, due: 1 });
+    });
+
+    it('may exhaust the shot, with an attempt to publish or none', async () => {
+      const run = await newRun(2);
+      await generated(keyOf(run, 1));
+      await generated(keyOf(run, 2));
+      const keep: Step = { kind: 'end', outcome: 'exhausted', keep: 1, review: true };
+      expect(await ledger.recordVerdict(keyOf(run, 1), aVerdict('review'), aModel, keep)).toBe(true);
+      const discard: Step = { kind: 'end', outcome: 'exhausted' };
+      expect(await ledger.recordVerdict(keyOf(run, 2), aVerdict('reject'), aModel, discard)).toBe(true);
+      const [first, second] = await allShots(ledger, run);
+      expect(first).toMatchObject({ outcome: 'exhausted', kept: 1 });
+      expect(first).not.toHaveProperty('published');
+      expect(second).not.toHaveProperty('kept');
+      expect(await expectTrueCounters(run)).toMatchObject({ exhausted: 2, rejected: 2 });
+    });
+
+    it('is recorded once when two workers bring it at the same moment', async () => {
+      const key = keyOf(await newRun());
+      await generated(key);
+      const bring = () => ledger.recordVerdict(key, aVerdict('reject'), aModel, retry);
+      const told = await Promise.all([bring(), bring(), bring(), bring()]);
+      expect(told.filter(Boolean)).toHaveLength(1);
+      expect(await expectTrueCounters(key.run)).toMatchObject({ attempts: 1, due: 1 });
+    });
+  });
+
+  describe('a shot that waits for the budget', () => {
+    const waiting = async () => {
+      const key = keyOf(await newRun(2));
+      await generated(key);
+      await ledger.recordVerdict(key, aVerdict('reject'), aModel, wait);
+      return key;
+    };
+
+    it('is listed until its step is recorded, and then goes on, once', async () => {
+      const key = await waiting();
+      expect(await ledger.waitingShots(key.run)).toEqual([key]);
+      expect(await ledger.openShots(key.run)).toBe(2);
+      expect(await ledger.recordStep(key, wait)).toBe(false);
+      expect(await ledger.recordStep({ ...key, number: 2 }, retry)).toBe(false);
+      expect(await ledger.recordStep(key, retry)).toBe(true);
+      expect(await ledger.recordStep(key, retry)).toBe(false);
+      expect(await ledger.waitingShots(key.run)).toEqual([]);
+      expect(await ledger.attempt({ ...key, number: 2 })).toMatchObject({
+        state: 'due',
+        request: retry.request,
+      });
+      expect(await expectTrueCounters(key.run)).toMatchObject({ attempts: 1, due: 2 });
+    });
+
+    it('may end', async () => {
+      const key = await waiting();
+      const end: Step = { kind: 'end', outcome: 'exhausted', keep: 1 };
+      expect(await ledger.recordStep(key, end, 'best.png')).toBe(true);
+      expect(await ledger.recordStep(key, retry)).toBe(false);
+      expect(await ledger.shot(key.run, 1)).toMatchObject({
+        outcome: 'exhausted',
+        kept: 1,
+        published: 'best.png',
+      });
+      await expectTrueCounters(key.run);
+    });
+
+    it('takes no step that nobody waits for', async () => {
+      const key = keyOf(await newRun());
+      expect(await ledger.recordStep(key, retry)).toBe(false);
+      await generated(key);
+      expect(await ledger.recordStep(key, retry)).toBe(false);
+      await expectTrueCounters(key.run);
+    });
+  });
+
+  it('counts how far the shots before and after one are', async () => {
+    const run = await newRun(5);
+    for (const shot of [1, 2, 4]) await generated(keyOf(run, shot));
+    await ledger.recordVerdict(keyOf(run, 1), aVerdict('accept'), aModel, accept);
+    await ledger.recordVerdict(keyOf(run, 2), aVerdict('reject'), aModel, retry);
+    await ledger.recordVerdict(keyOf(run, 4), aVerdict('reject'), aModel, retry);
+    expect(await ledger.budgetCounts(run, 4)).toEqual([
+      { ended: false, attempts: 1, before: 1, after: 1 },
+      { ended: false, attempts: 2, before: 1, after: 1 },
+      { ended: true, attempts: 1, before: 1, after: 0 },
+    ]);
+  });
+
+  describe('a shot that has ended', () => {
+    it('fails once, and drops its open attempt', async () => {
+      const key = keyOf(await newRun());
+      await generated(key);
+      expect(await ledger.failShot(key.run, 1, 'no checkpoint "x"')).toBe(true);
+      expect(await ledger.failShot(key.run, 1, 'again')).toBe(false);
+      expect(await ledger.shot(key.run, 1)).toMatchObject({
+        outcome: 'failed',
+        reason: 'no checkpoint "x"',
+        attempts: [{ state: 'dropped' }],
+      });
+      expect(await expectTrueCounters(key.run)).toMatchObject({
+        failed: 1,
+        due: 0,
+        generated: 0,
+        attempts: 0,
+      });
+    });
+
+    it.each(['due', 'generated'] as const)('takes nothing more, though its attempt was %s', async (state) => {
+      const key = keyOf(await newRun());
+      if (state === 'generated') await generated(key);
+      await ledger.failShot(key.run, 1, 'broken');
+      const before = await ledger.shot(key.run, 1);
+      expect(await ledger.recordSending(key, 'gpu', 'id')).toBe(false);
+      expect(await ledger.recordServerError(key, 'late', true)).toBe(0);
+      expect(await ledger.recordCandidate(key, aCandidate)).toBe(false);
+      expect(await ledger.recordLostCandidate(key)).toBe(false);
+      expect(await ledger.recordVerdict(key, aVerdict('accept'), aModel, accept, 'a.png')).toBe(false);
+      expect(await ledger.recordStep(key, accept, 'a.png')).toBe(false);
+      expect(await ledger.shot(key.run, 1)).toEqual(before);
+      await expectTrueCounters(key.run);
+    });
+  });
+
+  describe('moving a run', () => {
+    const moves = ['running', 'paused', 'completed'] as const;
+
+    it('goes between running and paused', async () => {
+      const run = await newRun();
+      expect(await ledger.moveRun(run, 'running')).toBe(false);
+      expect(await ledger.moveRun(run, 'paused')).toBe(true);
+      expect(await ledger.moveRun(run, 'paused')).toBe(false);
+      expect(await ledger.moveRun(run, 'running')).toBe(true);
+      expect((await ledger.run(run))?.state).toBe('running');
+      expect(await ledger.moveRun('none-1', 'paused')).toBe(false);
+    });
+
+    it('completes only a run without open shots, and then goes nowhere', async () => {
+      const run = await newRun();
+      expect(await ledger.moveRun(run, 'completed')).toBe(false);
+      await ledger.failShot(run, 1, 'broken');
+      expect(await ledger.moveRun(run, 'completed')).toBe(true);
+      expect(await ledger.run(run)).toMatchObject({
+        state: 'completed',
+        finishedAt: expect.any(Date) as Date,
+      });
+      for (const to of moves) expect(await ledger.moveRun(run, to)).toBe(false);
+      expect(await ledger.cancelRun(run)).toEqual([]);
+      expect((await ledger.run(run))?.state).toBe('completed');
+    });
+
+    it('cancels what is open, says who may still be at work, and says it again', async () => {
+      const run = await newRun(4);
+      await generated(keyOf(run, 1));
+      await ledger.recordVerdict(keyOf(run, 1), aVerdict('accept'), aModel, accept, 'a.png');
+      await ledger.recordSending(keyOf(run, 2), 'gpu2', 'id2');
+      await generated(keyOf(run, 3));
+      const atWork = [{ backend: 'gpu2', remoteId: 'id2' }];
+      expect(await ledger.cancelRun(run)).toEqual(atWork);
+      expect(await ledger.cancelRun(run)).toEqual(atWork);
+      const outcomes = (await allShots(ledger, run)).map(({ outcome }) => outcome);
+      expect(outcomes).toEqual(['accepted', 'cancelled', 'cancelled', 'cancelled']);
+      expect(await expectTrueCounters(run)).toMatchObject({
+        state: 'cancelled',
+        accepted: 1,
+        cancelled: 3,
+        due: 0,
+      });
+      expect(await ledger.openShots(run)).toBe(0);
+      for (const to of moves) expect(await ledger.moveRun(run, to)).toBe(false);
+    });
+
+    it('cancels cleanly while verdicts are coming in', async () => {
+      const run = await newRun(40);
+      const keys = Array.from({ length: 40 }, (_, place) => keyOf(run, place + 1));
+      for (const key of keys) await generated(key);
+      await Promise.all([
+        ...keys.slice(0, 20).map((key) => ledger.recordVerdict(key, aVerdict('reject'), aModel, retry)),
+        ledger.cancelRun(run),
+        ...keys.slice(20).map((key) => ledger.recordVerdict(key, aVerdict('accept'), aModel, accept)),
+        ...keys.map((key) => ledger.failShot(run, key.shot, 'broken')),
+      ]);
+      expect(await expectTrueCounters(run)).toMatchObject({ state: 'cancelled', due: 0, generated: 0 });
+      expect(await ledger.openShots(run)).toBe(0);
+    });
+  });
+
+  it('loses no acknowledged write when its process is killed', { timeout: 120_000 }, async () => {
+    const home = await mkdtemp(join(tmpdir(), 'reroll-ledger-'));
+    try {
+      const child = fork(resolve('test/support/ledger-writer.ts'), [home, url ?? ''], {
+        execArgv: ['--import', 'tsx'],
+      });
+      const written: AttemptKey[] = [];
+      child.on('message', (key: AttemptKey) => {
+        written.push(key);
+        if (written.length === 60) child.kill('SIGKILL');
+      });
+      await once(child, 'exit');
+      expect(child.signalCode).toBe('SIGKILL');
+
+      const reopened = await openLedger({ home, ...(url !== undefined && { databaseUrl: url }) });
+      for (const key of written) {
+        expect(await reopened.ledger.shot(key.run, key.shot)).toMatchObject({ outcome: 'accepted' });
+      }
+      const { run } = written[0]!;
+      expect(await reopened.ledger.progress(run)).toMatchObject(
+        countedProgress(await allShots(reopened.ledger, run)),
+      );
+      await reopened.close();
+    } finally {
+      await rm(home, { recursive: true });
+    }
+  });
+});
