@@ -38,22 +38,27 @@ export async function writeReport<S extends ReportShot>(file: string, report: Re
 }
 
 async function* page<S extends ReportShot>(report: Report<S>, counts: Tally): AsyncGenerator<string> {
-  yield head(report).text;
+  // Elements that are opened here and closed further down stand in plain strings: a formatter closes them in templates.
+  yield '<!doctype html>\n<html lang="en">';
+  yield head(report.run).text;
+  yield '<body>';
+  yield title(report).text;
   yield tiles(counts).text;
   if (report.truth) yield truthSection(report.truth).text;
   yield charts(counts).text;
-  for (const [group, title, words] of groups) {
+  for (const [group, heading, words] of groups) {
     const total = counts.pictures[group];
     if (total === 0) continue;
-    yield html`<section class="${group}">
-      <h2>${title}</h2>
-      <p>${words} ${shown(total)}</p>
-      <div class="sheet"></div>
-    </section>`.text;
+    yield `<section class="${group}">`;
+    yield html`<h2>${heading}</h2>
+      <p>${words} ${shown(total)}</p>`.text;
+    yield '<div class="sheet">';
     yield* cards(report.shots(), report.fileOf, report.folder, group, total);
     yield '</div></section>';
   }
+  if (counts.failed > 0) yield failed(counts).text;
   yield foot(counts).text;
+  yield '</body></html>\n';
 }
 
 const groups: [Group, string, string][] = [
@@ -76,25 +81,22 @@ function shown(total: number): string {
 const policy =
   "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-const head = ({ run, name, model }: Pick<Report<ReportShot>, 'run' | 'name' | 'model'>): Html =>
-  html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${policy}" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${run}: reroll report</title>
-        <style>
-          ${new Html(style)}
-        </style>
-      </head>
-      <body>
-        <header>
-          <h1>${run}</h1>
-          <p>Pipeline <b>${name}</b>, judged by <b>${model}</b>.</p>
-        </header>
-      </body>
-    </html> `;
+const head = (run: string): Html =>
+  html`<head>
+    <meta charset="utf-8" />
+    <meta http-equiv="Content-Security-Policy" content="${policy}" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <title>${run}: reroll report</title>
+    <style>
+      ${new Html(style)}
+    </style>
+  </head>`;
+
+const title = ({ run, name, model }: Pick<Report<ReportShot>, 'run' | 'name' | 'model'>): Html =>
+  html`<header>
+    <h1>${run}</h1>
+    <p>Pipeline <b>${name}</b>, judged by <b>${model}</b>.</p>
+  </header>`;
 
 function tiles(counts: Tally): Html {
   const tile = (value: string, words: string, kind = ''): Html =>
@@ -174,24 +176,20 @@ function grouped<T>(values: Map<number, T>, add: (a: T, b: T) => T): [string, T]
   return [...fit, [name, rest.reduce((sum, [, value]) => add(sum, value), first[1])]];
 }
 
-const foot = ({ notKept, failures, failed }: Tally): Html => html`
-${
-  failures.length > 0 &&
+const failed = ({ failures, failed }: Tally): Html =>
   html`<section>
     <h2>Failed</h2>
     <ul>
       ${failures.map(({ shot, prompt, reason }) => html`<li><b>${prompt}, shot ${shot}</b>: ${reason}</li>`)}
     </ul>
     ${failed > failures.length && html`<p>And ${count(failed - failures.length)} more: see manifest.jsonl.</p>`}
-  </section>`
-}
-<footer>
-${notKept > 0 && html`${count(notKept)} rejected images were not kept (<code>output.keep_rejected</code>). `}
-Every attempt of every shot is in manifest.jsonl beside this file. Written by reroll.
-</footer>
-</body>
-</html>
-`;
+  </section>`;
+
+const foot = ({ notKept }: Tally): Html =>
+  html`<footer>
+    ${notKept > 0 && html`${count(notKept)} rejected images were not kept (<code>output.keep_rejected</code>).`}
+    Every attempt of every shot is in manifest.jsonl beside this file. Written by reroll.
+  </footer>`;
 
 const count = (value: number): string => value.toLocaleString('en-US');
 

@@ -57,7 +57,7 @@ export async function tally<S extends ReportShot>(
       countAttempt(result, attempt);
       const group = groupOf(shot, attempt);
       if (group && fileOf(shot, attempt) !== undefined) result.pictures[group]++;
-      else if (group) result.notKept++;
+      else if (group === 'rejected') result.notKept++;
     }
   }
   return result;
