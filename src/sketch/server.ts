@@ -3,6 +3,8 @@ import type { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { a1111Face } from './a1111/face.js';
+import { comfyFace } from './comfyui/face.js';
+import { Files } from './comfyui/files.js';
 import { Gpu } from './gpu.js';
 import { Studio, type Life } from './studio.js';
 import type { Artist, Protocol, SketchOptions, SketchServer } from './types.js';
@@ -13,9 +15,9 @@ export interface Face {
   upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
-const FACES: Readonly<Record<Protocol, (life: Life) => Face>> = {
+const FACES: Readonly<Record<Protocol, (life: Life, files: Files) => Face>> = {
   a1111: a1111Face,
-  comfyui: a1111Face,
+  comfyui: comfyFace,
 };
 
 export const DEFAULTS: SketchOptions = {
@@ -35,6 +37,7 @@ export const DEFAULTS: SketchOptions = {
 export async function openServer(given: Partial<SketchOptions>, draw: Artist): Promise<SketchServer> {
   const options = { ...DEFAULTS, ...withoutUndefined(given) };
   const studio = new Studio(options, draw);
+  const files = new Files();
   let port = options.port;
   let life = await begin();
 
@@ -42,7 +45,7 @@ export async function openServer(given: Partial<SketchOptions>, draw: Artist): P
     const end = new AbortController();
     const gpu = new Gpu(options.checkpoints[0] ?? 'none', options.reloadMs, end.signal);
     studio.work(gpu);
-    const face = FACES[options.protocol]({ studio, gpu, gone: end.signal });
+    const face = FACES[options.protocol]({ studio, gpu, gone: end.signal }, files);
     const http = createServer((request, response) => void face.handle(request, response));
     http.requestTimeout = 0; // the work may take longer than Node's default of five minutes
     http.on('upgrade', (request, socket, head) =>

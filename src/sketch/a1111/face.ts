@@ -3,7 +3,7 @@ import { ServerGone } from '../gpu.js';
 import { HttpAnswer, send } from '../http.js';
 import type { Life } from '../studio.js';
 import type { Face } from '../server.js';
-import { checkBasic } from './auth.js';
+import { checkApiAuth } from './auth.js';
 import { a1111Failure } from './failure.js';
 import { routes } from './routes.js';
 import { Webui } from './webui.js';
@@ -16,7 +16,7 @@ export function a1111Face(life: Life): Face {
     async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
       const url = new URL(request.url ?? '/', 'http://sketch');
       try {
-        if (auth !== undefined && url.pathname.startsWith('/sdapi/')) checkBasic(request, auth);
+        if (auth !== undefined && url.pathname.startsWith('/sdapi/')) checkApiAuth(request, auth);
         const found = router.find(request.method ?? 'GET', url.pathname);
         if (found === undefined) {
           send(response, 404, { detail: 'Not Found' });

@@ -1,8 +1,7 @@
 import { HttpAnswer, PROXY_PAGE, send, sendHtml, type Call } from '../http.js';
 import { black, halfDenoised, truncated } from '../pictures.js';
 import { addText, readTruth } from '../png.js';
-import { drawRepaired, repairPicture } from '../repair.js';
-import type { Drawing, DrawRequest } from '../drawing/index.js';
+import { drawn, drawRepaired, repairPicture, type Drawn } from '../repair.js';
 import type { Fault } from '../types.js';
 import { a1111Failure, OUT_OF_MEMORY } from './failure.js';
 import type { Request } from './fields.js';
@@ -11,9 +10,7 @@ import { drawRequest, planJob, type Job } from './job.js';
 import type { Webui } from './webui.js';
 
 /** One image of a job: drawn ahead, and how much of it was denoised. */
-interface Sample {
-  drawing: Drawing;
-  request: DrawRequest;
+interface Sample extends Drawn {
   seed: number;
   share: number;
 }
@@ -30,16 +27,16 @@ export async function generate(webui: Webui, kind: Job['kind'], request: Request
   webui.tasks.pending.add(job.taskId);
   try {
     // Drawn while others hold the lock, so that drawing does not add to the latency.
-    const drawn = Promise.all(job.seeds.map((seed) => drawSample(webui, job, seed)));
-    drawn.catch(() => undefined); // whoever waits for it below meets its failure
-    const samples = await gpu.exclusive(() => sampling(webui, job, drawn, fault, call));
+    const samples = Promise.all(job.seeds.map((seed) => drawSample(webui, job, seed)));
+    samples.catch(() => undefined); // whoever waits for it below meets its failure
+    const done = await gpu.exclusive(() => sampling(webui, job, samples, fault, call));
     if (!request.flag('override_settings_restore_afterwards')) webui.keep(request.dict('override_settings'));
     if (fault === 'hang') return;
     if (fault === 'html') {
       sendHtml(call.response, 200, PROXY_PAGE);
       return;
     }
-    const images = await Promise.all(samples.map((sample) => develop(job, sample, fault)));
+    const images = await Promise.all(done.map((sample) => develop(job, sample, fault)));
     send(call.response, 200, {
       images: request.flag('send_images') ? images.map((image) => image.toString('base64')) : [],
       parameters: echo(kind, request),
@@ -55,7 +52,7 @@ export async function generate(webui: Webui, kind: Job['kind'], request: Request
 async function sampling(
   webui: Webui,
   job: Job,
-  drawn: Promise<Sample[]>,
+  samples: Promise<Sample[]>,
   fault: Fault | undefined,
   call: Call,
 ): Promise<Sample[]> {
@@ -69,7 +66,7 @@ async function sampling(
   tasks.start(job.taskId);
   studio.events.emit('started', job.taskId);
   // Not waited for before the clock runs: drawing is part of the latency.
-  void drawn.then(([first]) => (state.picture = first?.drawing.pixels)).catch(() => undefined);
+  void samples.then(([first]) => (state.picture = first?.drawing.pixels)).catch(() => undefined);
   try {
     await gpu.load(job.checkpoint);
     for (let iteration = 0; iteration < job.iterations && !state.interrupted; iteration++) {
@@ -80,7 +77,7 @@ async function sampling(
       if (fault === 'interrupted') state.interrupt();
       const reached = fault === 'interrupted' ? 0.5 : share;
       const first = iteration * job.batchSize;
-      for (const sample of (await drawn).slice(first, first + job.batchSize)) {
+      for (const sample of (await samples).slice(first, first + job.batchSize)) {
         studio.made(job.taskId);
         done.push({ ...sample, share: reached });
       }
@@ -106,17 +103,16 @@ function failMidway(fault: Fault | undefined, call: Call): void {
 async function drawSample(webui: Webui, job: Job, seed: number): Promise<Sample> {
   const { draw, options } = webui.life.studio;
   const request = drawRequest(job, seed, options.badRate);
-  const sample = (drawing: Drawing): Sample => ({ drawing, request, seed, share: 1 });
+  const sample = (picture: Drawn): Sample => ({ ...picture, seed, share: 1 });
   const mends = job.adetailer?.hands === true;
-  if (job.initImage !== undefined && job.adetailer?.skipImg2img === true) {
-    if (!mends) return sample({ pixels: job.initImage, truth: (await draw(request)).truth });
-    const known = readTruth(job.initImage);
-    return {
-      ...sample(await repairPicture(draw, job.initImage, known, request)),
-      request: known?.request ?? request,
-    };
+  if (job.initImage === undefined || job.adetailer?.skipImg2img !== true) {
+    return sample(await (mends ? drawRepaired : drawn)(draw, request));
   }
-  return sample(await (mends ? drawRepaired(draw, request, seed) : draw(request)));
+  const known = readTruth(job.initImage);
+  if (mends) return sample(await repairPicture(draw, job.initImage, known, request));
+  // A detector of something else finds nothing in a picture of a hand: it comes back unchanged.
+  const truth = known?.truth ?? (await draw(request)).truth;
+  return sample({ drawing: { pixels: job.initImage, truth }, request: known?.request ?? request });
 }
 
 /** The finished file: pixels, infotext, and the truth. */
