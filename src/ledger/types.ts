@@ -60,6 +60,8 @@ export interface Candidate {
 export interface Attempt extends AttemptKey {
   state: AttemptState;
   request: ImageRequest;
+  /** Its shot's. */
+  tags: string[];
   lane: string;
   /** Set where this attempt mends the candidate of the attempt before. */
   repair?: Repair;
