@@ -19,7 +19,15 @@ export function storageError(thrown: unknown, folder: string): Error {
     : new StorageError(`Cannot use the folder ${folder}: ${what}.`, { cause: thrown });
 }
 
-/** PostgreSQL's error classes (https://www.postgresql.org/docs/current/errcodes-appendix.html) that are no bug of ours. */
+/** Connection errors of PostgreSQL (classes 08 and 57P) and of the network under it. */
+const UNREACHABLE_CODE = /^(08|57P0|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/;
+/** node-postgres gives these no code. */
+const UNREACHABLE_MESSAGE = /^(Connection terminated|timeout exceeded when trying to connect)/;
+
+/**
+ * A database's error that is no bug of ours, in plain words; any other as it is.
+ * Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
 export function databaseError(thrown: unknown): Error {
   const error = toError(thrown);
   // drizzle wraps the error in one whose message repeats the whole query, prompts and all.
@@ -30,12 +38,10 @@ export function databaseError(thrown: unknown): Error {
       'The disk of the ledger’s database is full. Free some space; nothing that was recorded is lost.',
       { cause: error },
     );
-  if (/^(08|57P0)/.test(code) || code.startsWith('E') || /^Connection terminated/.test(error.message))
+  if (UNREACHABLE_CODE.test(code) || UNREACHABLE_MESSAGE.test(error.message))
     return new StorageError(
-      `The ledger’s database does not answer: ${error.message}. Start it again, then resume.`,
-      {
-        cause: error,
-      },
+      `The ledger’s database does not answer: ${error.message}. Nothing that was recorded is lost: see that it runs, then resume.`,
+      { cause: error },
     );
   return error;
 }

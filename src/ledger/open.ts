@@ -38,20 +38,15 @@ export async function openLedger({
   const lock = await takeLock(home);
   try {
     const pool = databaseUrl === undefined ? await openEmbedded(home) : await openServer(databaseUrl);
+    const release = () => pool.end().finally(() => lock.release());
     try {
-      await migrate(pool).catch((error: unknown) => {
-        throw databaseError(error);
-      });
-      const ledger = new SqlLedger(pool);
-      const close = async () => {
-        await ledger.close();
-        await lock.release();
-      };
-      return { ledger, pool, lock, close };
+      await migrate(pool);
     } catch (error) {
       await pool.end();
-      throw error;
+      throw databaseError(error);
     }
+    const ledger = new SqlLedger(pool, release);
+    return { ledger, pool, lock, close: () => ledger.close() };
   } catch (error) {
     await lock.release();
     throw error;
@@ -94,11 +89,19 @@ async function openServer(databaseUrl: string): Promise<pg.Pool> {
 function registerPassword(databaseUrl: string): void {
   if (!URL.canParse(databaseUrl))
     throw new ConfigError(
-      'The database URL is no URL. It looks like postgres://user:password@host:5432/database, with special characters in the password written as %40.',
+      'REROLL_DATABASE_URL is no URL. It looks like postgres://USER@HOST:5432/DATABASE; a password goes after USER, as :PASSWORD, its special characters written like %40.',
     );
   const url = new URL(databaseUrl);
-  for (const password of [url.password, url.searchParams.get('password') ?? '']) {
-    registerSecret(password);
-    registerSecret(decodeURIComponent(password));
+  registerSecret(url.password);
+  registerSecret(decoded(url.password));
+  registerSecret(url.searchParams.get('password') ?? '');
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A lone % is no encoding: the driver will say so.
+    return text;
   }
 }

@@ -32,16 +32,21 @@ const LAST_INDEX = 2 ** 31 - 1;
 /** From which states a run may move to one. Cancelling has a method of its own. */
 const legalMoves = { running: ['paused'], paused: ['running'], completed: ['running', 'paused'] };
 
-/** The ledger in a PostgreSQL database, embedded or a server's. The pool stays its owner's. */
+/** The ledger in a PostgreSQL database, embedded or a server's. `release` gives back what opening it took. */
 export class SqlLedger implements Ledger {
   readonly #pool: pg.Pool;
   readonly #reads: ReturnType<typeof prepareReads>;
 
-  constructor(pool: pg.Pool) {
+  readonly #release: () => Promise<void>;
+  #closing: Promise<void> | undefined;
+
+  constructor(pool: pg.Pool, release: () => Promise<void>) {
     this.#pool = pool;
+    this.#release = release;
     this.#reads = prepareReads(pool);
   }
 
+  /** `newShots` and `taken` may not use the ledger: the embedded database has one session, and this one holds it. */
   async createRun(
     run: NewRun,
     newShots: AsyncIterable<Shot>,
@@ -173,7 +178,7 @@ export class SqlLedger implements Ledger {
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    await (this.#closing ??= this.#release());
   }
 
   /** Parameters $4 to $9 of the statements that take a step. */
