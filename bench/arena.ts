@@ -1,0 +1,109 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Classifier } from '../src/classifier/index.js';
+import { loadPipeline } from '../src/pipeline/index.js';
+import {
+  executeRun,
+  openGate,
+  openHouse,
+  opening,
+  openPool,
+  recordRun,
+  type RunSummary,
+} from '../src/runtime/index.js';
+import type { SketchOptions, SketchStats } from '../src/sketch/index.js';
+
+/** Sketch servers in a process of their own. */
+export interface SketchHost {
+  urls: string[];
+  stats(): Promise<SketchStats[]>;
+  close(): void;
+}
+
+export async function hostSketchServers(options: Partial<SketchOptions>[]): Promise<SketchHost> {
+  const child = fork(new URL('sketch-host.js', import.meta.url), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const ask = async (message: unknown): Promise<unknown> => {
+    child.send(message as object);
+    const [answer] = (await once(child, 'message')) as [unknown];
+    return answer;
+  };
+  const urls = (await ask(options)) as string[];
+  return {
+    urls,
+    stats: async () => (await ask('stats')) as SketchStats[],
+    close: () => child.kill(),
+  };
+}
+
+/** What a run took, from its first job to its last, opening and closing left out. */
+export interface Measured {
+  summary: RunSummary;
+  seconds: number;
+  cpuMs: number;
+  peakRssMb: number;
+}
+
+/** Runs a pipeline in a temporary folder. With `classifier`, that one judges instead of the pipeline's model. */
+export async function runPipeline(pipeline: object, classifier?: Classifier): Promise<Measured> {
+  const dir = await mkdtemp(join(tmpdir(), 'reroll-bench-'));
+  try {
+    const file = join(dir, 'pipeline.yaml');
+    await writeFile(file, stringify(pipeline));
+    const loaded = await loadPipeline(file, { env: {} });
+    return await opening(async (releasers) => {
+      const house = await openHouse(join(dir, '.reroll'), {});
+      releasers.add(() => house.close());
+      const gate = classifier ?? (await openGate(loaded, {}));
+      releasers.add(() => gate.close());
+      const never = new AbortController().signal;
+      const pool = await openPool(loaded.backends, house.events.emit, never);
+      releasers.add(() => pool.close());
+      const run = await recordRun(house, loaded);
+      const startedAt = performance.now();
+      const cpu = process.cpuUsage();
+      const work = { house, run, pipeline: loaded, classifier: gate, pool };
+      const summary = await executeRun(work, { drain: never, force: never }, () => undefined);
+      const { user, system } = process.cpuUsage(cpu);
+      const seconds = (performance.now() - startedAt) / 1000;
+      await releasers.close();
+      return {
+        summary,
+        seconds,
+        cpuMs: (user + system) / 1000,
+        peakRssMb: process.resourceUsage().maxRSS / 1024,
+      };
+    });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** A classifier that costs nothing: what remains is orchestration. It accepts a fixed share of candidates. */
+export function freeClassifier(acceptEvery: number): Classifier {
+  let calls = 0;
+  const labels = ['Realistic_Bad_Anatomy', 'Realistic_Good_Anatomy'];
+  return {
+    model: { name: 'free', revision: 'none', dtype: 'none' },
+    labels,
+    classify: async () => {
+      const bad = ++calls % acceptEvery === 0 ? 0 : 1;
+      return [
+        { label: 'Realistic_Bad_Anatomy', score: bad },
+        { label: 'Realistic_Good_Anatomy', score: 1 - bad },
+      ];
+    },
+    close: async () => undefined,
+  };
+}
+
+/** Prints figures for people, and with --json one object for programs as the last line. */
+export function printFigures(lines: string[], figures: object): void {
+  console.log(lines.join('\n'));
+  if (process.argv.includes('--json')) console.log(JSON.stringify(figures));
+}

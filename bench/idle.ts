@@ -1,0 +1,68 @@
+import { resolve } from 'node:path';
+import { openClassifier } from '../src/classifier/index.js';
+import { judge } from '../src/loop/index.js';
+import { hostSketchServers, printFigures, runPipeline } from './arena.js';
+
+/**
+ * How much of their time the servers work: sum of busy time over wall time times servers. Beside it, a plain script
+ * that sends, classifies and sends again, one after the other, each server in turn.
+ */
+const servers = 2;
+const shots = 100;
+const latencyMs = 400;
+const attempts = 4;
+const model = resolve('models/demo');
+const size = 512;
+
+const options = Array.from({ length: servers }, () => ({ latencyMs, badRate: 0.5 }));
+
+const host = await hostSketchServers(options);
+const { seconds, summary } = await runPipeline({
+  name: 'idle',
+  seed: 1,
+  backends: host.urls.map((url, place) => ({ name: `s${place}`, kind: 'a1111', url, slots: 2 })),
+  generate: { width: size, height: size },
+  prompts: [{ text: 'a hand', count: shots }],
+  gate: { model },
+  retry: { attempts, ladder: ['new_seed'] },
+  output: { dir: 'out' },
+});
+const share = busySeconds(await host.stats()) / (seconds * servers);
+host.close();
+
+const plainHost = await hostSketchServers(options);
+const plainSeconds = await sequentially(plainHost.urls, summary.attempts);
+const sequentialShare = busySeconds(await plainHost.stats()) / (plainSeconds * servers);
+plainHost.close();
+
+printFigures(
+  [
+    `${servers} servers, ${latencyMs} ms an image, ${shots} shots, ${summary.attempts} attempts`,
+    `reroll      ${(share * 100).toFixed(1)} % of the servers' time used, ${seconds.toFixed(1)} s`,
+    `sequential  ${(sequentialShare * 100).toFixed(1)} %, ${plainSeconds.toFixed(1)} s for as many attempts`,
+  ],
+  { share, sequentialShare, attempts: summary.attempts },
+);
+
+function busySeconds(stats: { busyMs: number }[]): number {
+  return stats.reduce((sum, { busyMs }) => sum + busyMs, 0) / 1000;
+}
+
+async function sequentially(urls: string[], count: number): Promise<number> {
+  const classifier = await openClassifier({ model });
+  const startedAt = performance.now();
+  for (let attempt = 0; attempt < count; attempt++) {
+    const url = urls[attempt % urls.length] ?? '';
+    const response = await fetch(`${url}/sdapi/v1/txt2img`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ prompt: 'a hand', seed: attempt, steps: 20, width: size, height: size }),
+    });
+    const { images } = (await response.json()) as { images: string[] };
+    const scores = await classifier.classify(Buffer.from(images[0] ?? '', 'base64'));
+    judge([{ labels: ['*Bad_Anatomy'], threshold: 0.5 }], scores);
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  await classifier.close();
+  return seconds;
+}
