@@ -3,9 +3,14 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { getTableConfig } from 'drizzle-orm/pg-core';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.js';
 import { openLedger, type AttemptKey, type Ledger } from '../../src/ledger/index.js';
+import { migrate } from '../../src/ledger/migrate.js';
+import { migrations } from '../../src/ledger/migrations.js';
+import { attempts, runs, shots } from '../../src/ledger/tables.js';
 import type { Step } from '../../src/loop/index.js';
 import {
   aCandidate,
@@ -444,6 +449,92 @@ describe.each(databases)('the ledger on $database', ({ url }) => {
       expect(await expectTrueCounters(run)).toMatchObject({ state: 'cancelled', due: 0, generated: 0 });
       expect(await ledger.openShots(run)).toBe(0);
     });
+  });
+
+  it('keeps its invariants in any sequence of calls', { timeout: 240_000 }, async () => {
+    const rejected = aVerdict('reject');
+    const calls: ((key: AttemptKey) => Promise<unknown>)[] = [
+      (key) => ledger.recordSending(key, 'gpu', 'id'),
+      (key) => ledger.recordServerError(key, 'busy', false),
+      (key) => ledger.recordCandidate(key, aCandidate),
+      (key) => ledger.recordCandidate(key, aCandidate),
+      (key) => ledger.recordLostCandidate(key),
+      (key) => ledger.recordVerdict(key, rejected, aModel, retry),
+      (key) => ledger.recordVerdict(key, rejected, aModel, retry),
+      (key) => ledger.recordVerdict(key, rejected, aModel, wait),
+      (key) => ledger.recordVerdict(key, aVerdict('accept'), aModel, accept, 'a.png'),
+      (key) => ledger.recordStep(key, retry),
+      (key) => ledger.recordStep(key, { kind: 'end', outcome: 'exhausted', keep: 1 }, 'b.png'),
+      (key) => ledger.failShot(key.run, key.shot, 'broken'),
+      (key) => ledger.moveRun(key.run, 'paused'),
+      (key) => ledger.moveRun(key.run, 'completed'),
+    ];
+    const place = (count: number) => fc.nat({ max: count - 1 });
+    // Each call is made on the last attempt of a shot, or one before it, as a late job would.
+    const sequence = fc.array(fc.tuple(place(calls.length), place(3), fc.boolean()), { maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(sequence, fc.boolean(), async (steps, cancel) => {
+        const run = await newRun(3);
+        for (const [call, shot, late] of steps) {
+          const { attempts } = (await ledger.shot(run, shot + 1))!;
+          const number = Math.max(1, attempts.length - (late ? 1 : 0));
+          await calls[call]!(keyOf(run, shot + 1, number));
+        }
+        if (cancel) await ledger.cancelRun(run);
+        const progress = await expectTrueCounters(run);
+        const shots = await allShots(ledger, run);
+        const waits = new Set((await ledger.waitingShots(run)).map(({ shot }) => shot));
+        for (const { index, attempts, outcome } of shots) {
+          expect(attempts.map(({ number }) => number)).toEqual(attempts.map((_, order) => order + 1));
+          const open = attempts.filter(({ state }) => state === 'due' || state === 'generated').length;
+          // What is open has exactly one thing to wait for: an attempt, or the budget.
+          expect(open + Number(waits.has(index))).toBe(outcome === undefined ? 1 : 0);
+        }
+        const stillOpen = shots.filter(({ outcome }) => outcome === undefined).length;
+        expect(await ledger.openShots(run)).toBe(stillOpen);
+        if (progress.state === 'completed' || progress.state === 'cancelled') expect(stillOpen).toBe(0);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('has the tables that the code believes in', async () => {
+    for (const table of [runs, shots, attempts]) {
+      const { name, columns, indexes } = getTableConfig(table);
+      const found = await store.pool.query<{ column: string; type: string; required: boolean }>(
+        `select attname as column, format_type(atttypid, atttypmod) as type, attnotnull as required
+         from pg_attribute where attrelid = $1::regclass and attnum > 0 order by attname`,
+        [`reroll.${name}`],
+      );
+      const believed = columns.map((column) => ({
+        column: column.name,
+        type: column.getSQLType(),
+        required: column.notNull,
+      }));
+      const byName = (a: { column: string }, b: { column: string }) => (a.column < b.column ? -1 : 1);
+      expect(found.rows.sort(byName)).toEqual(believed.sort(byName));
+      const indexed = await store.pool.query<{ name: string }>(
+        `select indexname as name from pg_indexes where schemaname = 'reroll' and tablename = $1`,
+        [name],
+      );
+      const names = indexed.rows.map((row) => row.name).filter((index) => !index.endsWith('_pkey'));
+      expect(names.sort()).toEqual(indexes.map((index) => index.config.name).sort());
+    }
+  });
+
+  it('is brought up to date once, however many processes open it at the same moment', async () => {
+    await Promise.all([migrate(store.pool), migrate(store.pool), migrate(store.pool)]);
+    const { rows } = await store.pool.query<{ number: number }>('select number from reroll.migrations');
+    expect(rows.map(({ number }) => number)).toEqual(migrations.map((_, index) => index + 1));
+  });
+
+  it('refuses a database of a newer version', async () => {
+    await store.pool.query(`insert into reroll.migrations (number, name) values (999, 'future')`);
+    try {
+      await expect(migrate(store.pool)).rejects.toThrow(ConfigError);
+    } finally {
+      await store.pool.query('delete from reroll.migrations where number = 999');
+    }
   });
 
   it('loses no acknowledged write when its process is killed', { timeout: 120_000 }, async () => {
