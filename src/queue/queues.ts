@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { IQueueBackend, Queue } from 'bullmq';
 import type { Pool } from 'pg';
-import { QueueError, RerollError, toError } from '../errors.js';
+import { QueueError, toError } from '../errors.js';
 import type { JobData, NewJob, Queues, Worker } from './port.js';
 import { embeddedServer, postgresServer } from './postgres.js';
 import { redisServer } from './redis.js';
@@ -11,6 +12,9 @@ import { startWorker } from './worker.js';
 export type QueuePlace = { redisUrl: string } | { databaseUrl: string } | { pool: Pool };
 
 type BullQueue = Queue<JobData, void, string, JobData, void, string, IQueueBackend, object>;
+
+/** How long the server may take to answer. Adding jobs to it is harmless to repeat. */
+const ANSWER_MS = 20_000;
 
 /** Jobs that go to the server in one message. */
 const CHUNK = 500;
@@ -37,11 +41,13 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
   };
 
   const ask = async <Answer>(what: string, question: () => Promise<Answer>): Promise<Answer> => {
+    const bound = new AbortController();
     try {
-      return await question();
+      return await Promise.race([question(), lateness(bound.signal)]);
     } catch (error) {
-      if (error instanceof RerollError) throw error;
       throw new QueueError(`${server.name} could not ${what}: ${toError(error).message}`, { cause: error });
+    } finally {
+      bound.abort();
     }
   };
 
@@ -69,8 +75,7 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
       ask('count jobs', async () =>
         open(name).getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active'),
       ),
-    waiting: (name) =>
-      ask('count jobs', async () => open(name).getJobCountByTypes('waiting', 'prioritized')),
+    waiting: (name) => ask('count jobs', async () => open(name).getJobCountByTypes('waiting', 'prioritized')),
     remove: (name, ids) =>
       ask('remove jobs', async () => {
         const queue = open(name);
@@ -81,7 +86,7 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
     clear: (name) => ask('clear the queue', () => open(name).obliterate({ force: true })),
     async close() {
       await Promise.all([...workers].map((worker) => worker.close({ force: true })));
-      await Promise.all([...queues.values()].map((queue) => queue.close()));
+      // A Queue holds nothing of its own to close, and would wait for a server that is away.
       await server.close();
     },
   };
@@ -91,6 +96,12 @@ function openServer(place: QueuePlace, warn: (message: string) => void): Promise
   if ('redisUrl' in place) return redisServer(place.redisUrl, warn);
   if ('databaseUrl' in place) return postgresServer(place.databaseUrl, warn);
   return embeddedServer(place.pool);
+}
+
+/** BullMQ waits without end for a server that was away when a queue was first used. */
+async function lateness(signal: AbortSignal): Promise<never> {
+  await delay(ANSWER_MS, undefined, { signal });
+  throw new Error(`no answer in ${ANSWER_MS / 1000} s`);
 }
 
 /** BullMQ's priorities run the other way: 1 goes first. */

@@ -55,10 +55,10 @@ export function startWorker(server: Server, queue: string, options: WorkOptions)
   );
   const report = (error: Error): void => {
     // The server's own watch says once that the connection is lost; a worker would say it again and again.
-    if (!server.isConnectionError(error)) options.onError(error);
+    if (!server.isConnectionError(error) && !isForgotten(error)) options.onError(error);
   };
   bull.on('error', report);
-  bull.on('failed', (_job, error) => options.onError(error));
+  bull.on('failed', (_job, error) => report(error));
   bull.on('drained', () => options.onDrained?.());
   const run = (): void => void bull.run().catch((error: unknown) => report(toError(error)));
   if (taking) run();
@@ -87,4 +87,14 @@ export function startWorker(server: Server, queue: string, options: WorkOptions)
       await Promise.race([closed, bull.getBackend().close(true)]);
     },
   };
+}
+
+/**
+ * The queue no longer knows the job, or that it was ours: it was flushed, cleared, or given to
+ * another worker while this process slept. The work itself is in the ledger.
+ */
+function isForgotten(error: Error): boolean {
+  return /^(Missing key|Missing lock|Lock mismatch|Job .* is not in the|could not renew lock)/.test(
+    error.message,
+  );
 }

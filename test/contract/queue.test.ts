@@ -1,0 +1,539 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ConfigError, QueueError } from '../../src/errors.js';
+import { openPGlitePool } from '../../src/ledger/pglite-pool.js';
+import { type Job, openQueues, type Queues, RetryLater, type WorkOptions } from '../../src/queue/index.js';
+import { redisInstalled, startRedis, type TestRedis } from '../support/redis.js';
+
+/** One way to have queues. */
+interface Home {
+  name: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  open(): Promise<Queues>;
+  /** For a process of its own. */
+  place(): string;
+  /** Everything that runs is shut, or killed, and started again; what `open()` gave before is useless. */
+  restart?(): Promise<void>;
+}
+
+const unheard = (message: string): void => {
+  throw new Error(`unexpected warning: ${message}`);
+};
+
+function embedded(): Home {
+  let folder: string;
+  let end = async (): Promise<void> => undefined;
+  return {
+    name: 'embedded',
+    start: async () => void (folder = await mkdtemp(join(tmpdir(), 'reroll-queue-'))),
+    stop: async () => {
+      await end();
+      await rm(folder, { recursive: true, force: true });
+    },
+    async open() {
+      await end();
+      const pool = await openPGlitePool(folder);
+      const queues = await openQueues({ pool }, unheard);
+      end = async () => {
+        end = async () => undefined;
+        await queues.close();
+        await pool.end();
+      };
+      return { ...queues, close: () => end() };
+    },
+    place: () => folder,
+    restart: () => end(),
+  };
+}
+
+function onRedis(): Home {
+  let redis: TestRedis;
+  return {
+    name: 'Redis',
+    start: async () => void (redis = await startRedis()),
+    stop: () => redis.remove(),
+    open: () => openQueues({ redisUrl: redis.url }, unheard),
+    place: () => redis.url,
+    async restart() {
+      await redis.kill();
+      await redis.start();
+    },
+  };
+}
+
+function onPostgres(databaseUrl: string): Home {
+  return {
+    name: 'PostgreSQL',
+    start: async () => undefined,
+    stop: async () => undefined,
+    open: () => openQueues({ databaseUrl }, unheard),
+    place: () => databaseUrl,
+  };
+}
+
+const databaseUrl = process.env['REROLL_TEST_DATABASE_URL'];
+const withRedis = redisInstalled();
+const homes = [
+  embedded(),
+  ...(withRedis ? [onRedis()] : []),
+  ...(databaseUrl ? [onPostgres(databaseUrl)] : []),
+];
+
+const job = (id: string, more: { priority?: number; delayMs?: number } = {}) => ({
+  id,
+  data: { shot: 1, number: 1 },
+  ...more,
+});
+
+/** A handler's diary: what it was given, and a way to wait for the nth entry. */
+function diary() {
+  const ids: string[] = [];
+  const waiting: { count: number; resolve: () => void }[] = [];
+  return {
+    ids,
+    note(id: string) {
+      ids.push(id);
+      for (const { count, resolve } of waiting) if (ids.length >= count) resolve();
+    },
+    has: (count: number) =>
+      new Promise<void>((resolve) => {
+        if (ids.length >= count) resolve();
+        else waiting.push({ count, resolve });
+      }),
+  };
+}
+
+function gate() {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { open, opened };
+}
+
+describe.each(homes)('queues: $name', (home) => {
+  let queues: Queues;
+  let queue = '';
+  let count = 0;
+  let errors: string[] = [];
+
+  beforeAll(async () => {
+    await home.start();
+    queues = await home.open();
+  });
+  afterAll(async () => {
+    await queues.close();
+    await home.stop();
+  });
+  beforeEach(() => {
+    queue = `test-${process.pid}-${count++}`;
+    errors = [];
+  });
+  afterEach(async () => {
+    await queues.clear(queue);
+    expect(errors).toEqual([]);
+  });
+
+  const work = (handler: WorkOptions['handler'], options: Partial<WorkOptions> = {}) =>
+    queues.work(queue, {
+      concurrency: 1,
+      handler,
+      onError: (error) => errors.push(error.message),
+      ...options,
+    });
+
+  test('a job brings its id and its data', async () => {
+    await queues.add(queue, [{ id: 'portraits-3.17.2', data: { shot: 17, number: 2 } }]);
+    const seen = await new Promise<Job>((resolve) => work(async (given) => resolve(given)));
+    expect(seen).toEqual({ id: 'portraits-3.17.2', data: { shot: 17, number: 2 } });
+  });
+
+  test('an id that is waiting, delayed or at work is not added again; one that is done is', async () => {
+    const { note, has, ids } = diary();
+    const { open, opened } = gate();
+    await queues.add(queue, [job('a'), job('b', { delayMs: 50 }), job('a')]);
+    await queues.add(queue, [job('a')]);
+    await queues.add(queue, [job('b')]);
+    expect(await queues.pending(queue)).toBe(2);
+    work(async ({ id }) => {
+      note(id);
+      await opened;
+    });
+    await has(1);
+    await queues.add(queue, [job('a')]);
+    expect(await queues.pending(queue)).toBe(2);
+    open();
+    await has(2);
+    expect(ids).toEqual(['a', 'b']);
+    while ((await queues.pending(queue)) > 0);
+    await queues.add(queue, [job('a')]);
+    await has(3);
+    expect(ids).toEqual(['a', 'b', 'a']);
+  });
+
+  test('larger priorities go first, equal ones in the order in which they came', async () => {
+    const { note, has, ids } = diary();
+    await queues.add(queue, [job('low', { priority: -1000 }), job('first'), job('high', { priority: 1000 })]);
+    await queues.add(queue, [job('second'), job('higher', { priority: 5 })]);
+    work(async ({ id }) => note(id));
+    await has(5);
+    expect(ids).toEqual(['high', 'higher', 'first', 'second', 'low']);
+  });
+
+  test('a delayed job comes later, without anybody asking for it', async () => {
+    const { note, has, ids } = diary();
+    work(async ({ id }) => note(id));
+    await queues.add(queue, [job('later', { delayMs: 300 })]);
+    await queues.add(queue, [job('now')]);
+    await has(2);
+    expect(ids).toEqual(['now', 'later']);
+  });
+
+  test('a job that is put off comes back as often as it takes, and keeps its id taken', async () => {
+    const { note, has } = diary();
+    await queues.add(queue, [job('a')]);
+    let tries = 0;
+    work(async ({ id }) => {
+      await queues.add(queue, [job('a')]);
+      if (++tries < 30) throw new RetryLater(1);
+      note(id);
+    });
+    await has(1);
+    expect(tries).toBe(30);
+  });
+
+  test('a handler that throws is reported, and its job may be added again', async () => {
+    const { note, has } = diary();
+    await queues.add(queue, [job('a')]);
+    let tries = 0;
+    const reported = new Promise<Error>((resolve) => {
+      work(
+        async ({ id }) => {
+          if (++tries === 1) throw new Error('a bug');
+          note(id);
+        },
+        { onError: resolve },
+      );
+    });
+    expect(await reported).toMatchObject({ message: 'a bug' });
+    await queues.add(queue, [job('a')]);
+    await has(1);
+  });
+
+  test('a worker does as many jobs at a time as it may, and no more', async () => {
+    const { note, has } = diary();
+    let now = 0;
+    let most = 0;
+    const { open, opened } = gate();
+    await queues.add(
+      queue,
+      Array.from({ length: 12 }, (_, i) => job(`j-${i}`)),
+    );
+    work(
+      async ({ id }) => {
+        most = Math.max(most, ++now);
+        if (now === 3) open();
+        await opened;
+        now--;
+        note(id);
+      },
+      { concurrency: 3 },
+    );
+    await has(12);
+    expect(most).toBe(3);
+  });
+
+  test('a worker that is paused takes nothing, and goes on where it stopped', async () => {
+    const here = diary();
+    const there = diary();
+    const one = work(async ({ id }) => here.note(id), { paused: true });
+    await queues.add(queue, [job('a')]);
+    const other = work(async ({ id }) => there.note(id));
+    await there.has(1);
+    other.pause();
+    await queues.add(queue, [job('b'), job('c')]);
+    one.resume();
+    await here.has(2);
+    one.pause();
+    await queues.add(queue, [job('d')]);
+    other.resume();
+    await there.has(2);
+    expect([here.ids, there.ids]).toEqual([
+      ['b', 'c'],
+      ['a', 'd'],
+    ]);
+  });
+
+  test('pausing does not disturb what is being worked on', async () => {
+    const { note, has } = diary();
+    const { open, opened } = gate();
+    const started = gate();
+    await queues.add(queue, [job('a'), job('b')]);
+    const worker = work(async ({ id }) => {
+      started.open();
+      await opened;
+      note(id);
+    });
+    await started.opened;
+    worker.pause();
+    open();
+    await has(1);
+    worker.resume();
+    await has(2);
+  });
+
+  test('a worker says when there is nothing for it', async () => {
+    const { open, opened } = gate();
+    await queues.add(queue, [job('a')]);
+    const { note, ids } = diary();
+    work(async ({ id }) => note(id), { onDrained: open });
+    await opened;
+    expect(ids).toEqual(['a']);
+  });
+
+  test('closing waits for what is being worked on', async () => {
+    const started = gate();
+    const { open, opened } = gate();
+    const { note, ids } = diary();
+    await queues.add(queue, [job('a'), job('b')]);
+    const worker = work(async ({ id }) => {
+      started.open();
+      await opened;
+      note(id);
+    });
+    await started.opened;
+    const closed = worker.close();
+    open();
+    await closed;
+    expect(ids).toEqual(['a']);
+    expect(await queues.pending(queue)).toBe(1);
+  });
+
+  test.each([false, true])(
+    'closing by force aborts handlers, and others get their jobs (after a gentle close: %s)',
+    async (gentle) => {
+      const { note, has } = diary();
+      const started = gate();
+      await queues.add(queue, [job('a')]);
+      const worker = work(async (_job, signal) => {
+        started.open();
+        await once(signal, 'abort');
+        signal.throwIfAborted();
+      });
+      await started.opened;
+      if (gentle) void worker.close();
+      await worker.close({ force: true });
+      work(async ({ id }) => note(id));
+      await has(1);
+    },
+  );
+
+  test('jobs can be taken out', async () => {
+    const { note, has, ids } = diary();
+    await queues.add(
+      queue,
+      ['a', 'b', 'c'].map((id) => job(id)),
+    );
+    await queues.add(queue, [job('d', { delayMs: 1 })]);
+    await queues.remove(queue, ['b', 'd', 'never-there']);
+    work(async ({ id }) => note(id));
+    await has(2);
+    expect(ids).toEqual(['a', 'c']);
+  });
+
+  test('a queue that was cleared is empty and can be used on', async () => {
+    const { note, has, ids } = diary();
+    await queues.add(queue, [job('a'), job('b', { delayMs: 1 })]);
+    await queues.clear(queue);
+    expect(await queues.pending(queue)).toBe(0);
+    work(async ({ id }) => note(id));
+    await queues.add(queue, [job('c')]);
+    await has(1);
+    expect(ids).toEqual(['c']);
+  });
+
+  test('hundreds of jobs added at once are all done', async () => {
+    const { note, has, ids } = diary();
+    await queues.add(
+      queue,
+      Array.from({ length: 600 }, (_, i) => job(`j-${i}`)),
+    );
+    work(async ({ id }) => note(id), { concurrency: 8 });
+    work(async ({ id }) => note(id), { concurrency: 8 });
+    await has(600);
+    expect(new Set(ids).size).toBe(600);
+  });
+
+  test('the job of a process that was killed comes back', async () => {
+    queue = 'doomed';
+    await queues.clear(queue);
+    // The embedded database is for one process at a time.
+    if (home.name === 'embedded') await queues.close();
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', 'test/support/doomed-worker.ts', home.place()],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    if (home.name === 'embedded') queues = await home.open();
+    expect(await queues.pending(queue)).toBe(1);
+    const { note, has, ids } = diary();
+    work(async ({ id }) => note(id));
+    await has(1);
+    expect(ids).toEqual(['doomed-1']);
+  });
+
+  test.skipIf(!home.restart)('jobs outlast a restart of the server', async () => {
+    await queues.add(queue, [job('a', { priority: 1 }), job('b', { delayMs: 1 }), job('c', { priority: 2 })]);
+    await queues.close();
+    await home.restart?.();
+    queues = await home.open();
+    expect(await queues.pending(queue)).toBe(3);
+    const { note, has, ids } = diary();
+    work(async ({ id }) => note(id));
+    await has(3);
+    expect([...ids].sort()).toEqual(['a', 'b', 'c']);
+    expect(ids.indexOf('c')).toBeLessThan(ids.indexOf('a'));
+  });
+});
+
+describe.runIf(withRedis)('queues on Redis', () => {
+  let redis: TestRedis;
+  beforeAll(async () => void (redis = await startRedis()));
+  afterAll(() => redis.remove());
+
+  test('workers and callers outlast a restart of the server', async () => {
+    const warnings: string[] = [];
+    const back = gate();
+    const queues = await openQueues({ redisUrl: redis.url }, (message) => {
+      warnings.push(message);
+      if (message.includes('is back')) back.open();
+    });
+    const { note, has, ids } = diary();
+    const started = gate();
+    const { open, opened } = gate();
+    const errors: Error[] = [];
+    await queues.add('outlast', [job('a')]);
+    queues.work('outlast', {
+      concurrency: 1,
+      handler: async ({ id }) => {
+        started.open();
+        await opened;
+        note(id);
+      },
+      onError: (error) => errors.push(error),
+    });
+    await started.opened;
+    await redis.kill();
+    const added = queues.add('outlast', [job('b')]);
+    open();
+    await redis.start();
+    await added;
+    await has(2);
+    await back.opened;
+    expect(ids).toEqual(['a', 'b']);
+    expect(errors).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringContaining('Lost the connection'),
+      expect.stringContaining('is back'),
+    ]);
+    await queues.close();
+  });
+
+  test('workers outlast FLUSHALL: what is added again is done', async () => {
+    const queues = await openQueues({ redisUrl: redis.url }, unheard);
+    const { note, has, ids } = diary();
+    const errors: Error[] = [];
+    const started = gate();
+    const { open, opened } = gate();
+    await queues.add('flushed', [job('a'), job('b'), job('c')]);
+    queues.work('flushed', {
+      concurrency: 1,
+      handler: async ({ id }) => {
+        started.open();
+        await opened;
+        note(id);
+      },
+      onError: (error) => errors.push(error),
+    });
+    await started.opened;
+    const admin = new Redis(redis.url);
+    await admin.flushall();
+    admin.disconnect();
+    open();
+    await has(1);
+    await queues.add('flushed', [job('b'), job('c')]);
+    await has(3);
+    expect(ids).toEqual(['a', 'b', 'c']);
+    expect(errors).toEqual([]);
+    await queues.close();
+  });
+
+  test('adding to a server that stays away is a QueueError, which is worth trying again', async () => {
+    const own = await startRedis();
+    const queues = await openQueues({ redisUrl: own.url }, () => undefined);
+    await own.kill();
+    await expect(queues.add('away', [job('a')])).rejects.toThrow(QueueError);
+    await queues.close();
+    await own.remove();
+  });
+
+  test('a server that may throw keys away is warned of', async () => {
+    const own = await startRedis(['--maxmemory-policy', 'allkeys-lru']);
+    const warnings: string[] = [];
+    const queues = await openQueues({ redisUrl: own.url }, (message) => warnings.push(message));
+    expect(warnings).toEqual([
+      expect.stringContaining('set its maxmemory-policy to noeviction, not allkeys-lru'),
+    ]);
+    await queues.close();
+    await own.remove();
+  });
+
+  test('a wrong password says so, and shows no password', async () => {
+    const own = await startRedis(['--requirepass', 'right-password']);
+    const opening = openQueues({ redisUrl: own.url.replace('//', '//:wrong-password@') }, unheard);
+    await expect(opening).rejects.toThrow(ConfigError);
+    await expect(opening).rejects.toThrow(/WRONGPASS|NOAUTH/);
+    await expect(opening).rejects.not.toThrow(/wrong-password/);
+    const queues = await openQueues({ redisUrl: own.url.replace('//', '//:right-password@') }, unheard);
+    await queues.close();
+    await own.remove();
+  });
+});
+
+describe('queues that cannot be opened', () => {
+  test('where nothing answers the error says what to do', async () => {
+    const opening = openQueues({ redisUrl: 'redis://127.0.0.1:1' }, unheard);
+    await expect(opening).rejects.toThrow(ConfigError);
+    await expect(opening).rejects.toThrow(/127\.0\.0\.1:1 .*ECONNREFUSED.*docker compose up/);
+  });
+
+  test('where something answers that is no Redis, or nothing comes, the wait is bounded', async () => {
+    const mute = createServer().listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const { port } = mute.address() as { port: number };
+    await expect(openQueues({ redisUrl: `redis://127.0.0.1:${port}` }, unheard)).rejects.toThrow(
+      /no answer in 5 s/,
+    );
+    mute.close();
+  });
+
+  test.each(['localhost:6379', 'http://localhost:6379', ''])('%j is no Redis URL', async (redisUrl) => {
+    await expect(openQueues({ redisUrl }, unheard)).rejects.toThrow(/write redis:/);
+  });
+
+  test('a PostgreSQL server that does not answer is a ConfigError without the password', async () => {
+    const opening = openQueues({ databaseUrl: 'postgres://me:top-secret@127.0.0.1:1/db' }, unheard);
+    await expect(opening).rejects.toThrow(/PostgreSQL at 127\.0\.0\.1:1 cannot hold the queue/);
+    await expect(opening).rejects.not.toThrow(/top-secret/);
+  });
+});
