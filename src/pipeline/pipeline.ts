@@ -52,7 +52,11 @@ export function compilePipeline(
   { file, env }: { file: string; env: NodeJS.ProcessEnv },
 ): Pipeline {
   const name = `${displayPath(file)} as it was recorded`;
-  return compile(parseYaml({ name, text: stringify(raw) }), path.resolve(file), env);
+  return compile(
+    parseYaml({ name, text: stringify(raw, { aliasDuplicateObjects: false }) }),
+    path.resolve(file),
+    env,
+  );
 }
 
 function compile(tree: Located, file: string, env: NodeJS.ProcessEnv): Pipeline {
@@ -70,7 +74,8 @@ function compile(tree: Located, file: string, env: NodeJS.ProcessEnv): Pipeline 
   const result = parsed.success ? parsed : schema.safeParse(retype(resolved, parsed.error.issues, changed));
   if (!result.success) {
     const unset = new Set(missing.map(({ path: at }) => at.join('.')));
-    for (const { path: at, message, which } of explain(result.error.issues, resolved)) {
+    // Values are quoted as they were written: what a variable holds may be a secret.
+    for (const { path: at, message, which } of explain(result.error.issues, raw)) {
       if (!unset.has(at.join('.'))) problems.push({ message, spot: spotAt(tree, at, which) });
     }
   } else {
@@ -139,7 +144,7 @@ function shape(settled: Settled, from: Pick<Pipeline, 'file' | 'dir' | 'raw'>): 
         rung === 'new_seed' ? { new_seed: true } : rung,
       ) as RetryPolicy['ladder'],
     },
-    output,
+    output: { ...output, dir: path.resolve(from.dir, output.dir) },
   };
 }
 

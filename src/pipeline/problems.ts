@@ -29,7 +29,7 @@ export function configError(problems: readonly Problem[]): ConfigError {
   const more = problems.length - shown.length;
   if (more > 0) shown.push(`... and ${more} more`);
   if (problems.length > 1) shown.unshift(`${problems.length} problems`);
-  return new ConfigError(shown.join('\n\n'));
+  return new ConfigError(shown.join('\n\n').replace(/[^\P{Cc}\n]/gu, ' '));
 }
 
 const byPlace = (a: Problem, b: Problem): number =>

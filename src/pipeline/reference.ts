@@ -7,8 +7,10 @@ type Node = z.core.JSONSchema.BaseSchema;
 
 /** The JSON schema of a pipeline file, as text: editors check and complete by it. */
 export function jsonSchema(): string {
-  const title = 'A reroll pipeline';
-  return `${JSON.stringify({ title, ...z.toJSONSchema(schema, { io: 'input' }) }, null, 2)}\n`;
+  // A file may leave to another what a whole pipeline needs: see `extends`.
+  const part = { ...z.toJSONSchema(schema, { io: 'input' }) };
+  delete part.required;
+  return `${JSON.stringify({ title: 'A reroll pipeline', ...part }, null, 2)}\n`;
 }
 
 /** docs/pipeline.md: every key with its type, default, meaning and an example, straight from the schema. */

@@ -8,7 +8,7 @@ import type { Wildcards } from './wildcards.js';
 const MOST_CHOICES = 10_000;
 const MOST_CHARACTERS = 200_000;
 
-/** One shot's luck: the same seed makes the same choices. */
+/** One shot's luck: the same seed makes the same choices. Seeds must come from `seedFor`: the generator does not mix them. */
 export class Renderer {
   private readonly random: () => number;
   private choices = 0;

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { ConfigError } from '../errors.js';
 import { explain } from './explain.js';
-import { readLines, type Line } from './files.js';
+import { readLines } from './files.js';
 import { displayPath } from './problems.js';
 import { row as rowSchema, type Row } from './schema.js';
 
@@ -27,16 +27,18 @@ export async function* readRows(file: string): AsyncGenerator<FileRow> {
 }
 
 async function* textRows(file: string): AsyncGenerator<FileRow> {
+  const name = displayPath(file);
   for await (const { text, number } of readLines(file)) {
     if (text.trim() === '' || text.startsWith('#')) continue;
-    yield { text: text.replace(/^\\#/, '#').trim(), settings: {}, place: placeOf(file, number) };
+    yield { text: text.replace(/^\\#/, '#').trim(), settings: {}, place: `${name}:${number}` };
   }
 }
 
 async function* jsonRows(file: string): AsyncGenerator<FileRow> {
+  const name = displayPath(file);
   for await (const { text, number } of readLines(file)) {
     if (text.trim() === '') continue;
-    const place = placeOf(file, number);
+    const place = `${name}:${number}`;
     yield check(parseJson(text, place), place, path.dirname(file));
   }
 }
@@ -52,9 +54,10 @@ function parseJson(text: string, place: string): unknown {
 }
 
 async function* csvRows(file: string): AsyncGenerator<FileRow> {
+  const name = displayPath(file);
   let header: string[] | undefined;
   for await (const { cells, number } of csvRecords(file)) {
-    const place = placeOf(file, number);
+    const place = `${name}:${number}`;
     if (!header) {
       header = cells.map((cell) => cell.trim());
       const twice = header.find((name, index) => header?.indexOf(name) !== index);
@@ -114,25 +117,23 @@ function check(raw: unknown, place: string, folder: string): FileRow {
   return { text: text ?? prompt ?? '', settings, place };
 }
 
-const placeOf = (file: string, line: number): string => `${displayPath(file)}:${line}`;
-
 const LONGEST_RECORD = 1_000_000;
 
 /** Records of a CSV file as in RFC 4180: quoted cells may hold commas, line ends and doubled quotes. */
 async function* csvRecords(file: string): AsyncGenerator<{ cells: string[]; number: number }> {
-  let open: Line | undefined;
+  let record = '';
+  let number = 0;
+  let open = false;
   for await (const line of readLines(file)) {
-    const record: Line = open ? { ...open, text: `${open.text}\n${line.text}` } : line;
-    // An odd number of quotes: a quoted cell goes on in the next line.
-    if (record.text.split('"').length % 2 === 0) {
-      if (record.text.length > LONGEST_RECORD) break;
-      open = record;
-      continue;
-    }
-    open = undefined;
-    if (record.text.trim() !== '') yield { cells: splitRecord(record.text), number: record.number };
+    record = open ? `${record}\n${line.text}` : line.text;
+    if (!open) number = line.number;
+    // An odd number of quotes: a quoted cell begins here and goes on in the next line, or ends here.
+    if (line.text.split('"').length % 2 === 0) open = !open;
+    if (open && record.length > LONGEST_RECORD) break;
+    if (!open && record.trim() !== '') yield { cells: splitRecord(record), number };
   }
-  if (open) throw new ConfigError(`${placeOf(file, open.number)}: a quote " is opened and never closed.`);
+  if (open)
+    throw new ConfigError(`${displayPath(file)}:${number}: a quote " is opened here and never closed.`);
 }
 
 const cellPattern = /\s*"((?:[^"]|"")*)"\s*(?:,|$)|([^,]*)(?:,|$)/gy;

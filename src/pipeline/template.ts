@@ -41,6 +41,8 @@ export function choiceOf(options: Option[]): Choice {
 
 const DEEPEST = 50;
 
+/** Letters that mean nothing here. */
+const plainRun = /[^\\{}|_[\]]+/y;
 const weightPrefix = /\s*(\d+(?:\.\d+)?)::/y;
 const wildcardName = /__((?:(?!__)[\p{L}\p{N}_\-./*])+)__/uy;
 
@@ -89,8 +91,10 @@ class Parser {
         this.startOption(frame);
       } else {
         if (frame && brackets.has(this.at)) frame.brackets += char === '[' ? 1 : -1;
-        this.literal(char);
-        this.at += 1;
+        plainRun.lastIndex = this.at;
+        const run = plainRun.exec(this.text)?.[0] ?? char;
+        this.literal(run);
+        this.at += run.length;
       }
     }
     const unclosed = this.stack.at(-1);
