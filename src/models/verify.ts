@@ -50,7 +50,8 @@ export async function verifyModel<Image>(
       // A label that is missing, or a score that is no number, is the largest difference there is.
       largestDifference = Math.max(largestDifference, Number.isNaN(difference) ? 1 : difference);
     }
-    options.onProgress?.(++count);
+    count++;
+    options.onProgress?.(count);
   }
   if (count === 0) throw new ModelError('There are no images to verify the model on');
   const agreement = same / count;
