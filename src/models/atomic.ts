@@ -50,7 +50,11 @@ class FileSink implements Sink {
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length;) {
-      const { bytesWritten } = await this.handle.write(bytes, done, Math.min(bytes.length - done, WRITE_BYTES));
+      const { bytesWritten } = await this.handle.write(
+        bytes,
+        done,
+        Math.min(bytes.length - done, WRITE_BYTES),
+      );
       done += bytesWritten;
     }
     this.length += bytes.length;

@@ -36,7 +36,11 @@ export interface ModelFolder {
  * Everything is checked before the first byte is written, and weights are streamed: memory stays at some 150 MB.
  * Throws ModelError where the checkpoint cannot be converted, StorageError where the disk fails.
  */
-export async function convertModel(folder: string, out: string, options: ConvertOptions = {}): Promise<ModelFolder> {
+export async function convertModel(
+  folder: string,
+  out: string,
+  options: ConvertOptions = {},
+): Promise<ModelFolder> {
   const config = readVitConfig(await readModelJson(folder, CONFIG_FILE));
   await readModelJson(folder, PREPROCESSOR_FILE);
   const checkpoint = await openCheckpoint(folder);
@@ -90,7 +94,7 @@ export async function copyConfigs(from: string, to: string): Promise<void> {
 export async function variantParts(folder: string, file: string): Promise<string[]> {
   const parts: string[] = [];
   // transformers.js numbers the parts of external data: model.onnx_data, model.onnx_data_1, ...
-  for (let part = file; (await fileBytes(join(folder, part))) !== undefined; ) {
+  for (let part = file; (await fileBytes(join(folder, part))) !== undefined;) {
     parts.push(part);
     part = parts.length === 1 ? `${file}_data` : `${file}_data_${parts.length - 1}`;
   }
@@ -102,5 +106,9 @@ export async function describeVariant(folder: string, file: string): Promise<Var
   const parts = (await variantParts(folder, file)).map((part) => join(folder, part));
   if (parts.length === 0) return undefined;
   const sizes = await Promise.all(parts.map(fileBytes));
-  return { file, bytes: sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0), sha256: await sha256(...parts) };
+  return {
+    file,
+    bytes: sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0),
+    sha256: await sha256(...parts),
+  };
 }

@@ -29,7 +29,8 @@ export async function readModelJson(folder: string, name: string): Promise<unkno
     if (size > MAX_JSON_BYTES) throw new ModelError(`${path} is too large for a config: ${size} bytes`);
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') throw new ModelError(`${path} is missing: ${folder} is no model's folder`);
+    if (systemCode(error) === 'ENOENT')
+      throw new ModelError(`${path} is missing: ${folder} is no model's folder`);
     if (error instanceof SyntaxError) throw new ModelError(`${path} is no JSON`, { cause: error });
     throw error;
   }
@@ -48,10 +49,13 @@ export async function sha256(...paths: string[]): Promise<string> {
   const hash = createHash('sha256');
   try {
     for (const path of paths) {
-      for await (const part of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(part as Buffer);
+      for await (const part of createReadStream(path, { highWaterMark: 2 ** 20 }))
+        hash.update(part as Buffer);
     }
   } catch (error) {
-    throw new StorageError(`Cannot read ${paths.join(', ')} (${systemCode(error) ?? String(error)})`, { cause: error });
+    throw new StorageError(`Cannot read ${paths.join(', ')} (${systemCode(error) ?? String(error)})`, {
+      cause: error,
+    });
   }
   return hash.digest('hex');
 }

@@ -6,5 +6,11 @@ export { type Manifest, readManifest, type Verification } from './manifest.js';
 export { type Attribute, type Element, Graph, type Value, type Variant, writeOnnx } from './onnx/index.js';
 export { pullModel, type PullOptions } from './pull.js';
 export { refuseDisagreeing, resolveModel, type ResolveOptions } from './resolve.js';
-export { type NewTensor, openCheckpoint, openSafetensors, type Tensors, writeSafetensors } from './safetensors/index.js';
+export {
+  type NewTensor,
+  openCheckpoint,
+  openSafetensors,
+  type Tensors,
+  writeSafetensors,
+} from './safetensors/index.js';
 export { type Bounds, DEFAULT_BOUNDS, verifyModel, type VerifyOptions } from './verify.js';

@@ -33,13 +33,19 @@ export async function modelInfo(folder: string): Promise<ModelInfo> {
     made: manifest?.made,
     ...architectureOf(config),
     labels: readLabels(config),
-    imageSize: typeof preprocessor === 'object' && preprocessor !== null && 'size' in preprocessor ? preprocessor.size : undefined,
+    imageSize:
+      typeof preprocessor === 'object' && preprocessor !== null && 'size' in preprocessor
+        ? preprocessor.size
+        : undefined,
     variants: await variantsOf(folder, manifest?.variants ?? {}),
   };
 }
 
 /** The variants that are there, as the manifest describes them or, without one, as they are found. */
-async function variantsOf(folder: string, known: Record<string, VariantFile>): Promise<ModelInfo['variants']> {
+async function variantsOf(
+  folder: string,
+  known: Record<string, VariantFile>,
+): Promise<ModelInfo['variants']> {
   const variants: ModelInfo['variants'] = [];
   for (const [dtype, file] of Object.entries(ONNX_FILES)) {
     const found = known[dtype] ?? (await describeVariant(folder, file));

@@ -53,7 +53,9 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
     return manifest.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
-    throw new ModelError(`${path} is broken. Delete the folder, and pull or convert the model again`, { cause: error });
+    throw new ModelError(`${path} is broken. Delete the folder, and pull or convert the model again`, {
+      cause: error,
+    });
   }
 }
 

@@ -62,7 +62,11 @@ export async function pullModel(name: string, options: PullOptions): Promise<Mod
 }
 
 /** A revision that is in reroll's cache already, with every variant that is asked for. */
-async function readyFolder(name: string, commit: string, options: PullOptions): Promise<ModelFolder | undefined> {
+async function readyFolder(
+  name: string,
+  commit: string,
+  options: PullOptions,
+): Promise<ModelFolder | undefined> {
   const path = revisionFolder(name, commit, options.env);
   const manifest = await readManifest(path);
   if (!manifest) return undefined;

@@ -18,14 +18,18 @@ export interface ResolveOptions {
  * Asks no server. Throws ModelError that says how to get the model.
  */
 export async function resolveModel(nameOrFolder: string, options: ResolveOptions): Promise<string> {
-  const folder = (await isFolder(nameOrFolder)) ? resolve(nameOrFolder) : await pulledFolder(nameOrFolder, options);
+  const folder = (await isFolder(nameOrFolder))
+    ? resolve(nameOrFolder)
+    : await pulledFolder(nameOrFolder, options);
   if (options.dtype !== undefined) await refuseDisagreeing(folder, options.dtype);
   return folder;
 }
 
 async function pulledFolder(name: string, { env, revision = 'main' }: ResolveOptions): Promise<string> {
   if (!isHubName(name)) {
-    throw new ModelError(`${name} is neither a folder on this machine nor a model's name on the Hub (owner/name)`);
+    throw new ModelError(
+      `${name} is neither a folder on this machine nor a model's name on the Hub (owner/name)`,
+    );
   }
   const commit = await readRef(modelHome(name, env), revision);
   const folder = commit === undefined ? undefined : revisionFolder(name, commit, env);

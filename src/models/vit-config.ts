@@ -73,7 +73,9 @@ export function readVitConfig(json: unknown): VitConfig {
   const { hidden_size: hidden, num_attention_heads: heads } = config;
   const headSize = config.head_dim ?? hidden / heads;
   if (!Number.isInteger(headSize)) {
-    throw new ModelError(`config.json is unusable: hidden_size ${hidden} is no multiple of ${heads} attention heads`);
+    throw new ModelError(
+      `config.json is unusable: hidden_size ${hidden} is no multiple of ${heads} attention heads`,
+    );
   }
   if (!ACTIVATIONS.has(config.hidden_act)) {
     throw new ModelError(
@@ -107,7 +109,8 @@ export function architectureOf(json: unknown): { architecture: string; modelType
   const parsed = z
     .object({ architectures: z.array(z.string()).min(1), model_type: z.string() })
     .safeParse(json);
-  if (!parsed.success) throw new ModelError('config.json names no architecture and model_type: it is of no transformers model');
+  if (!parsed.success)
+    throw new ModelError('config.json names no architecture and model_type: it is of no transformers model');
   return { architecture: parsed.data.architectures[0] ?? '', modelType: parsed.data.model_type };
 }
 
@@ -115,7 +118,9 @@ export function architectureOf(json: unknown): { architecture: string; modelType
 export function readLabels(json: unknown): string[] {
   const parsed = z.object({ id2label: z.record(z.string(), z.string()) }).safeParse(json);
   if (!parsed.success) {
-    throw new ModelError('config.json has no id2label: without it nobody knows what the classes are. Add {"0": "first label", ...}');
+    throw new ModelError(
+      'config.json has no id2label: without it nobody knows what the classes are. Add {"0": "first label", ...}',
+    );
   }
   const { id2label } = parsed.data;
   const labels = Array.from({ length: Object.keys(id2label).length }, (_, id) => id2label[id]);

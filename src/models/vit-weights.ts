@@ -20,7 +20,10 @@ export class VitWeights {
 
   constructor(private readonly checkpoint: Tensors) {
     for (const name of checkpoint.tensors.keys()) {
-      const canonical = RENAMES.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), name);
+      const canonical = RENAMES.reduce(
+        (text, [pattern, replacement]) => text.replace(pattern, replacement),
+        name,
+      );
       const other = this.names.get(canonical);
       if (other) throw new ModelError(`The checkpoint has one weight twice: "${other}" and "${name}"`);
       this.names.set(canonical, name);

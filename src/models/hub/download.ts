@@ -85,7 +85,9 @@ async function fetchRest(
         silence.broken();
         if (received + chunk.length > file.bytes) {
           await handle.truncate(0);
-          throw new ChecksumError(`${file.path} is longer than the ${file.bytes} bytes that the Hub promised`);
+          throw new ChecksumError(
+            `${file.path} is longer than the ${file.bytes} bytes that the Hub promised`,
+          );
         }
         await writeAll(handle, chunk, received);
         hash.update(chunk);

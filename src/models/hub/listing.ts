@@ -26,7 +26,10 @@ const MAX_LISTING_BYTES = 64 * 2 ** 20;
 const sibling = z.object({
   rfilename: z.string(),
   size: z.number().int().nonnegative().nullish(),
-  blobId: z.string().regex(/^[0-9a-f]{40}$/).nullish(),
+  blobId: z
+    .string()
+    .regex(/^[0-9a-f]{40}$/)
+    .nullish(),
   lfs: z
     .object({ sha256: z.string().regex(/^[0-9a-f]{64}$/), size: z.number().int().nonnegative() })
     .nullish(),
@@ -48,14 +51,20 @@ export async function listModel(
 ): Promise<Listing> {
   const path = `/api/models/${name}/revision/${encodeURIComponent(revision)}?blobs=true`;
   const text = await withPatience(name, settings, onEvent, signal, async () => {
-    const limit = AbortSignal.any([AbortSignal.timeout(settings.patience.silenceMs), ...(signal ? [signal] : [])]);
+    const limit = AbortSignal.any([
+      AbortSignal.timeout(settings.patience.silenceMs),
+      ...(signal ? [signal] : []),
+    ]);
     return readText(await get(path, settings, { accept: 'application/json' }, limit));
   });
   const parsed = answer.safeParse(parseJson(text));
   if (!parsed.success) {
-    throw new ModelError(`${new URL(settings.endpoint).host} does not answer like a Hugging Face Hub. Check HF_ENDPOINT`, {
-      cause: parsed.error,
-    });
+    throw new ModelError(
+      `${new URL(settings.endpoint).host} does not answer like a Hugging Face Hub. Check HF_ENDPOINT`,
+      {
+        cause: parsed.error,
+      },
+    );
   }
   const { sha, siblings, cardData } = parsed.data;
   const license = cardData?.license;
@@ -83,7 +92,8 @@ async function readText(response: Response): Promise<string> {
   try {
     for await (const chunk of response.body ?? []) {
       bytes += (chunk as Uint8Array).length;
-      if (bytes > MAX_LISTING_BYTES) throw new ModelError(`The Hub's list of files is larger than ${MAX_LISTING_BYTES} bytes`);
+      if (bytes > MAX_LISTING_BYTES)
+        throw new ModelError(`The Hub's list of files is larger than ${MAX_LISTING_BYTES} bytes`);
       chunks.push(chunk as Uint8Array);
     }
   } catch (error) {

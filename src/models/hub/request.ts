@@ -65,7 +65,8 @@ export async function get(
   let url = new URL(endpoint + path);
   const home = url.origin;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const authorization = token !== undefined && url.origin === home ? { authorization: `Bearer ${token}` } : {};
+    const authorization =
+      token !== undefined && url.origin === home ? { authorization: `Bearer ${token}` } : {};
     const response = await fetch(url, {
       headers: { 'user-agent': 'reroll', ...headers, ...authorization },
       redirect: 'manual',
@@ -75,7 +76,12 @@ export async function get(
     });
     if (response.ok) return response;
     const location = response.headers.get('location');
-    if (response.status >= 300 && response.status < 400 && location !== null && URL.canParse(location, url.href)) {
+    if (
+      response.status >= 300 &&
+      response.status < 400 &&
+      location !== null &&
+      URL.canParse(location, url.href)
+    ) {
       await response.body?.cancel();
       url = new URL(location, url);
       continue;
@@ -104,7 +110,9 @@ function failure(response: Response, host: string, hasToken: boolean): Error {
     );
   }
   if (status === 403) {
-    return new ModelError(`${said}. HF_TOKEN may not read this model: accept its terms on the model's page first`);
+    return new ModelError(
+      `${said}. HF_TOKEN may not read this model: accept its terms on the model's page first`,
+    );
   }
   if (status === 404) return new ModelError(`${said}. Check the model's name and the revision`);
   if (status === 429) return new PassingError(`${said}: too many requests`, retryAfter(headers));

@@ -30,7 +30,11 @@ export interface SnapshotOptions {
  * Fetches the files that a classifier needs and nothing else: the configs and, of the weights, ONNX files
  * where the repository has them, safetensors otherwise. Layout: blobs/, refs/, snapshots/, as Python writes it.
  */
-export async function fetchSnapshot(name: string, revision: string, options: SnapshotOptions): Promise<Snapshot> {
+export async function fetchSnapshot(
+  name: string,
+  revision: string,
+  options: SnapshotOptions,
+): Promise<Snapshot> {
   const { settings, onEvent, signal } = options;
   const home = join(settings.cache, `models--${name.replace('/', '--')}`);
   if (settings.offline) return cachedSnapshot(name, revision, home);
@@ -77,7 +81,10 @@ export async function fetchSnapshot(name: string, revision: string, options: Sna
 /** The ONNX files to take: fp32 and q8 with their external data; where neither is there, one other variant. */
 export function onnxFiles(paths: string[]): string[] {
   const withData = (file: string) =>
-    paths.filter((path) => path === file || (path.startsWith(`${file}_data`) && /^(_\d+)?$/.test(path.slice(file.length + 5))));
+    paths.filter(
+      (path) =>
+        path === file || (path.startsWith(`${file}_data`) && /^(_\d+)?$/.test(path.slice(file.length + 5))),
+    );
   const usual = [ONNX_FILES.fp32, ONNX_FILES.q8].flatMap(withData);
   if (usual.length > 0) return usual;
   const other = Object.values(ONNX_FILES).find((file) => paths.includes(file));

@@ -73,7 +73,10 @@ export class Layers {
   floatLinear(x: Value, { weight, bias }: Linear): Value {
     const [outputs, inputs] = weight.dims as [number, number];
     const load = async () => transpose(await weight.load(), outputs, inputs);
-    return this.plusBias(this.graph.node('MatMul', [x, this.stored(weight.name, [inputs, outputs], load)]), bias);
+    return this.plusBias(
+      this.graph.node('MatMul', [x, this.stored(weight.name, [inputs, outputs], load)]),
+      bias,
+    );
   }
 
   /** Attention of `query` over `key` and `value`, each [batch, tokens, heads * headSize]. */
@@ -85,7 +88,9 @@ export class Layers {
     const byHead = (x: Value, perm: number[]) =>
       graph.node('Transpose', [graph.node('Reshape', [x, graph.integers(0, 0, heads, headSize)])], { perm });
     const scores = graph.node('MatMul', [byHead(query, [0, 2, 1, 3]), byHead(key, [0, 2, 3, 1])]);
-    const shares = graph.node('Softmax', [graph.node('Mul', [scores, graph.real(headSize ** -0.5)])], { axis: -1 });
+    const shares = graph.node('Softmax', [graph.node('Mul', [scores, graph.real(headSize ** -0.5)])], {
+      axis: -1,
+    });
     const mixed = graph.node('MatMul', [shares, byHead(value, [0, 2, 1, 3])]);
     const tokensFirst = graph.node('Transpose', [mixed], { perm: [0, 2, 1, 3] });
     return graph.node('Reshape', [tokensFirst, graph.integers(0, 0, heads * headSize)]);
@@ -93,7 +98,11 @@ export class Layers {
 
   private integerLinear(x: Value, { weight, bias }: Linear): Value {
     const { graph } = this;
-    const [quantized, scale, zeroPoint] = graph.several('DynamicQuantizeLinear', 3, [x]) as [Value, Value, Value];
+    const [quantized, scale, zeroPoint] = graph.several('DynamicQuantizeLinear', 3, [x]) as [
+      Value,
+      Value,
+      Value,
+    ];
     const [values, scales] = this.quantized(weight);
     // Without a zero point of their own, signed weights run in the fast kernel (unsigned x signed).
     const product = graph.node('MatMulInteger', [quantized, values, zeroPoint]);

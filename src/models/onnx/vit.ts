@@ -74,8 +74,10 @@ function block(layers: Layers, config: VitConfig, weights: VitWeights, tokens: V
   const { hidden, heads, headSize, intermediate, epsilon } = config;
   const wide = heads * headSize;
   const at = (name: string) => `layers.${index}.${name}`;
-  const project = (name: string) => weights.linear(at(`attention.${name}_proj`), wide, hidden, config.qkvBias);
-  const projections = (...names: string[]) => stacked(at(`attention.${names.join('')}_proj`), names.map(project));
+  const project = (name: string) =>
+    weights.linear(at(`attention.${name}_proj`), wide, hidden, config.qkvBias);
+  const projections = (...names: string[]) =>
+    stacked(at(`attention.${names.join('')}_proj`), names.map(project));
   const last = index === config.layers - 1;
   const specialOnly = (x: Value) =>
     graph.node('Slice', [x, graph.integers(0), graph.integers(config.specialTokens), graph.integers(1)]);
@@ -124,7 +126,10 @@ function stacked(name: string, parts: Linear[]): Linear {
   };
   const biases = parts.flatMap((part) => part.bias ?? []);
   return {
-    weight: stack('weight', parts.map((part) => part.weight)),
+    weight: stack(
+      'weight',
+      parts.map((part) => part.weight),
+    ),
     bias: biases.length > 0 ? stack('bias', biases) : undefined,
   };
 }

@@ -12,7 +12,15 @@ import {
 
 import { ModelError } from '../../errors.js';
 import { type Sink, writeAtomically } from '../atomic.js';
-import { type Attribute, ELEMENT, type Graph, MICROSOFT, type Node, type Port, type Weight } from './graph.js';
+import {
+  type Attribute,
+  ELEMENT,
+  type Graph,
+  MICROSOFT,
+  type Node,
+  type Port,
+  type Weight,
+} from './graph.js';
 
 /** Opset 20 is the first with Gelu; IR 10 goes with opset 21. */
 const OPSET = 21n;
@@ -111,12 +119,17 @@ async function writeExternalData(path: string, graph: Graph): Promise<Map<Weight
   return places;
 }
 
-async function loadGroup(group: { weights: Weight[]; load: () => Promise<ArrayBufferView[]> }): Promise<Uint8Array[]> {
+async function loadGroup(group: {
+  weights: Weight[];
+  load: () => Promise<ArrayBufferView[]>;
+}): Promise<Uint8Array[]> {
   const data = await group.load();
   return group.weights.map((weight, index) => {
     const view = data[index];
     if (view?.byteLength !== weightBytes(weight)) {
-      throw new ModelError(`Weight "${weight.name}" has ${view?.byteLength ?? 0} bytes instead of ${weightBytes(weight)}`);
+      throw new ModelError(
+        `Weight "${weight.name}" has ${view?.byteLength ?? 0} bytes instead of ${weightBytes(weight)}`,
+      );
     }
     return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   });
@@ -149,10 +162,12 @@ function rawDataHead(weight: Weight): Uint8Array {
 }
 
 function externalHead(weight: Weight, location: string, offset: number): Uint8Array {
-  const externalData = Object.entries({ location, offset, length: weightBytes(weight) }).map(([key, value]) => ({
-    key,
-    value: String(value),
-  }));
+  const externalData = Object.entries({ location, offset, length: weightBytes(weight) }).map(
+    ([key, value]) => ({
+      key,
+      value: String(value),
+    }),
+  );
   return toBinary(
     TensorProtoSchema,
     create(TensorProtoSchema, {
@@ -169,7 +184,8 @@ function tensorFields(weight: Weight) {
 
 function modelWithoutGraph(graph: Graph): Uint8Array {
   const opsetImport = [{ domain: '', version: OPSET }];
-  if (graph.nodes.some((node) => node.domain === MICROSOFT)) opsetImport.push({ domain: MICROSOFT, version: 1n });
+  if (graph.nodes.some((node) => node.domain === MICROSOFT))
+    opsetImport.push({ domain: MICROSOFT, version: 1n });
   return toBinary(
     ModelProtoSchema,
     create(ModelProtoSchema, { irVersion: IR_VERSION, producerName: 'reroll', opsetImport }),
@@ -201,9 +217,14 @@ function nodeProto(node: Node) {
 }
 
 function attributeProto(name: string, value: Attribute) {
-  if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
+  if (typeof value === 'number')
+    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
   if (typeof value === 'string') {
-    return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) });
+    return create(AttributeProtoSchema, {
+      name,
+      type: AttributeType.STRING,
+      s: new TextEncoder().encode(value),
+    });
   }
   if (Array.isArray(value)) {
     return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });

@@ -45,7 +45,12 @@ export async function readIndex(path: string): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for (const [tensor, file] of Object.entries(map)) {
     // A shard lies beside its index: any other path could read a file of the user's that is none of the model's.
-    if (typeof file !== 'string' || basename(file) !== file || !file.endsWith('.safetensors') || file.includes('\\')) {
+    if (
+      typeof file !== 'string' ||
+      basename(file) !== file ||
+      !file.endsWith('.safetensors') ||
+      file.includes('\\')
+    ) {
       throw new ModelError(`${path} names a shard outside its folder: ${JSON.stringify(file)}`);
     }
     files.set(tensor, file);
@@ -64,7 +69,8 @@ async function openShards(folder: string, files: Map<string, string>): Promise<T
     const tensors = new Map<string, TensorInfo>();
     for (const [name, file] of files) {
       const tensor = shards.get(file)?.tensors.get(name);
-      if (!tensor) throw new ModelError(`${join(folder, file)} lacks tensor "${name}", which the index promises`);
+      if (!tensor)
+        throw new ModelError(`${join(folder, file)} lacks tensor "${name}", which the index promises`);
       tensors.set(name, tensor);
     }
     const shardOf = (name: string): Tensors => {

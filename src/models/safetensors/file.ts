@@ -28,7 +28,8 @@ export async function openSafetensors(path: string): Promise<Tensors> {
   });
   try {
     const { size } = await handle.stat();
-    if (size < PREFIX_BYTES) throw new ModelError(`${path} is no valid safetensors file: it has ${size} bytes`);
+    if (size < PREFIX_BYTES)
+      throw new ModelError(`${path} is no valid safetensors file: it has ${size} bytes`);
     const prefix = await readExactly(handle, 0, PREFIX_BYTES, path);
     const length = new DataView(prefix.buffer).getBigUint64(0, true);
     if (length > BigInt(MAX_HEADER_BYTES) || length > BigInt(size - PREFIX_BYTES)) {
@@ -62,7 +63,8 @@ class SafetensorsFile implements Tensors {
     const bytes = await this.read(name);
     const { dtype } = this.tensors.get(name) as TensorInfo;
     const floats = toFloats(bytes, dtype);
-    if (!floats) throw new ModelError(`${this.path}: tensor "${name}" of type ${dtype} cannot be read as numbers`);
+    if (!floats)
+      throw new ModelError(`${this.path}: tensor "${name}" of type ${dtype} cannot be read as numbers`);
     return floats;
   }
 
@@ -80,7 +82,12 @@ async function readExactly(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length;) {
-    const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, READ_BYTES), position + done);
+    const { bytesRead } = await handle.read(
+      bytes,
+      done,
+      Math.min(length - done, READ_BYTES),
+      position + done,
+    );
     if (bytesRead === 0) throw new ModelError(`${path} is cut off: it became shorter while it was read`);
     done += bytesRead;
   }

@@ -90,13 +90,20 @@ export function parseHeader(json: Uint8Array, fileBytes: number, file: string): 
       }
       continue;
     }
-    tensors.set(name, readEntry(value, dataStart, (what) => fail(`tensor "${shorten(name)}": ${what}`)));
+    tensors.set(
+      name,
+      readEntry(value, dataStart, (what) => fail(`tensor "${shorten(name)}": ${what}`)),
+    );
   }
 
   let end = dataStart;
-  for (const [name, tensor] of [...tensors].sort((a, b) => a[1].offset - b[1].offset || a[1].length - b[1].length)) {
+  for (const [name, tensor] of [...tensors].sort(
+    (a, b) => a[1].offset - b[1].offset || a[1].length - b[1].length,
+  )) {
     if (tensor.offset !== end) {
-      return fail(`tensor "${shorten(name)}" ${tensor.offset < end ? 'overlaps another' : 'leaves a hole before it'}`);
+      return fail(
+        `tensor "${shorten(name)}" ${tensor.offset < end ? 'overlaps another' : 'leaves a hole before it'}`,
+      );
     }
     end += tensor.length;
   }
@@ -110,14 +117,19 @@ export function parseHeader(json: Uint8Array, fileBytes: number, file: string): 
   return { tensors, metadata };
 }
 
-function readEntry(entry: Record<string, unknown>, dataStart: number, fail: (what: string) => never): TensorInfo {
+function readEntry(
+  entry: Record<string, unknown>,
+  dataStart: number,
+  fail: (what: string) => never,
+): TensorInfo {
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !(Object.hasOwn(DTYPE_BITS, dtype))) return fail('unknown dtype');
+  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BITS, dtype)) return fail('unknown dtype');
   if (!isSizes(shape)) return fail('its shape is no list of sizes');
   if (!isSizes(offsets) || offsets.length !== 2) return fail('data_offsets are no two numbers');
   const [begin, end] = offsets as [number, number];
   if (end < begin) return fail('its data ends before it begins');
-  if (tensorBytes(dtype as Dtype, shape) !== end - begin) return fail('its shape and its data differ in size');
+  if (tensorBytes(dtype as Dtype, shape) !== end - begin)
+    return fail('its shape and its data differ in size');
   return { dtype: dtype as Dtype, shape, offset: dataStart + begin, length: end - begin };
 }
 

@@ -39,7 +39,9 @@ export async function writeSafetensors(
     for (const [index, tensor] of tensors.entries()) {
       const data = await tensor.data();
       if (data.byteLength !== sizes[index]) {
-        throw new ModelError(`Tensor "${tensor.name}" has ${data.byteLength} bytes; its shape needs ${sizes[index] ?? 0}`);
+        throw new ModelError(
+          `Tensor "${tensor.name}" has ${data.byteLength} bytes; its shape needs ${sizes[index] ?? 0}`,
+        );
       }
       await sink.write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }
