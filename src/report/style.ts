@@ -29,7 +29,7 @@ a { color: inherit; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 12px; margin-top: 12px; }
 .panel { padding: 18px 20px; }
 .panel h2 { margin: 0; font-size: 15px; }
-.panel p { font-size: 13px; }
+.panel p { max-width: 110ch; font-size: 13px; }
 svg { display: block; width: 100%; height: auto; margin-top: 10px; }
 svg text { fill: var(--ink); font-size: 12px; text-anchor: middle; font-variant-numeric: tabular-nums; }
 svg .name { fill: var(--soft); } svg line { stroke: var(--line); }
@@ -38,8 +38,9 @@ svg .name { fill: var(--soft); } svg line { stroke: var(--line); }
 .split i { width: var(--share); background: var(--bad); }
 .truth { display: grid; grid-template-columns: auto 1fr auto; gap: 2px 14px; align-items: center; margin-top: 12px; }
 .truth .split { margin: 0; }
+.truth + p { margin-top: 10px; }
 .truth output { font-variant-numeric: tabular-nums; }
-.sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(172px, 1fr)); gap: 12px; margin-top: 16px; }
+.sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 12px; margin-top: 16px; }
 figure { margin: 0; overflow: hidden; display: flex; flex-direction: column; }
 figure a, .gone { display: block; aspect-ratio: 1; background: var(--line); }
 figure img { display: block; width: 100%; height: 100%; object-fit: contain; }
@@ -50,7 +51,7 @@ figcaption { padding: 10px 12px 12px; font-size: 12px; display: flex; flex-direc
 .who b { font-weight: 600; } .who span, .how { color: var(--soft); }
 .how { margin-top: auto; font-variant-numeric: tabular-nums; }
 .rule { color: var(--bad); overflow-wrap: anywhere; } .kept .rule { color: var(--kept); }
-dl { margin: 0; display: grid; gap: 2px; }
+dl { margin: 0; display: grid; grid-template-columns: minmax(0, 1fr); gap: 2px; }
 dl div {
   display: flex; justify-content: space-between; gap: 8px; padding: 1px 6px; border-radius: 4px;
   background: linear-gradient(var(--bar) 0 0) left / var(--share) 100% no-repeat;

@@ -189,11 +189,11 @@ test.skipIf(!hasChromium)(
       );
       expect(await page.locator('.accepted a').first().getAttribute('href')).toBe('p/1%20%231.png');
 
-      const shots_ = '.reroll-test';
-      await mkdir(shots_, { recursive: true });
-      await page.screenshot({ path: join(shots_, 'report-light.png'), fullPage: true });
+      const screenshots = '.reroll-test';
+      await mkdir(screenshots, { recursive: true });
+      await page.screenshot({ path: join(screenshots, 'report-light.png'), fullPage: true });
       await page.emulateMedia({ colorScheme: 'dark' });
-      await page.screenshot({ path: join(shots_, 'report-dark.png'), fullPage: true });
+      await page.screenshot({ path: join(screenshots, 'report-dark.png'), fullPage: true });
     } finally {
       await browser.close();
     }
