@@ -16,7 +16,7 @@ export function jsonSchema(): string {
 /** docs/pipeline.md: every key with its type, default, meaning and an example, straight from the schema. */
 export function referencePage(): string {
   const root = z.toJSONSchema(schema, { io: 'input' });
-  const at = (...path: string[]): Node => path.reduce((node, key) => child(node, key), root as Node);
+  const at = (...path: string[]): Node => path.reduce<Node>((node, key) => child(node, key), root);
   const settings = Object.keys(at('generate').properties ?? {});
   return `${[
     prose.top,

@@ -50,7 +50,7 @@ describe('values cannot leave the folder or make an illegal name', () => {
         for (const part of parts) {
           expect(part).not.toMatch(/^\.{1,2}$|[\\:*?"<>|\p{Cc}]|[. ]$|^$/u);
           expect(Buffer.byteLength(part)).toBeLessThan(220);
-          expect(part.isWellFormed()).toBe(true);
+          expect(Buffer.from(part).toString()).toBe(part);
         }
         expect(name).toMatch(/-7$/);
       }),
