@@ -3,18 +3,20 @@ import https from 'node:https';
 
 const connectMs = 10_000;
 
-/**
- * Connections kept alive for less than the 5 s after which uvicorn, which all these servers run
- * on, closes an idle one: a request on a connection that is being closed would be lost.
- */
-const options: http.AgentOptions = { keepAlive: true, timeout: 3_000 };
+/** Less than the 5 s after which uvicorn closes an idle connection. */
+const idleMs = 3_000;
 
 export interface Agents {
   http: http.Agent;
   https: https.Agent;
 }
 
-export function openAgents(): Agents {
+/**
+ * With `keepAlive` connections are used again. One that the server is closing just then loses the
+ * request, and nobody knows whether it was read: good enough for questions, not for orders.
+ */
+export function openAgents(keepAlive: boolean): Agents {
+  const options = keepAlive ? { keepAlive, timeout: idleMs } : { keepAlive };
   return {
     http: bounded(new http.Agent(options), 'connect'),
     https: bounded(new https.Agent(options), 'secureConnect'),

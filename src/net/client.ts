@@ -18,11 +18,16 @@ export interface CallOptions {
   query?: Record<string, string | number | boolean>;
 }
 
-/** HTTP to one server: bounded in time and size, never redirected, never through a proxy of the environment. */
+/**
+ * HTTP to one server: bounded in time and size, never redirected, never through a proxy of the
+ * environment. Every POST has a connection of its own, so that one that fails as `unreachable` was
+ * certainly not read.
+ */
 export class HttpClient {
   readonly base: string;
   readonly #authorization: string | undefined;
-  readonly #agents: Agents = openAgents();
+  readonly #pooled: Agents = openAgents(true);
+  readonly #single: Agents = openAgents(false);
 
   /** `auth`: `user:password` or `Bearer ...`. */
   constructor(url: string, auth?: string) {
@@ -33,7 +38,7 @@ export class HttpClient {
 
   /** The parsed reply; undefined where it is empty (204). NaN and Infinity are read as null. */
   async getJson(path: string, options: CallOptions): Promise<unknown> {
-    return this.#json(path, await this.#call('GET', path, undefined, options));
+    return this.#json(path, await this.#get(path, options));
   }
 
   /** Posts JSON, or a form with files (FormData). The reply as in `getJson`. */
@@ -42,22 +47,35 @@ export class HttpClient {
   }
 
   async getBytes(path: string, options: CallOptions): Promise<Buffer> {
-    return (await this.#call('GET', path, undefined, options)).data;
+    return (await this.#get(path, options)).data;
   }
 
   /** Closes idle connections. */
   close(): void {
-    this.#agents.http.destroy();
-    this.#agents.https.destroy();
+    for (const agents of [this.#pooled, this.#single]) {
+      agents.http.destroy();
+      agents.https.destroy();
+    }
+  }
+
+  async #get(path: string, options: CallOptions): Promise<AxiosResponse<Buffer>> {
+    try {
+      return await this.#call('GET', path, undefined, options);
+    } catch (error) {
+      // The kept connection was closed under the question: asking again does no harm.
+      if (!(error instanceof NetError && error.kind === 'broken')) throw error;
+      return this.#call('GET', path, undefined, options);
+    }
   }
 
   async #call(
-    method: string,
+    method: 'GET' | 'POST',
     path: string,
     data: object | undefined,
     { signal, timeoutMs = 30_000, maxBytes = 64 * MiB, query }: CallOptions,
   ): Promise<AxiosResponse<Buffer>> {
     const url = this.base + path;
+    const agents = method === 'GET' ? this.#pooled : this.#single;
     const onTimeout = () => new NetError('timeout', `${url} did not answer within ${timeoutMs / 1000} s.`);
     return withDeadline(signal, timeoutMs, onTimeout, async (bounded) => {
       const response = await axios
@@ -76,8 +94,8 @@ export class HttpClient {
           maxBodyLength: Infinity,
           maxRedirects: 0,
           proxy: false,
-          httpAgent: this.#agents.http,
-          httpsAgent: this.#agents.https,
+          httpAgent: agents.http,
+          httpsAgent: agents.https,
           validateStatus: () => true,
         })
         .catch((thrown: unknown) => {

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -8,9 +7,15 @@ import {
   type BackendOptions,
   type GenerateJob,
 } from '../../src/backends/index.js';
-import { BackendError } from '../../src/errors.js';
+import { BackendError, type Fault } from '../../src/errors.js';
 import type { ImageRequest } from '../../src/loop/index.js';
-import { startSketchServer, type SketchOptions, type SketchServer } from '../../src/sketch/index.js';
+import {
+  startSketchServer,
+  type Fault as SketchFault,
+  type SketchEvents,
+  type SketchOptions,
+  type SketchServer,
+} from '../../src/sketch/index.js';
 
 /** What the suite needs to know of a kind of backend. A new kind adds a row. */
 interface Kind {
@@ -18,10 +23,19 @@ interface Kind {
   options: (url: string) => BackendOptions;
   /** The sketch server that speaks to it. */
   sketch: Partial<SketchOptions>;
+  /** Names that such a server has, each with a misspelled one. */
+  names: { checkpoint: [string, string]; sampler: [string, string] };
+  /** Whether the protocol has passwords. */
+  auth: boolean;
+  /** What a fault of the server must become; `fine`: no fault at all in this room. */
+  faults: Partial<Record<SketchFault, Fault | 'fine'>>;
+  /** Whether a job that another process sent can be taken over. */
+  adopts: boolean;
   /** A live server of somebody's, to be treated with care. */
   liveUrl?: string | undefined;
 }
 
+/** A server that stands still for so long is given up, in these tests. */
 const quick = { pollMs: 20, stallMs: 1_500 };
 
 const kinds: Kind[] = [
@@ -29,6 +43,26 @@ const kinds: Kind[] = [
     name: 'a1111',
     options: (url) => ({ kind: 'a1111', name: 'server', url, ...quick }),
     sketch: { protocol: 'a1111' },
+    names: {
+      checkpoint: ['sketch-hands-v2.safetensors', 'sketch-hand-v2'],
+      sampler: ['DPM++ 2M', 'DPM+ 2M'],
+    },
+    auth: true,
+    faults: {
+      slow: 'fine',
+      hang: 'transient',
+      error: 'transient',
+      'out-of-memory': 'transient',
+      // Whether the bytes are a good picture is looked at by src/images.
+      truncated: 'fine',
+      black: 'fine',
+      html: 'transient',
+      disconnect: 'transient',
+      interrupted: 'transient',
+      'rate-limited': 'transient',
+      substituted: 'request',
+    },
+    adopts: false,
     liveUrl: process.env['REROLL_TEST_A1111_URL'],
   },
 ];
@@ -74,14 +108,17 @@ async function failure(promise: Promise<unknown>): Promise<BackendError> {
     () => new Error('nothing failed'),
     (thrown: unknown) => thrown,
   );
-  if (!(error instanceof BackendError)) throw error as Error;
-  return error;
+  expect(error).toBeInstanceOf(BackendError);
+  return error as BackendError;
 }
 
-const started = (server: SketchServer) =>
+/** The next generation that `server` begins or ends. */
+const next = (server: SketchServer, event: keyof SketchEvents) =>
   new Promise<string>((resolve) => {
-    server.once('started', resolve);
+    server.once(event, resolve);
   });
+
+const pixels = async (image: Buffer) => sharp(image).raw().toBuffer();
 
 describe.each(kinds)('a backend of kind $name', (kind) => {
   const sketch = async (options: Partial<SketchOptions> = {}) => {
@@ -107,12 +144,179 @@ describe.each(kinds)('a backend of kind $name', (kind) => {
 
   it('makes the same image for the same request, and another one for another seed', async () => {
     const { backend } = await sketch();
-    const pixels = async (seed: number) =>
-      sharp((await backend.generate(job({ seed }), never)).image)
-        .raw()
-        .toBuffer();
-    const [first, again, other] = [await pixels(1), await pixels(1), await pixels(2)];
+    const make = async (seed: number) => pixels((await backend.generate(job({ seed }), never)).image);
+    const [first, again, other] = [await make(1), await make(1), await make(2)];
     expect(again.equals(first)).toBe(true);
     expect(other.equals(first)).toBe(false);
+  });
+
+  it('makes it with the checkpoint that was asked for', async () => {
+    const { backend } = await sketch();
+    const made = await backend.generate(job({ checkpoint: kind.names.checkpoint[0] }), never);
+    expect(JSON.stringify(made.sent)).toContain(kind.names.checkpoint[0]);
+  });
+
+  it('lacks nothing for a request that names nothing special, or what the server has', async () => {
+    const { backend } = await sketch();
+    const { checkpoint, sampler } = kind.names;
+    expect(await backend.missing(request(), never)).toEqual([]);
+    expect(await backend.missing(request({ checkpoint: checkpoint[0], sampler: sampler[0] }), never)).toEqual(
+      [],
+    );
+  });
+
+  it('says which checkpoint and sampler the server lacks, and what it has that looks alike', async () => {
+    const { backend } = await sketch();
+    const { checkpoint, sampler } = kind.names;
+    const lacks = await backend.missing(request({ checkpoint: checkpoint[1], sampler: sampler[1] }), never);
+    expect(lacks).toMatchObject([
+      { what: 'checkpoint', asked: checkpoint[1] },
+      { what: 'sampler', asked: sampler[1] },
+    ]);
+    expect(lacks[0]?.near[0]).toContain(checkpoint[0]);
+    expect(lacks[1]?.near).toContain(sampler[0]);
+  });
+
+  it('tells the progress while it works, which never goes back', async () => {
+    const { backend } = await sketch({ latencyMs: 600 });
+    const shares: number[] = [];
+    const previews: Buffer[] = [];
+    const onProgress: GenerateJob['onProgress'] = ({ share, preview }) => {
+      shares.push(share);
+      if (preview) previews.push(preview);
+    };
+    await backend.generate(job({ steps: 30 }, { onProgress }), never);
+    expect(shares.length).toBeGreaterThan(1);
+    expect(shares).toEqual([...shares].sort((a, b) => a - b));
+    expect(shares.every((share) => share >= 0 && share <= 1)).toBe(true);
+    for (const preview of previews) await expect(sharp(preview).metadata()).resolves.toHaveProperty('width');
+    expect(previews.length).toBeGreaterThan(0);
+  });
+
+  it('cancels the job that runs, and not the one behind it', async () => {
+    const { server, backend } = await sketch({ latencyMs: 1_200 });
+    await backend.probe(never);
+    const [first, second] = [job({ seed: 1 }), job({ seed: 2 })];
+    const begun = next(server, 'started');
+    const doomed = failure(backend.generate(first, never));
+    await begun;
+    const kept = backend.generate(second, never);
+    await backend.cancel(first.remoteId, never);
+    expect((await doomed).fault).toBe('transient');
+    expect(await kept).toMatchObject({ seed: 2 });
+  });
+
+  it('cancels the job that waits, and not the one that runs', async () => {
+    const { server, backend } = await sketch({ latencyMs: 1_200 });
+    await backend.probe(never);
+    const [first, second] = [job({ seed: 1 }), job({ seed: 2 })];
+    const begun = next(server, 'started');
+    const kept = backend.generate(first, never);
+    await begun;
+    const queued = next(server, 'queued');
+    const doomed = failure(backend.generate(second, never));
+    await queued;
+    await backend.cancel(second.remoteId, never);
+    expect((await doomed).fault).toBe('transient');
+    expect(await kept).toMatchObject({ seed: 1 });
+  });
+
+  it('cancelling what is not there is no error, and stops nobody', async () => {
+    const { server, backend } = await sketch({ latencyMs: 400 });
+    const begun = next(server, 'started');
+    const kept = backend.generate(job(), never);
+    await begun;
+    await backend.cancel(randomUUID(), never);
+    expect(await kept).toMatchObject({ seed: 42 });
+  });
+
+  it('an abort ends the wait with its own reason, and the work on the server', async () => {
+    const { server, backend } = await sketch({ latencyMs: 20_000 });
+    await backend.probe(never);
+    const control = new AbortController();
+    const [begun, ended] = [next(server, 'started'), next(server, 'finished')];
+    const work = backend.generate(job(), control.signal);
+    await begun;
+    control.abort(new Error('enough'));
+    await expect(work).rejects.toThrow('enough');
+    await ended;
+    expect(server.stats().busyMs).toBeLessThan(15_000);
+  });
+
+  it.each(Object.entries(kind.faults))('a server that does "%s" is a %s fault', async (fault, expected) => {
+    const { server, backend } = await sketch({ latencyMs: 50 });
+    await backend.probe(never);
+    server.nextFault(fault as SketchFault);
+    const { checkpoint, sampler } = kind.names;
+    const work = backend.generate(job({ checkpoint: checkpoint[0], sampler: sampler[0] }), never);
+    if (expected === 'fine') expect(await work).toMatchObject({ seed: 42 });
+    else expect(await failure(work)).toMatchObject({ fault: expected, unreachable: false });
+    // And the server is as good as before.
+    expect(await backend.generate(job({ seed: 7 }), never)).toMatchObject({ seed: 7 });
+  });
+
+  it('a server that is not there never began the work', async () => {
+    const { server, backend } = await sketch();
+    await backend.probe(never);
+    await server.close();
+    expect(await failure(backend.generate(job(), never))).toMatchObject({
+      fault: 'transient',
+      unreachable: true,
+    });
+    expect(await failure(backend.probe(never))).toMatchObject({ fault: 'transient', unreachable: true });
+    await server.restart();
+    expect(await backend.generate(job(), never)).toMatchObject({ seed: 42 });
+  });
+
+  it.runIf(kind.auth)('a wrong password makes the whole server unusable, and says what to do', async () => {
+    const { server } = await sketch({ auth: 'me:right-one' });
+    const url = server.url;
+    const wrong = await failure(open({ ...kind.options(url), auth: 'me:wrong-one' }).probe(never));
+    expect(wrong.fault).toBe('backend');
+    expect(wrong.message).toMatch(/password/);
+    expect(wrong.message).not.toMatch(/wrong-one/);
+    expect((await failure(open(kind.options(url)).generate(job(), never))).fault).toBe('backend');
+    const right = open({ ...kind.options(url), auth: 'me:right-one' });
+    expect(await right.generate(job(), never)).toMatchObject({ seed: 42 });
+  });
+
+  it('a job that a dead process left behind is taken over, or stopped before it is done again', async () => {
+    const { server, backend } = await sketch({ latencyMs: 1_000 });
+    await backend.probe(never);
+    const left = job();
+    const begun = next(server, 'started');
+    server.nextFault('slow'); // five seconds
+    const dead = backend.generate(left, never).catch(() => undefined);
+    await begun;
+    const heir = open(kind.options(server.url));
+    const made = await heir.generate({ ...left, adopt: true }, never);
+    await dead;
+    expect(made).toMatchObject({ seed: 42, adopted: kind.adopts });
+    if (!kind.adopts) expect(server.stats().busyMs).toBeLessThan(5_000);
+    else expect(server.stats().images).toBe(1);
+  });
+});
+
+describe.each(kinds.filter(({ liveUrl }) => liveUrl))('the live server of kind $name', (kind) => {
+  it('is what it should be, and makes what is asked for', { timeout: 600_000 }, async () => {
+    const backend = open(kind.options(kind.liveUrl ?? ''));
+    const info = await backend.probe(never);
+    console.log(info);
+    expect(await backend.missing(request(), never)).toEqual([]);
+    const make = async () => backend.generate(job(), never);
+    const [first, again] = [await make(), await make()];
+    expect(await sharp(first.image).metadata()).toMatchObject({ width: 256, height: 256 });
+    expect(first.seed).toBe(42);
+    expect((await pixels(again.image)).equals(await pixels(first.image))).toBe(true);
+  });
+
+  it('stops what it does when it is told to', { timeout: 600_000 }, async () => {
+    const backend = open(kind.options(kind.liveUrl ?? ''));
+    const control = new AbortController();
+    const onProgress = () => control.abort(new Error('enough'));
+    await expect(backend.generate(job({ steps: 50 }, { onProgress }), control.signal)).rejects.toThrow(
+      'enough',
+    );
+    expect(await backend.generate(job(), never)).toMatchObject({ seed: 42 });
   });
 });

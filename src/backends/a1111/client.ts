@@ -145,6 +145,7 @@ export class A1111Backend implements Backend {
     const onAbort = () => control.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     let working = true as boolean;
+    this.#work.begin(job.remoteId);
     try {
       const reply = await Promise.race([
         this.#http
@@ -157,7 +158,7 @@ export class A1111Backend implements Backend {
         this.#work.watch(job.remoteId, family, job.onProgress, control.signal),
       ]);
       const picture = await readReply(this.name, reply);
-      await this.#check(call.body, picture, control.signal);
+      await this.#check(job.remoteId, call.body, picture, control.signal);
       return picture;
     } catch (thrown) {
       const lost = working || (thrown instanceof NetError && thrown.kind === 'broken');
@@ -170,12 +171,14 @@ export class A1111Backend implements Backend {
     } finally {
       control.abort();
       signal.removeEventListener('abort', onAbort);
+      this.#work.end(job.remoteId);
     }
   }
 
-  async #check(body: Body, picture: Picture, signal: AbortSignal): Promise<void> {
+  async #check(remoteId: string, body: Body, picture: Picture, signal: AbortSignal): Promise<void> {
+    const { job_timestamp: timestamp } = picture.info;
     // A look that fails proves nothing; the picture is there.
-    if (await this.#work.wasInterrupted(picture.info.job_timestamp, signal).catch(() => false)) {
+    if (await this.#work.wasInterrupted(remoteId, timestamp, signal).catch(() => false)) {
       throw this.#error('was interrupted: the image is half done.', 'transient');
     }
     const [samplers, checkpoints] = await Promise.all([
@@ -203,7 +206,10 @@ export class A1111Backend implements Backend {
    * gone, and a request sent again would wait behind it. False where it may be going on.
    */
   async #letGo(remoteId: string, family: Family): Promise<boolean> {
-    return this.#work.settle(remoteId, family, new AbortController().signal).catch(() => false);
+    const signal = new AbortController().signal; // the user's may have ended; this wait is bounded by itself
+    return this.#work.settle(remoteId, family, signal).catch((error: unknown) => {
+      return error instanceof NetError && error.kind === 'unreachable'; // its process has ended, and its work
+    });
   }
 
   async #known(signal: AbortSignal): Promise<Server> {

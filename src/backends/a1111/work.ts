@@ -19,11 +19,22 @@ const graceMs = 30_000;
 const settleMs = 20_000;
 const lookMs = 10_000;
 
+interface Look {
+  task: TaskProgress | undefined;
+  server: ServerProgress | undefined;
+  /** All that changes while work goes on; undefined where the server could not be asked. */
+  sign: string | undefined;
+  /** Nothing answers at its address. */
+  gone: boolean;
+}
+
 /** What a server is doing, and stopping it. */
 export class Work {
   readonly #backend: string;
   readonly #http: HttpClient;
   readonly #patience: Patience;
+  /** Jobs under way; true where one is known to have been interrupted. */
+  readonly #jobs = new Map<string, boolean>();
 
   constructor(backend: string, http: HttpClient, patience: Patience) {
     this.#backend = backend;
@@ -42,17 +53,19 @@ export class Work {
     signal: AbortSignal,
   ): Promise<never> {
     const { pollMs, stallMs } = this.#patience;
-    let lastSign = '';
+    let last: Look | undefined;
     let signAt = performance.now();
     let shown = -1;
     let preview = -1;
     for (;;) {
       await sleep(pollMs, undefined, { signal });
       const look = await this.#look(remoteId, family, onProgress ? preview : undefined, signal);
-      if (look.sign !== undefined && look.sign !== lastSign) {
-        lastSign = look.sign;
-        signAt = performance.now();
-      }
+      if (look.sign !== undefined && look.sign !== last?.sign) signAt = performance.now();
+      // Between two looks that find this task at work the server's state is this task's state.
+      if (last?.task?.active && look.task?.active && isInterrupted(look.server))
+        this.#markInterrupted(remoteId);
+      last = { ...look, sign: look.sign ?? last?.sign };
+
       const silentMs = performance.now() - signAt;
       const limitMs = look.task?.completed === true || look.gone ? Math.min(graceMs, stallMs) : stallMs;
       if (silentMs > limitMs) throw this.#stalled(look, silentMs);
@@ -78,26 +91,48 @@ export class Work {
   async settle(remoteId: string, family: Family, signal: AbortSignal): Promise<boolean> {
     if (!family.taskIds) return !(await this.isBusy(signal));
     const until = performance.now() + settleMs;
+    let idle = 0;
     while (performance.now() < until) {
       const task = await this.#task(remoteId, undefined, signal);
       if (!task?.active && !task?.queued) return true;
       if (task.active) {
-        // A task that failed stays "active" until another one starts.
-        if (!(await this.isBusy(signal))) return true;
-        await this.#http.postJson('/sdapi/v1/interrupt', {}, { signal, timeoutMs: lookMs });
+        if (await this.isBusy(signal)) {
+          this.#markInterrupted(remoteId);
+          await this.#http.postJson('/sdapi/v1/interrupt', {}, { signal, timeoutMs: lookMs });
+        } else if (++idle > 1) {
+          return true; // a task that failed stays "active" until another one starts
+        }
       }
       await sleep(Math.min(this.#patience.pollMs, 250), undefined, { signal });
     }
     return false;
   }
 
-  /** Whether the server says that the job with this time stamp, its last one, was interrupted or skipped. */
-  async wasInterrupted(jobTimestamp: string | undefined, signal: AbortSignal): Promise<boolean> {
-    const state = (await this.#server(signal))?.state;
-    // Another job has begun since where the stamps differ: then the flags are about that one.
-    if (state === undefined || jobTimestamp === undefined || state.job_timestamp !== jobTimestamp)
-      return false;
-    return state.interrupted === true || state.skipped === true;
+  /**
+   * Whether the job that has just ended was interrupted or skipped: the reply itself does not say.
+   * Its time stamp tells whether the server's flags are still about it; the next job resets them.
+   */
+  async wasInterrupted(
+    remoteId: string,
+    timestamp: string | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (this.#jobs.get(remoteId) === true) return true;
+    const server = await this.#server(signal);
+    return timestamp !== undefined && server?.state?.job_timestamp === timestamp && isInterrupted(server);
+  }
+
+  /** From now on until `end` it is noted when this job is interrupted: the reply will not say so. */
+  begin(remoteId: string): void {
+    this.#jobs.set(remoteId, false);
+  }
+
+  end(remoteId: string): void {
+    this.#jobs.delete(remoteId);
+  }
+
+  #markInterrupted(remoteId: string): void {
+    if (this.#jobs.has(remoteId)) this.#jobs.set(remoteId, true);
   }
 
   async isBusy(signal: AbortSignal): Promise<boolean> {
@@ -105,17 +140,22 @@ export class Work {
     return (now?.progress ?? 0) > 0 || (now?.state?.job_count ?? 0) !== 0;
   }
 
-  /** One look: this task where the server knows tasks, and the whole server, since others may be before us in its line. */
-  async #look(remoteId: string, family: Family, preview: number | undefined, signal: AbortSignal) {
+  /** One look: at this task where the server knows tasks, and at the whole server, since others may be before it. */
+  async #look(
+    remoteId: string,
+    family: Family,
+    preview: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Look> {
     try {
+      const server = await this.#server(signal);
       const task = family.taskIds ? await this.#task(remoteId, preview, signal) : undefined;
-      const server = task?.active ? undefined : await this.#server(signal);
       const sign = JSON.stringify([task?.active, task?.queued, task?.completed, task?.progress, server]);
-      return { task, sign, gone: false };
+      return { task, server, sign, gone: false };
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
       // Slow to answer is no sign of death: these servers are busy with one thing at a time.
-      return { task: undefined, sign: undefined, gone: error.kind === 'unreachable' };
+      return { task: undefined, server: undefined, sign: undefined, gone: error.kind === 'unreachable' };
     }
   }
 
@@ -135,7 +175,7 @@ export class Work {
     return serverProgress.safeParse(await optional(reply)).data;
   }
 
-  #stalled(look: { task: TaskProgress | undefined; gone: boolean }, silentMs: number): BackendError {
+  #stalled(look: Look, silentMs: number): BackendError {
     const seconds = Math.round(silentMs / 1000);
     const why = look.gone
       ? `has not been reachable for ${seconds} s while it worked for us; it has probably stopped.`
@@ -144,4 +184,8 @@ export class Work {
         : `has shown no progress for ${seconds} s: a zombie. Restart it if this goes on.`;
     return new BackendError(why, { backend: this.#backend, fault: 'transient' });
   }
+}
+
+function isInterrupted(server: ServerProgress | undefined): boolean {
+  return server?.state?.interrupted === true || server?.state?.skipped === true;
 }
