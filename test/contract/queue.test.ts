@@ -4,12 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigError, QueueError } from '../../src/errors.js';
 import { openPGlitePool } from '../../src/ledger/pglite-pool.js';
 import { type Job, openQueues, type Queues, RetryLater, type WorkOptions } from '../../src/queue/index.js';
-import { redisInstalled, startRedis, type TestRedis } from '../support/redis.js';
+import { redisAvailable, startRedis, type RedisServer } from '../support/redis.js';
 
 /** One way to have queues. */
 interface Home {
@@ -54,11 +53,11 @@ function embedded(): Home {
 }
 
 function onRedis(): Home {
-  let redis: TestRedis;
+  let redis: RedisServer;
   return {
     name: 'Redis',
     start: async () => void (redis = await startRedis()),
-    stop: () => redis.remove(),
+    stop: () => redis.close(),
     open: () => openQueues({ redisUrl: redis.url }, unheard),
     place: () => redis.url,
     async restart() {
@@ -79,7 +78,7 @@ function onPostgres(databaseUrl: string): Home {
 }
 
 const databaseUrl = process.env['REROLL_TEST_DATABASE_URL'];
-const withRedis = redisInstalled();
+const withRedis = redisAvailable();
 const homes = [
   embedded(),
   ...(withRedis ? [onRedis()] : []),
@@ -98,7 +97,7 @@ function diary() {
   const waiting: { count: number; resolve: () => void }[] = [];
   return {
     ids,
-    note(id: string) {
+    note: (id: string) => {
       ids.push(id);
       for (const { count, resolve } of waiting) if (ids.length >= count) resolve();
     },
@@ -407,9 +406,9 @@ describe.each(homes)('queues: $name', (home) => {
 });
 
 describe.runIf(withRedis)('queues on Redis', () => {
-  let redis: TestRedis;
+  let redis: RedisServer;
   beforeAll(async () => void (redis = await startRedis()));
-  afterAll(() => redis.remove());
+  afterAll(() => redis.close());
 
   test('workers and callers outlast a restart of the server', async () => {
     const warnings: string[] = [];
@@ -466,9 +465,7 @@ describe.runIf(withRedis)('queues on Redis', () => {
       onError: (error) => errors.push(error),
     });
     await started.opened;
-    const admin = new Redis(redis.url);
-    await admin.flushall();
-    admin.disconnect();
+    await redis.flush();
     open();
     await has(1);
     await queues.add('flushed', [job('b'), job('c')]);
@@ -484,7 +481,7 @@ describe.runIf(withRedis)('queues on Redis', () => {
     await own.kill();
     await expect(queues.add('away', [job('a')])).rejects.toThrow(QueueError);
     await queues.close();
-    await own.remove();
+    await own.close();
   });
 
   test('a server that may throw keys away is warned of', async () => {
@@ -495,7 +492,7 @@ describe.runIf(withRedis)('queues on Redis', () => {
       expect.stringContaining('set its maxmemory-policy to noeviction, not allkeys-lru'),
     ]);
     await queues.close();
-    await own.remove();
+    await own.close();
   });
 
   test('a wrong password says so, and shows no password', async () => {
@@ -506,7 +503,7 @@ describe.runIf(withRedis)('queues on Redis', () => {
     await expect(opening).rejects.not.toThrow(/wrong-password/);
     const queues = await openQueues({ redisUrl: own.url.replace('//', '//:right-password@') }, unheard);
     await queues.close();
-    await own.remove();
+    await own.close();
   });
 });
 

@@ -4,23 +4,26 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 
 /** Debian's redis-server on a free port of the loopback, with its append-only file in a folder of its own. */
-export interface TestRedis {
+export interface RedisServer {
   url: string;
   /** Starts it again after `kill()`, with what its file holds. */
   start(): Promise<void>;
   /** kill -9. */
   kill(): Promise<void>;
+  /** FLUSHALL. */
+  flush(): Promise<void>;
   /** Kills it and removes its folder. */
-  remove(): Promise<void>;
+  close(): Promise<void>;
 }
 
 /**
  * Whether tests can use Redis here. Without redis-server they are skipped with one plain line;
  * continuous integration must not skip them.
  */
-export function redisInstalled(): boolean {
+export function redisAvailable(): boolean {
   if (spawnSync('redis-server', ['--version']).status === 0) return true;
   if (process.env['CI'] === 'true')
     throw new Error('redis-server is not installed: apt-get install redis-server');
@@ -29,12 +32,12 @@ export function redisInstalled(): boolean {
 }
 
 /** `settings` are further arguments, such as `--maxmemory-policy allkeys-lru`. */
-export async function startRedis(settings: string[] = []): Promise<TestRedis> {
+export async function startRedis(settings: string[] = []): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'reroll-redis-'));
   const port = await freePort();
   let server: ChildProcess | undefined;
 
-  const redis: TestRedis = {
+  const redis: RedisServer = {
     url: `redis://127.0.0.1:${port}`,
     async start() {
       server = spawn(
@@ -61,7 +64,12 @@ export async function startRedis(settings: string[] = []): Promise<TestRedis> {
       server.kill('SIGKILL');
       await gone;
     },
-    async remove() {
+    async flush() {
+      const admin = new Redis(redis.url);
+      await admin.flushall();
+      admin.disconnect();
+    },
+    async close() {
       await redis.kill();
       await rm(folder, { recursive: true, force: true });
     },
