@@ -36,7 +36,8 @@ export function openHouse(home: string, env: NodeJS.ProcessEnv): Promise<House> 
     const redisUrl = env.REROLL_REDIS_URL;
     const events = new RunEvents();
     const onWarning = (message: string) => events.emit({ type: 'warning', message });
-    const queues = await openQueues(redisUrl ? { redisUrl } : { pool }, onWarning);
+    const place = redisUrl ? { redisUrl } : databaseUrl ? { databaseUrl } : { pool };
+    const queues = await openQueues(place, onWarning);
     releasers.add(() => queues.close());
     const folder = join(home, 'candidates');
     await mkdir(folder, { recursive: true });
