@@ -4,7 +4,7 @@
     python scripts/parity/make.py
 
 See docs/parity.md. Weights and pixels follow from their names alone, by the generator that
-test/support/random-vit.ts has as well: both sides must change together.
+scripts/parity/random-vit.ts has as well: both sides must change together.
 """
 
 import json
@@ -85,7 +85,7 @@ MODELS = {
 
 
 def random_floats(name: str, shape: tuple[int, ...], spread: float, centre: float = 0.0) -> np.ndarray:
-    """randomFloats of test/support/random-vit.ts."""
+    """randomFloats of scripts/parity/random-vit.ts."""
     seed = 0x811C9DC5
     for byte in name.encode():
         seed = ((seed ^ byte) * 0x01000193) & 0xFFFFFFFF
@@ -114,7 +114,7 @@ def old_name(name: str) -> str:
 
 
 def spread_of(name: str, shape: tuple[int, ...]) -> tuple[float, float]:
-    """How far a weight spreads, and about what: randomTensors of test/support/random-vit.ts."""
+    """How far a weight spreads, and about what: randomTensors of scripts/parity/random-vit.ts."""
     if "layernorm" in name:
         return (0.2, 1.0) if name.endswith("weight") else (0.1, 0.0)
     if name.endswith("bias"):

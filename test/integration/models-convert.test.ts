@@ -29,7 +29,13 @@ import {
   readManifest,
   writeSafetensors,
 } from '../../src/models/index.js';
-import { configOf, randomFloats, randomTensors, TINY_VIT, writeRandomVit } from '../support/random-vit.js';
+import {
+  configOf,
+  randomFloats,
+  randomTensors,
+  TINY_VIT,
+  writeRandomVit,
+} from '../../scripts/parity/random-vit.js';
 
 let folder: string;
 let checkpoint: string;

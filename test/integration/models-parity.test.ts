@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openClassifier } from '../../src/classifier/index.js';
 import { readResized } from '../../src/classifier/pixels.js';
 import { convertModel } from '../../src/models/index.js';
-import { randomFloats, type RandomVit, VIT_BASE, writeRandomVit } from '../support/random-vit.js';
+import { randomFloats, type RandomVit, VIT_BASE, writeRandomVit } from '../../scripts/parity/random-vit.js';
 
 /** What Hugging Face transformers computes: made by scripts/parity/make.py, see docs/parity.md. */
 const fixtures = join(import.meta.dirname, '../fixtures/parity');

@@ -24,7 +24,7 @@ import {
   resolveModel,
 } from '../../src/models/index.js';
 import { type HubModel, refuse, startHub, type TestHub } from '../support/hub-server.js';
-import { TINY_VIT, writeRandomVit } from '../support/random-vit.js';
+import { TINY_VIT, writeRandomVit } from '../../scripts/parity/random-vit.js';
 
 const COMMIT = 'c0ffee'.padEnd(40, '0');
 const PUBLISHED = 'beef'.padEnd(40, '0');

@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { type NewTensor, writeSafetensors } from '../../src/models/safetensors/index.js';
+import { type NewTensor, writeSafetensors } from '../../src/models/index.js';
 
 /**
- * ViT checkpoints with weights that follow from their names alone, so that scripts/parity/make.py makes the very
+ * ViT checkpoints with weights that follow from their names alone, so that make.py beside this file makes the very
  * same ones in Python and nothing large is committed. Both sides must change together: see docs/parity.md.
  */
 
