@@ -6,12 +6,17 @@ const maxPixels = 100_000_000;
 const formats = new Set(['png', 'jpeg', 'webp', 'gif', 'tiff', 'heif']);
 const kernels = { bilinear: 'linear', bicubic: 'cubic', lanczos: 'lanczos3' } as const;
 
-/** As Pillow opens files: embedded colour profiles are not applied, EXIF orientation neither. */
-const options: SharpOptions = { limitInputPixels: maxPixels, failOn: 'error', ignoreIcc: true };
+/** As transformers' `load_image` opens files with Pillow: turned as EXIF says, embedded colour profiles not applied. */
+const options: SharpOptions = {
+  limitInputPixels: maxPixels,
+  failOn: 'error',
+  ignoreIcc: true,
+  autoOrient: true,
+};
 
 /**
  * The picture in `image` (bytes, or a file's path) as RGB of exactly this size, as Pillow's
- * `Image.open(file).convert('RGB').resize((width, height))` gives it. Throws ImageError.
+ * `load_image(file).resize((width, height))` gives it. Throws ImageError.
  */
 export async function readResized(
   image: Buffer | string,
@@ -20,7 +25,8 @@ export async function readResized(
   filter: Filter,
 ): Promise<Rgb> {
   const source = await readHeader(image);
-  const shrinks = source.width >= width && source.height >= height;
+  const { autoOrient: upright } = source;
+  const shrinks = upright.width >= width && upright.height >= height;
   // libvips blends transparent pixels before it drops alpha, and enlarges about other centres than Pillow.
   if (!shrinks || source.hasAlpha || source.space === 'cmyk') {
     return resample(await decode(image, source), width, height, filter);

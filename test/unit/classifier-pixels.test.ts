@@ -74,15 +74,19 @@ test('alpha is dropped before resizing, so hidden colours do not bleed or vanish
   expect(meanDifference(await readResized(bytes, 224, 224, 'bilinear'), reference)).toBe(0);
 });
 
-test('an EXIF orientation turns nothing, as in the reference', async () => {
-  const picture = testPicture(400, 300);
-  const turned = await picture.clone().withMetadata({ orientation: 6 }).jpeg().toBuffer();
-  const upright = await picture.clone().jpeg().toBuffer();
+test('a picture is turned as its EXIF orientation says, as in the reference', async () => {
+  const jpeg = await testPicture(400, 300).jpeg().toBuffer();
+  const turned = await sharp(jpeg)
+    .keepExif()
+    .withMetadata({ orientation: 6 })
+    .jpeg({ quality: 100 })
+    .toBuffer();
+  const upright = await sharp(jpeg).rotate(90).jpeg({ quality: 100 }).toBuffer();
   const pixels = [
-    await readResized(turned, 224, 224, 'bilinear'),
-    await readResized(upright, 224, 224, 'bilinear'),
+    await readResized(turned, 200, 320, 'bilinear'),
+    await readResized(upright, 200, 320, 'bilinear'),
   ] as const;
-  expect(meanDifference(...pixels)).toBe(0);
+  expect(meanDifference(...pixels)).toBeLessThan(1);
 });
 
 test('the words of a ViT processor become numbers; other processors are left alone', () => {
