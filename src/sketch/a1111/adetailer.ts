@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from '../http.js';
+import type { Detailer } from './family/family.js';
 
 export const AD_VERSION = '25.3.0';
 
@@ -27,20 +28,11 @@ const KEYS = new Set(
 
 const DEFAULT_MAX_MODELS = 2;
 
-export interface ADetailer {
-  /** img2img only: no base pass, the given picture goes to the detector. */
-  skipImg2img: boolean;
-  /** Whether a detector of hands is among the models: only that one mends anything here. */
-  hands: boolean;
-  /** What the infotext says: that it was on, not that it found anything. */
-  settings: Record<string, string | number>;
-}
-
 /**
  * ADetailer's part of `alwayson_scripts`, if it takes effect: on, every dict valid, every model known.
  * Anything else has no effect and no error, as in the real script.
  */
-export function readADetailer(scripts: JsonObject): ADetailer | undefined {
+export function readADetailer(scripts: JsonObject): Detailer | undefined {
   const script = Object.entries(scripts).find(([name]) => name.toLowerCase() === 'adetailer')?.[1];
   if (!isObject(script) || !Array.isArray(script['args'])) return undefined;
   const args: unknown[] = script['args'];

@@ -100,21 +100,22 @@ export const SCHEDULERS: readonly Scheduler[] = [
  * an unknown scheduler Automatic, and "DPM++ 2M Karras" is two names (its sd_samplers.py).
  */
 export function samplerAndScheduler(
-  samplerName: string | null,
-  schedulerName: string | null,
+  samplers: readonly Sampler[],
+  schedulers: readonly Scheduler[],
+  samplerName: string | undefined,
+  schedulerName: string | undefined,
 ): { sampler: string; scheduler: string } {
   let name = samplerName ?? 'DPM++ 2M';
-  let found = SCHEDULERS.find((known) => known.name === schedulerName || known.label === schedulerName);
-  for (const known of SCHEDULERS) {
-    const suffix = [known.label, known.name, ...(known.aliases ?? [])].find((word) =>
-      name.endsWith(` ${word}`),
-    );
+  let found = schedulers.find((known) => known.name === schedulerName || known.label === schedulerName);
+  for (const known of schedulers) {
+    const names = [known.label, known.name, ...(known.aliases ?? [])];
+    const suffix = names.find((word) => name.endsWith(` ${word}`));
     if (suffix === undefined) continue;
     found = known;
     name = name.slice(0, -(suffix.length + 1));
   }
   return {
-    sampler: SAMPLERS.some((known) => known.name === name) ? name : 'DPM++ 2M',
+    sampler: samplers.some((known) => known.name === name) ? name : 'DPM++ 2M',
     scheduler: found?.label ?? 'Automatic',
   };
 }
@@ -148,14 +149,13 @@ export function checkpointOf(name: string): Checkpoint {
   };
 }
 
-/** The file name among `names` that an alias means (title, name, model name, hash), as the real server finds it. */
-export function findCheckpoint(names: readonly string[], alias: unknown): string | undefined {
-  if (typeof alias !== 'string') return undefined;
-  return names.find((name) => {
-    const { title, model_name, hash, sha256 } = checkpointOf(name);
-    const bare = name.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, '');
-    return [name, title, model_name, bare, hash, sha256, `${bare} [${hash}]`].includes(alias);
-  });
+/** Forge's modules: VAEs and text encoders, by path. */
+export const MODULES = [...VAES, 'sketch-t5xxl.safetensors'];
+
+/** The names that an infotext of Forge gives for module paths, or for a VAE. */
+export function modulesOf(paths: readonly string[], vae: unknown): string[] {
+  const all = paths.length === 0 && typeof vae === 'string' ? [vae] : paths;
+  return all.map((path) => path.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, ''));
 }
 
 export const vaeFile = (name: string): string => `${FOLDER}/VAE/${name}`;

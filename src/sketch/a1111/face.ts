@@ -4,19 +4,20 @@ import { HttpAnswer, send } from '../http.js';
 import type { Life } from '../studio.js';
 import type { Face } from '../server.js';
 import { checkApiAuth } from './auth.js';
-import { a1111Failure } from './failure.js';
 import { routes } from './routes.js';
 import { Webui } from './webui.js';
 
 /** AUTOMATIC1111's face: answers its API for one life of the server. */
 export function a1111Face(life: Life): Face {
-  const router = routes(new Webui(life));
+  const webui = new Webui(life);
+  const router = routes(webui);
+  const { family } = webui;
   const { auth } = life.studio.options;
   return {
     async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
       const url = new URL(request.url ?? '/', 'http://sketch');
       try {
-        if (auth !== undefined && url.pathname.startsWith('/sdapi/')) checkApiAuth(request, auth);
+        if (auth !== undefined && url.pathname.startsWith('/sdapi/')) checkApiAuth(request, auth, family);
         const found = router.find(request.method ?? 'GET', url.pathname);
         if (found === undefined) {
           send(response, 404, { detail: 'Not Found' });
@@ -32,7 +33,7 @@ export function a1111Face(life: Life): Face {
         const answer =
           error instanceof HttpAnswer
             ? error
-            : a1111Failure(500, error instanceof Error ? error.name : 'Error', '', String(error));
+            : family.failure(500, error instanceof Error ? error.name : 'Error', '', String(error));
         send(response, answer.status, answer.body, answer.headers);
       }
     },

@@ -3,9 +3,10 @@ import { black, halfDenoised, truncated } from '../pictures.js';
 import { addText, readTruth } from '../png.js';
 import { drawn, drawRepaired, repairPicture, type Drawn } from '../repair.js';
 import type { Fault } from '../types.js';
-import { a1111Failure, OUT_OF_MEMORY } from './failure.js';
+import { OUT_OF_MEMORY } from './out-of-memory.js';
+import type { JobKind } from './family/index.js';
 import type { Request } from './fields.js';
-import { infotextOf, processedOf } from './info.js';
+import { writeInfotext } from './infotext.js';
 import { drawRequest, planJob, type Job } from './job.js';
 import type { Webui } from './webui.js';
 
@@ -16,12 +17,14 @@ interface Sample extends Drawn {
 }
 
 /** txt2img and img2img: one at a time, behind the lock. A client that goes away changes nothing. */
-export async function generate(webui: Webui, kind: Job['kind'], request: Request, call: Call): Promise<void> {
+export async function generate(webui: Webui, kind: JobKind, request: Request, call: Call): Promise<void> {
   const { studio, gpu } = webui.life;
   studio.asked();
   const fault = studio.plan.next(request.number('seed'));
-  if (fault === 'rate-limited')
+  const { family } = webui;
+  if (fault === 'rate-limited' && !family.isSdNext) {
     throw new HttpAnswer(429, { detail: 'Too Many Requests' }, { 'retry-after': '1' });
+  }
   const job = planJob(webui, kind, request, fault);
   const release = studio.hold(job.taskId);
   webui.tasks.pending.add(job.taskId);
@@ -36,11 +39,20 @@ export async function generate(webui: Webui, kind: Job['kind'], request: Request
       sendHtml(call.response, 200, PROXY_PAGE);
       return;
     }
-    const images = await Promise.all(done.map((sample) => develop(job, sample, fault)));
+    if (fault === 'rate-limited') {
+      throw family.failure(429, 'HTTPException', `127.0.0.1:/sdapi/v1/${kind}: rate limit exceeded`);
+    }
+    const infotext = (seed: number): string =>
+      writeInfotext(job.prompt, job.negative, family.settings(job, seed));
+    const images = await Promise.all(
+      done.map((sample) => develop(job, sample, infotext(sample.seed), fault)),
+    );
+    const info = family.processed(job, webui.state.jobTimestamp, job.seeds.map(infotext));
     send(call.response, 200, {
       images: request.flag('send_images') ? images.map((image) => image.toString('base64')) : [],
       parameters: echo(kind, request),
-      info: JSON.stringify(processedOf(job, webui.state.jobTimestamp)),
+      // SD.Next has nothing to say about a generation that failed.
+      info: done.length === 0 && family.isSdNext ? '' : JSON.stringify(info),
     });
   } finally {
     webui.tasks.pending.delete(job.taskId);
@@ -73,7 +85,7 @@ async function sampling(
       state.skipped = false;
       state.samplingSteps = job.steps;
       const share = await gpu.work(ms, (work) => (state.work = work));
-      failMidway(fault, call);
+      if (failsMidway(webui, fault, call)) return [];
       if (fault === 'interrupted') state.interrupt();
       const reached = fault === 'interrupted' ? 0.5 : share;
       const first = iteration * job.batchSize;
@@ -90,22 +102,26 @@ async function sampling(
   }
 }
 
-function failMidway(fault: Fault | undefined, call: Call): void {
+/** Meets the faults that end a job. True: SD.Next hides the failure and answers without images. */
+function failsMidway({ family, state }: Webui, fault: Fault | undefined, call: Call): boolean {
   if (fault === 'disconnect') call.request.socket.destroy();
-  if (fault === 'out-of-memory') throw a1111Failure(500, 'OutOfMemoryError', '', OUT_OF_MEMORY);
-  if (fault === 'error') {
-    const errors =
-      'Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!';
-    throw a1111Failure(500, 'RuntimeError', '', errors);
+  if (fault !== 'out-of-memory' && fault !== 'error') return false;
+  if (family.isSdNext) {
+    state.interrupted = true;
+    return true;
   }
+  if (fault === 'out-of-memory') throw family.failure(500, 'OutOfMemoryError', '', OUT_OF_MEMORY);
+  const errors =
+    'Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!';
+  throw family.failure(500, 'RuntimeError', '', errors);
 }
 
 async function drawSample(webui: Webui, job: Job, seed: number): Promise<Sample> {
   const { draw, options } = webui.life.studio;
   const request = drawRequest(job, seed, options.badRate);
   const sample = (picture: Drawn): Sample => ({ ...picture, seed, share: 1 });
-  const mends = job.adetailer?.hands === true;
-  if (job.initImage === undefined || job.adetailer?.skipImg2img !== true) {
+  const mends = job.detailer?.hands === true;
+  if (job.initImage === undefined || job.detailer?.skipImg2img !== true) {
     return sample(await (mends ? drawRepaired : drawn)(draw, request));
   }
   const known = readTruth(job.initImage);
@@ -116,7 +132,12 @@ async function drawSample(webui: Webui, job: Job, seed: number): Promise<Sample>
 }
 
 /** The finished file: pixels, infotext, and the truth. */
-async function develop(job: Job, sample: Sample, fault: Fault | undefined): Promise<Buffer> {
+async function develop(
+  job: Job,
+  sample: Sample,
+  parameters: string,
+  fault: Fault | undefined,
+): Promise<Buffer> {
   const { drawing, request, seed, share } = sample;
   const pixels =
     fault === 'black'
@@ -125,12 +146,12 @@ async function develop(job: Job, sample: Sample, fault: Fault | undefined): Prom
         ? await halfDenoised(drawing.pixels, share)
         : drawing.pixels;
   const chunk = { truth: drawing.truth, prompt: request.prompt, seed, remoteId: job.taskId, request };
-  const png = addText(pixels, { parameters: infotextOf(job, seed), sketch: JSON.stringify(chunk) });
+  const png = addText(pixels, { parameters, sketch: JSON.stringify(chunk) });
   return fault === 'truncated' ? truncated(png) : png;
 }
 
 /** The request as the server repeats it; init images only when asked for. */
-function echo(kind: Job['kind'], request: Request): Record<string, unknown> {
+function echo(kind: JobKind, request: Request): Record<string, unknown> {
   const hidden =
     kind === 'img2img' && !request.flag('include_init_images') ? { init_images: null, mask: null } : {};
   return { ...request.values, ...hidden };

@@ -2,23 +2,16 @@ import { randomInt } from 'node:crypto';
 import { pick } from '../luck.js';
 import type { DrawRequest } from '../drawing/index.js';
 import type { Fault } from '../types.js';
-import { readADetailer, type ADetailer } from './adetailer.js';
-import {
-  LATENT_UPSCALE_MODES,
-  SAMPLERS,
-  samplerAndScheduler,
-  SCRIPTS,
-  SELECTABLE_SCRIPTS,
-  UPSCALERS,
-} from './catalogue.js';
-import { a1111Failure } from './failure.js';
+import { LATENT_UPSCALE_MODES, SELECTABLE_SCRIPTS, UPSCALERS } from './catalogue.js';
+import { OUT_OF_MEMORY } from './out-of-memory.js';
+import type { Detailer, Family, JobKind } from './family/index.js';
 import type { Request } from './fields.js';
 import { Tasks } from './state.js';
 import type { Webui } from './webui.js';
 
 /** A generation as the server will really do it: every substitution has been made. */
 export interface Job {
-  kind: 'txt2img' | 'img2img';
+  kind: JobKind;
   taskId: string;
   prompt: string;
   negative: string;
@@ -29,6 +22,8 @@ export interface Job {
   scheduler: string;
   checkpoint: string;
   vae: string | undefined;
+  /** Forge's additional modules, by path. */
+  modules: string[];
   clipSkip: number;
   steps: number;
   cfgScale: number;
@@ -43,32 +38,27 @@ export interface Job {
   /** What hires adds to the infotext. */
   hires: Record<string, string | number>;
   initImage: Buffer | undefined;
-  adetailer: ADetailer | undefined;
+  detailer: Detailer | undefined;
 }
 
 /** Decides what the server will do. @throws HttpAnswer where the real server refuses. */
-export function planJob(webui: Webui, kind: Job['kind'], request: Request, fault: Fault | undefined): Job {
-  const initImages = request.list('init_images');
-  if (kind === 'img2img' && initImages === undefined) {
-    throw a1111Failure(404, 'HTTPException', 'Init image not found');
-  }
-  checkScripts(kind, request);
+export function planJob(webui: Webui, kind: JobKind, request: Request, fault: Fault | undefined): Job {
+  const { family } = webui;
+  family.check(kind, request);
+  checkScripts(family, kind, request);
   const override = request.dict('override_settings');
   for (const key of Object.keys(override)) {
-    if (!(key in webui.options)) throw a1111Failure(500, 'KeyError', '', `'${key}'`);
+    if (key in webui.options || family.isSdNext) continue;
+    throw family.failure(500, 'KeyError', '', `'${key}'`);
   }
   const hires = kind === 'txt2img' && request.flag('enable_hr');
   const upscaler = request.name('hr_upscaler');
   if (hires && upscaler !== undefined && ![...UPSCALERS, ...LATENT_UPSCALE_MODES].includes(upscaler)) {
-    throw a1111Failure(500, 'Exception', '', `could not find upscaler named ${upscaler}`);
+    throw family.failure(500, 'Exception', '', `could not find upscaler named ${upscaler}`);
   }
   const seed = request.number('seed') === -1 ? randomInt(2 ** 32) : request.number('seed');
   const batchSize = Math.max(1, request.number('batch_size'));
   const iterations = Math.max(1, request.number('n_iter'));
-  const names = samplerAndScheduler(
-    request.name('sampler_name') ?? request.name('sampler_index') ?? null,
-    request.name('scheduler') ?? null,
-  );
   const fixedSeed = request.number('subseed_strength') > 0;
   const job: Job = {
     kind,
@@ -77,23 +67,23 @@ export function planJob(webui: Webui, kind: Job['kind'], request: Request, fault
     negative: request.text('negative_prompt'),
     seeds: Array.from({ length: batchSize * iterations }, (_, index) => (fixedSeed ? seed : seed + index)),
     subseed: request.number('subseed') === -1 ? randomInt(2 ** 32) : request.number('subseed'),
-    sampler: names.sampler,
-    scheduler: names.scheduler,
+    ...family.names(request),
     // An unknown checkpoint is dropped without a word, as in the real server.
     checkpoint: webui.findCheckpoint(override['sd_model_checkpoint']) ?? webui.checkpoint,
     vae: vaeOf(override['sd_vae'] ?? webui.options['sd_vae']),
-    clipSkip: Number(override['CLIP_stop_at_last_layers'] ?? webui.options['CLIP_stop_at_last_layers']),
+    modules: modulesOf(override['forge_additional_modules'] ?? webui.options['forge_additional_modules']),
+    clipSkip: clipSkipOf(webui, request),
     steps: Math.max(1, request.number('steps')),
     cfgScale: request.number('cfg_scale'),
     width: request.number('width'),
     height: request.number('height'),
-    size: sizeOf(request, hires),
+    size: sizeOf(family, request, hires),
     batchSize,
     iterations,
     denoising: hires || kind === 'img2img' ? request.number('denoising_strength') : undefined,
     hires: hires ? hiresSettings(request) : {},
-    initImage: kind === 'img2img' ? decodeImage(initImages?.[0]) : undefined,
-    adetailer: readADetailer(request.dict('alwayson_scripts')),
+    initImage: kind === 'img2img' ? decodeImage(family, request.list('init_images')?.[0]) : undefined,
+    detailer: family.detailer(request),
   };
   return fault === 'substituted' ? substitute(webui, job) : job;
 }
@@ -113,9 +103,9 @@ export function drawRequest(job: Job, seed: number, badRate: number): DrawReques
 }
 
 /** An image in base64, with or without `data:image/...;base64,` before it. */
-export function decodeImage(encoded: unknown): Buffer {
+export function decodeImage(family: Family, encoded: unknown): Buffer {
   const text = typeof encoded === 'string' ? encoded : '';
-  if (/^https?:/.test(text)) throw a1111Failure(500, 'HTTPException', 'Requests not allowed');
+  if (/^https?:/.test(text)) throw family.failure(500, 'HTTPException', 'Requests not allowed');
   const bytes = Buffer.from(text.replace(/^data:image\/[^;]*;base64,/, ''), 'base64');
   const known = [
     [0x89, 0x50, 0x4e, 0x47],
@@ -123,29 +113,29 @@ export function decodeImage(encoded: unknown): Buffer {
     [0x52, 0x49, 0x46, 0x46],
   ];
   if (!known.some((magic) => magic.every((byte, index) => bytes[index] === byte))) {
-    throw a1111Failure(500, 'HTTPException', 'Invalid encoded image');
+    throw family.failure(500, 'HTTPException', 'Invalid encoded image');
   }
   return bytes;
 }
 
-function checkScripts(kind: Job['kind'], request: Request): void {
-  const known = SCRIPTS[kind];
+function checkScripts(family: Family, kind: JobKind, request: Request): void {
+  const known = family.scripts[kind];
   const selected = request.name('script_name')?.toLowerCase();
   if (selected !== undefined && !(SELECTABLE_SCRIPTS.includes(selected) && known.includes(selected))) {
-    throw a1111Failure(422, 'HTTPException', `Script '${request.text('script_name')}' not found`);
+    throw family.failure(422, 'HTTPException', `Script '${request.text('script_name')}' not found`);
   }
   for (const name of Object.keys(request.dict('alwayson_scripts'))) {
     if (!known.includes(name.toLowerCase())) {
-      throw a1111Failure(422, 'HTTPException', `always on script ${name} not found`);
+      throw family.failure(422, 'HTTPException', `always on script ${name} not found`);
     }
     if (SELECTABLE_SCRIPTS.includes(name.toLowerCase())) {
       const detail = 'Cannot have a selectable script in the always on scripts params';
-      throw a1111Failure(422, 'HTTPException', detail);
+      throw family.failure(422, 'HTTPException', detail);
     }
   }
 }
 
-function sizeOf(request: Request, hires: boolean): Job['size'] {
+function sizeOf(family: Family, request: Request, hires: boolean): Job['size'] {
   let width = request.number('width');
   let height = request.number('height');
   if (hires) {
@@ -159,7 +149,7 @@ function sizeOf(request: Request, hires: boolean): Job['size'] {
   }
   const size = { width: wholeLatents(width), height: wholeLatents(height) };
   if (size.width * size.height > 4096 * 4096)
-    throw a1111Failure(500, 'OutOfMemoryError', '', OUT_OF_MEMORY_SIZE);
+    throw family.failure(500, 'OutOfMemoryError', '', OUT_OF_MEMORY);
   return size;
 }
 
@@ -173,10 +163,18 @@ function hiresSettings(request: Request): Record<string, string | number> {
   };
 }
 
-const OUT_OF_MEMORY_SIZE = 'CUDA out of memory. Tried to allocate 96.00 GiB (GPU 0; 8.00 GiB total capacity)';
-
 /** A latent stands for 8 pixels, so a picture's sides are multiples of 8. */
 const wholeLatents = (pixels: number): number => Math.max(8, Math.floor(pixels / 8) * 8);
+
+function clipSkipOf(webui: Webui, request: Request): number {
+  const key = 'CLIP_stop_at_last_layers';
+  if (webui.family.isSdNext) return request.number('clip_skip');
+  return Number(request.dict('override_settings')[key] ?? webui.options[key]);
+}
+
+function modulesOf(option: unknown): string[] {
+  return Array.isArray(option) ? option.map(String) : [];
+}
 
 function vaeOf(option: unknown): string | undefined {
   return typeof option === 'string' && !['Automatic', 'None', ''].includes(option) ? option : undefined;
@@ -188,7 +186,10 @@ function substitute(webui: Webui, job: Job): Job {
   const kinds = ['sampler', 'seed', ...(others.length > 0 ? ['checkpoint'] : [])];
   switch (pick(kinds, 'substitute', seed)) {
     case 'sampler':
-      return { ...job, sampler: SAMPLERS.find(({ name }) => name !== job.sampler)?.name ?? job.sampler };
+      return {
+        ...job,
+        sampler: webui.family.samplers.find(({ name }) => name !== job.sampler)?.name ?? job.sampler,
+      };
     case 'seed':
       return { ...job, seeds: job.seeds.map((each) => (each + 1) % 2 ** 32) };
     default:

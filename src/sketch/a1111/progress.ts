@@ -3,13 +3,16 @@ import type { Request } from './fields.js';
 import type { Webui } from './webui.js';
 
 /** GET /sdapi/v1/progress: about the whole server, not about one task. */
-export async function progress({ state }: Webui, skipImage: boolean): Promise<Record<string, unknown>> {
+export async function progress(webui: Webui, skipImage: boolean): Promise<Record<string, unknown>> {
+  const { state, family } = webui;
+  const id = family.isSdNext ? { id: webui.tasks.current ?? null } : {};
   if (state.jobCount === 0) {
-    return { progress: 0, eta_relative: 0, state: state.json(), current_image: null, textinfo: null };
+    return { ...id, progress: 0, eta_relative: 0, state: state.json(), current_image: null, textinfo: null };
   }
   const share = Math.min(1, 0.01 + state.share());
   const elapsed = state.elapsedSeconds();
   const answer = {
+    ...id,
     progress: share,
     eta_relative: elapsed / share - elapsed,
     state: state.json(),

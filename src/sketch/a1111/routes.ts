@@ -1,20 +1,10 @@
 import { readBody, Router, send, sendHtml, type Call } from '../http.js';
 import { readTexts } from '../png.js';
-import { PLAINLY } from '../types.js';
+import { PLAINLY, VERSION } from '../types.js';
 import { AD_MODELS, AD_VERSION } from './adetailer.js';
-import {
-  checkpointOf,
-  LATENT_UPSCALE_MODES,
-  SAMPLERS,
-  SCHEDULERS,
-  SCRIPTS,
-  SELECTABLE_SCRIPTS,
-  UPSCALERS,
-  vaeFile,
-  VAES,
-} from './catalogue.js';
-import { a1111Failure } from './failure.js';
-import { IMG2IMG, parseJson, readRequest, TXT2IMG, type Fields } from './fields.js';
+import { LATENT_UPSCALE_MODES, MODULES, SELECTABLE_SCRIPTS, UPSCALERS, vaeFile, VAES } from './catalogue.js';
+import { DETAILERS } from './family/index.js';
+import { parseJson, readRequest, type Fields } from './fields.js';
 import { generate } from './generate.js';
 import { readInfotext } from './infotext.js';
 import { decodeImage } from './job.js';
@@ -28,6 +18,7 @@ const BODY_LIMIT = 64 * 1024 * 1024;
 export function routes(webui: Webui): Router {
   const router = new Router();
   const { studio } = webui.life;
+  const { family } = webui;
   const get = (path: string, answer: () => unknown): void =>
     router.add(`GET ${path}`, ({ response }) => send(response, 200, answer()));
   const post = (
@@ -39,19 +30,21 @@ export function routes(webui: Webui): Router {
       const body = await readBody(call.request, BODY_LIMIT);
       send(call.response, 200, await answer(call, readRequest(parseJson(body), fields)));
     });
+  /** SD.Next answers 204 without a body where the others answer 200. */
   const act = (path: string, answer: () => unknown): void =>
-    router.add(`POST ${path}`, ({ response }) => send(response, 200, answer()));
+    router.add(`POST ${path}`, ({ response }) => {
+      const body = answer();
+      if (family.isSdNext) response.writeHead(204).end();
+      else send(response, 200, body);
+    });
 
   router.add('GET /', ({ response }) =>
     sendHtml(response, 200, `<!doctype html><title>${PLAINLY}</title><p>${PLAINLY}`),
   );
-  for (const [kind, fields] of [
-    ['txt2img', TXT2IMG],
-    ['img2img', IMG2IMG],
-  ] as const) {
+  for (const kind of ['txt2img', 'img2img'] as const) {
     router.add(`POST /sdapi/v1/${kind}`, async (call) => {
       const body = await readBody(call.request, BODY_LIMIT);
-      await generate(webui, kind, readRequest(parseJson(body), fields), call);
+      await generate(webui, kind, readRequest(parseJson(body), family.fields[kind]), call);
     });
   }
   router.add('GET /sdapi/v1/progress', async ({ response, url }) => {
@@ -73,22 +66,22 @@ export function routes(webui: Webui): Router {
       'settings',
     );
     const wanted = settings['sd_model_checkpoint'];
-    if (wanted !== undefined && webui.findCheckpoint(wanted) === undefined) {
-      throw a1111Failure(
-        500,
-        'RuntimeError',
-        '',
-        `model ${JSON.stringify(wanted).replaceAll('"', "'")} not found`,
-      );
+    if (wanted !== undefined && webui.findCheckpoint(wanted) === undefined && !family.isSdNext) {
+      const name = JSON.stringify(wanted).replaceAll('"', "'");
+      throw family.failure(500, 'RuntimeError', '', `model ${name} not found`);
     }
     webui.keep(settings);
-    send(response, 200, null);
+    const updated = Object.keys(settings).map((key) => ({ [key]: true }));
+    send(response, 200, family.isSdNext ? { updated } : null);
   });
 
-  get('/sdapi/v1/sd-models', () => studio.options.checkpoints.map(checkpointOf));
-  get('/sdapi/v1/sd-vae', () => VAES.map((name) => ({ model_name: name, filename: vaeFile(name) })));
-  get('/sdapi/v1/samplers', () => SAMPLERS);
-  get('/sdapi/v1/schedulers', () => SCHEDULERS);
+  get('/sdapi/v1/sd-models', () => studio.options.checkpoints.map(family.checkpoint));
+  const modules = family.modules === 'sd-vae' ? VAES : MODULES;
+  get(`/sdapi/v1/${family.modules}`, () =>
+    modules.map((name) => ({ model_name: name, filename: vaeFile(name) })),
+  );
+  get('/sdapi/v1/samplers', () => family.samplers);
+  get('/sdapi/v1/schedulers', () => family.schedulers);
   get('/sdapi/v1/upscalers', () =>
     UPSCALERS.map((name) => ({ name, model_name: null, model_path: null, model_url: null, scale: 4 })),
   );
@@ -98,10 +91,10 @@ export function routes(webui: Webui): Router {
   get('/sdapi/v1/hypernetworks', () => []);
   get('/sdapi/v1/face-restorers', () => []);
   get('/sdapi/v1/prompt-styles', () => []);
-  get('/sdapi/v1/scripts', () => SCRIPTS);
+  get('/sdapi/v1/scripts', () => family.scripts);
   get('/sdapi/v1/script-info', () =>
     (['txt2img', 'img2img'] as const).flatMap((kind) =>
-      SCRIPTS[kind].map((name) => ({
+      family.scripts[kind].map((name) => ({
         name,
         is_alwayson: !SELECTABLE_SCRIPTS.includes(name),
         is_img2img: kind === 'img2img',
@@ -120,7 +113,7 @@ export function routes(webui: Webui): Router {
   for (const path of ['unload-checkpoint', 'reload-checkpoint']) act(`/sdapi/v1/${path}`, () => ({}));
   post('/sdapi/v1/png-info', { image: ['str', ''] }, (_, body) => {
     const { parameters = '', ...items } = Object.fromEntries(
-      readTexts(decodeImage(body.text('image').trim())),
+      readTexts(decodeImage(family, body.text('image').trim())),
     );
     return { info: parameters, items: { ...items, parameters }, parameters: readInfotext(parameters) };
   });
@@ -128,8 +121,19 @@ export function routes(webui: Webui): Router {
   get('/internal/ping', () => ({}));
   get('/internal/pending-tasks', () => ({ size: webui.tasks.pending.size, tasks: [...webui.tasks.pending] }));
   post('/internal/progress', ASK_PROGRESS, (_, body) => askProgress(webui, body));
-  get('/adetailer/v1/version', () => ({ version: AD_VERSION }));
-  get('/adetailer/v1/ad_model', () => ({ ad_model: AD_MODELS }));
+  if (family.isSdNext) {
+    get('/sdapi/v1/version', () => ({
+      app: 'sd.next',
+      updated: '2026-07-23',
+      commit: VERSION,
+      branch: 'sketch',
+    }));
+    get('/sdapi/v1/status', () => ({ status: webui.tasks.current === undefined ? 'idle' : 'running' }));
+    get('/sdapi/v1/detailers', () => DETAILERS.map((name) => ({ name, path: vaeFile(name) })));
+  } else {
+    get('/adetailer/v1/version', () => ({ version: AD_VERSION }));
+    get('/adetailer/v1/ad_model', () => ({ ad_model: AD_MODELS }));
+  }
   get('/openapi.json', () => ({
     openapi: '3.0.2',
     info: { title: 'FastAPI', version: '0.1.0', description: PLAINLY },

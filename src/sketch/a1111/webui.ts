@@ -1,6 +1,6 @@
 import type { JsonObject } from '../http.js';
 import type { Life } from '../studio.js';
-import { checkpointOf, findCheckpoint } from './catalogue.js';
+import { FAMILIES, type Family } from './family/index.js';
 import { Tasks, WebuiState } from './state.js';
 
 /** One life of the server: what modules.shared holds in the real one. */
@@ -9,10 +9,13 @@ export class Webui {
   readonly tasks = new Tasks();
   readonly options: Record<string, unknown>;
 
+  readonly family: Family;
+
   constructor(readonly life: Life) {
+    this.family = FAMILIES[life.studio.options.flavour];
     this.options = {
-      sd_model_checkpoint: checkpointOf(life.gpu.loaded).title,
-      sd_checkpoint_hash: checkpointOf(life.gpu.loaded).sha256,
+      sd_model_checkpoint: this.family.checkpoint(life.gpu.loaded).title,
+      sd_checkpoint_hash: this.family.checkpoint(life.gpu.loaded).sha256,
       sd_vae: 'Automatic',
       samples_format: 'png',
       enable_pnginfo: true,
@@ -27,6 +30,7 @@ export class Webui {
       face_restoration_model: 'CodeFormer',
       randn_source: 'GPU',
       ad_max_models: 2,
+      forge_additional_modules: [],
     };
   }
 
@@ -42,12 +46,14 @@ export class Webui {
     Object.assign(
       this.options,
       others,
-      found === undefined ? {} : { sd_model_checkpoint: checkpointOf(found).title },
+      found === undefined ? {} : { sd_model_checkpoint: this.family.checkpoint(found).title },
     );
   }
 
   /** The checkpoint file that a title, name or hash means. */
   findCheckpoint(alias: unknown): string | undefined {
-    return findCheckpoint(this.life.studio.options.checkpoints, alias);
+    if (typeof alias !== 'string') return undefined;
+    const { checkpoints } = this.life.studio.options;
+    return checkpoints.find((name) => this.family.aliases(name).includes(alias));
   }
 }

@@ -1,0 +1,117 @@
+import { HttpAnswer, type JsonObject } from '../../http.js';
+import { VERSION } from '../../types.js';
+import { readADetailer } from '../adetailer.js';
+import { checkpointOf, SAMPLERS, samplerAndScheduler, SCHEDULERS, SCRIPTS } from '../catalogue.js';
+import { IMG2IMG, TXT2IMG, type Request } from '../fields.js';
+import type { InfoValue } from '../infotext.js';
+import type { Job } from '../job.js';
+import type { Family } from './family.js';
+
+/** AUTOMATIC1111 1.10.1. */
+export const a1111: Family = {
+  fields: { txt2img: TXT2IMG, img2img: IMG2IMG },
+  samplers: SAMPLERS,
+  schedulers: SCHEDULERS.map((scheduler) => ({ ...scheduler })),
+  scripts: SCRIPTS,
+  modules: 'sd-vae',
+  failure: (status, error, detail, errors = '') =>
+    new HttpAnswer(status, { error, detail, body: '', errors }),
+  names: (request) => samplerAndScheduler(a1111.samplers, SCHEDULERS, ...askedNames(request)),
+  checkpoint: checkpointOf,
+  aliases,
+  check: (kind, request) => {
+    if (kind === 'img2img' && request.list('init_images') === undefined) {
+      throw a1111.failure(404, 'HTTPException', 'Init image not found');
+    }
+  },
+  detailer: (request) => readADetailer(request.dict('alwayson_scripts')),
+  settings,
+  processed,
+  isSdNext: false,
+};
+
+/** reForge's sdapi is AUTOMATIC1111's, but for samplers that it also finds in another case. */
+export const reforge: Family = {
+  ...a1111,
+  names: (request) => {
+    const [sampler, scheduler] = askedNames(request);
+    const known = SAMPLERS.find(({ name }) => name.toLowerCase() === sampler?.toLowerCase());
+    return samplerAndScheduler(SAMPLERS, SCHEDULERS, known?.name ?? sampler, scheduler);
+  },
+};
+
+export function askedNames(request: Request): [string | undefined, string | undefined] {
+  return [request.name('sampler_name') ?? request.name('sampler_index'), request.name('scheduler')];
+}
+
+function aliases(name: string): string[] {
+  const { title, model_name, hash, sha256 } = checkpointOf(name);
+  const bare = name.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, '');
+  return [name, title, model_name, bare, hash, sha256, `${bare} [${hash}]`];
+}
+
+function settings(job: Job, seed: number): Record<string, InfoValue> {
+  const { hash, model_name } = checkpointOf(job.checkpoint);
+  // ADetailer sets the base pass to one step of 128x128, and the infotext says so.
+  const base = job.detailer?.skipImg2img === true ? { steps: 1, size: '128x128' } : undefined;
+  return {
+    Steps: base?.steps ?? job.steps,
+    Sampler: job.sampler,
+    'Schedule type': job.scheduler,
+    'CFG scale': decimal(job.cfgScale),
+    Seed: seed,
+    Size: base?.size ?? `${job.width}x${job.height}`,
+    'Model hash': hash,
+    Model: model_name,
+    VAE: job.vae,
+    'Denoising strength': job.denoising,
+    'Clip skip': job.clipSkip > 1 ? job.clipSkip : undefined,
+    ...job.hires,
+    ...job.detailer?.settings,
+    Version: VERSION,
+  };
+}
+
+function processed(job: Job, jobTimestamp: string, infotexts: readonly string[]): JsonObject {
+  const { hash, model_name } = checkpointOf(job.checkpoint);
+  const count = job.seeds.length;
+  return {
+    prompt: job.prompt,
+    all_prompts: Array<string>(count).fill(job.prompt),
+    negative_prompt: job.negative,
+    all_negative_prompts: Array<string>(count).fill(job.negative),
+    seed: job.seeds[0],
+    all_seeds: job.seeds,
+    subseed: job.subseed,
+    all_subseeds: job.seeds.map((_, index) => job.subseed + index),
+    subseed_strength: 0,
+    width: job.width,
+    height: job.height,
+    sampler_name: job.sampler,
+    cfg_scale: job.cfgScale,
+    steps: job.steps,
+    batch_size: job.batchSize,
+    restore_faces: false,
+    face_restoration_model: null,
+    sd_model_name: model_name,
+    sd_model_hash: hash,
+    sd_vae_name: job.vae ?? null,
+    sd_vae_hash: null,
+    seed_resize_from_w: -1,
+    seed_resize_from_h: -1,
+    denoising_strength: job.denoising ?? null,
+    extra_generation_params: { ...job.hires, ...job.detailer?.settings },
+    index_of_first_image: 0,
+    infotexts,
+    styles: [],
+    job_timestamp: jobTimestamp,
+    clip_skip: job.clipSkip,
+    is_using_inpainting_conditioning: false,
+    version: VERSION,
+  };
+}
+
+/** As Python prints a float: 7 is "7.0". */
+export function decimal(number: number): string {
+  return Number.isInteger(number) ? number.toFixed(1) : String(number);
+}
