@@ -66,10 +66,10 @@ const closeTo = (numbers: number[], digits = 5) =>
 
 describe('converting a checkpoint', () => {
   it('writes what transformers.js loads by each dtype', async () => {
-    await convertModel(checkpoint, out, { variants: ['fp32', 'fp16', 'int8', 'q8'] });
+    await convertModel(checkpoint, out, { variants: ['fp32', 'fp16', 'int8', 'uint8', 'q8'] });
     const expected = await logits(join(out, 'onnx', 'model.onnx'));
     env.allowRemoteModels = false;
-    for (const dtype of ['fp32', 'fp16', 'int8', 'q8'] as const) {
+    for (const dtype of ['fp32', 'fp16', 'int8', 'uint8', 'q8'] as const) {
       const model = await AutoModelForImageClassification.from_pretrained(out, {
         dtype,
         local_files_only: true,
@@ -87,7 +87,7 @@ describe('converting a checkpoint', () => {
   });
 
   it('makes graphs that take several images at once', async () => {
-    await convertModel(checkpoint, out, { variants: ['fp32', 'fp16', 'int8', 'q8'] });
+    await convertModel(checkpoint, out, { variants: ['fp32', 'fp16', 'int8', 'uint8', 'q8'] });
     for (const file of await readdir(join(out, 'onnx'))) {
       const one = await logits(join(out, 'onnx', file));
       expect(await logits(join(out, 'onnx', file), 2), file).toEqual(closeTo([...one, ...one]));

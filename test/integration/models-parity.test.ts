@@ -59,13 +59,14 @@ describe('the same pixels', () => {
       } else {
         model = join(folder, name);
         await convertModel(await writeRandomVit(join(folder, `${name}-checkpoint`), vit), model, {
-          variants: ['fp32', 'fp16', 'int8', 'q8'],
+          variants: ['fp32', 'fp16', 'int8', 'uint8', 'q8'],
         });
       }
       const bounds = {
         'model.onnx': 1e-4,
         'model_fp16.onnx': 0.01,
         'model_int8.onnx': 0.2,
+        'model_uint8.onnx': 0.2,
         'model_quantized.onnx': 0.2,
       };
       for (const file of await readdir(join(model, 'onnx'))) {

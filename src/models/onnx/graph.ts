@@ -3,6 +3,7 @@
 /** ONNX's TensorProto.DataType numbers, and the bytes of one element. */
 export const ELEMENT = {
   float: { code: 1, bytes: 4 },
+  uint8: { code: 2, bytes: 1 },
   int8: { code: 3, bytes: 1 },
   int64: { code: 7, bytes: 8 },
   float16: { code: 10, bytes: 2 },
@@ -110,7 +111,12 @@ export class Graph {
     return this.constant('float', [], Float32Array.of(value));
   }
 
-  private constant(element: Element, dims: number[], data: Float32Array | BigInt64Array): Value {
+  /** A constant unsigned byte. */
+  byte(value: number): Value {
+    return this.constant('uint8', [], Uint8Array.of(value));
+  }
+
+  private constant(element: Element, dims: number[], data: Float32Array | BigInt64Array | Uint8Array): Value {
     const key = `${element}[${dims.join()}]=${data.join()}`;
     const known = this.constants.get(key);
     if (known) return known;

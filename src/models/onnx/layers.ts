@@ -7,9 +7,11 @@ import { quantizeTransposed, transpose } from './quantize.js';
  * - `fp32`: 32-bit floats
  * - `fp16`: stored as halves, computed as 32-bit floats
  * - `int8`: weights and activations as 8-bit integers, in standard operators only
+ * - `uint8`: the same with unsigned weights: slower, but right on x86 processors without VNNI as well, whose
+ *   products of unsigned and signed bytes may overflow
  * - `q8`: the same numbers in onnxruntime's fused operators, the fastest on a CPU
  */
-export type Variant = 'fp32' | 'fp16' | 'int8' | 'q8';
+export type Variant = 'fp32' | 'fp16' | 'int8' | 'uint8' | 'q8';
 
 /** A parameter of the model: read when the file is written. */
 export interface Parameter {
@@ -64,7 +66,7 @@ export class Layers {
 
   /** A large layer: integers in the integer variants. */
   linear(x: Value, layer: Linear): Value {
-    if (this.variant === 'int8') return this.integerLinear(x, layer);
+    if (this.variant === 'int8' || this.variant === 'uint8') return this.integerLinear(x, layer);
     if (this.variant === 'q8') return this.fusedLinear(x, layer);
     return this.floatLinear(x, layer);
   }
@@ -104,8 +106,9 @@ export class Layers {
       Value,
     ];
     const [values, scales] = this.quantized(weight);
-    // Without a zero point of their own, signed weights run in the fast kernel (unsigned x signed).
-    const product = graph.node('MatMulInteger', [quantized, values, zeroPoint]);
+    // Signed weights have their zero at 0, which is what the operator assumes.
+    const zero = this.variant === 'uint8' ? [graph.byte(128)] : [];
+    const product = graph.node('MatMulInteger', [quantized, values, zeroPoint, ...zero]);
     const real = graph.node('Cast', [product], { to: 1 });
     return this.plusBias(graph.node('Mul', [real, graph.node('Mul', [scale, scales])]), bias);
   }
@@ -118,14 +121,15 @@ export class Layers {
 
   private quantized(weight: Parameter): [Value, Value] {
     const [outputs, inputs] = weight.dims as [number, number];
+    const element = this.variant === 'uint8' ? 'uint8' : 'int8';
     return this.graph.weights(
       [
-        { name: `${weight.name}.int8`, element: 'int8', dims: [inputs, outputs] },
+        { name: `${weight.name}.${element}`, element, dims: [inputs, outputs] },
         { name: `${weight.name}.scale`, element: 'float', dims: [outputs] },
       ],
       async () => {
         const { values, scales } = quantizeTransposed(await weight.load(), outputs, inputs);
-        return [values, scales];
+        return [element === 'int8' ? values : Uint8Array.from(values, (value) => value + 128), scales];
       },
     ) as [Value, Value];
   }
