@@ -2,12 +2,13 @@ import { BackendError } from '../../errors.js';
 import type { Json } from '../../loop/index.js';
 import type { Body } from './mapping.js';
 import type { Picture } from './reply.js';
-import type { Checkpoint, Sampler } from './schema.js';
+import type { Checkpoint, Sampler, Scheduler } from './schema.js';
 
 /** The server's own names, where they are known: one thing has several. */
 export interface Names {
-  samplers?: readonly Sampler[];
-  checkpoints?: readonly Checkpoint[];
+  samplers?: readonly Sampler[] | undefined;
+  schedulers?: readonly Scheduler[] | undefined;
+  checkpoints?: readonly Checkpoint[] | undefined;
 }
 
 /**
@@ -20,7 +21,7 @@ export function checkSubstitution(backend: string, body: Body, picture: Picture,
   const settings = asObject(body['override_settings']);
   const wrong =
     differs('sampler', body['sampler_name'], info.sampler_name, (asked, used) =>
-      sameSampler(asked, used, names.samplers),
+      sameSampler(asked, used, names),
     ) ??
     differs('checkpoint', settings['sd_model_checkpoint'], info.sd_model_name, (asked, used) =>
       sameCheckpoint(asked, used, info.sd_model_hash, names.checkpoints),
@@ -54,13 +55,15 @@ function differs(
 }
 
 /** "DPM++ 2M Karras" is a sampler and a scheduler; an alias is the sampler whose alias it is. */
-function sameSampler(asked: string, used: string, samplers: readonly Sampler[] = []): boolean {
+function sameSampler(asked: string, used: string, { samplers, schedulers }: Names): boolean {
   const [a, b] = [asked.toLowerCase(), used.toLowerCase()];
   if (a === 'default' || a === b) return true;
-  const known = samplers.find((sampler) => sampler.name.toLowerCase() === b);
+  const known = samplers?.find((sampler) => sampler.name.toLowerCase() === b);
   if (known?.aliases?.some((alias) => alias.toLowerCase() === a) === true) return true;
-  // A longer name that the server has itself is another sampler ("DPM++ 2M SDE"), not one with a scheduler.
-  return a.startsWith(`${b} `) && !samplers.some((sampler) => sampler.name.toLowerCase() === a);
+  if (!a.startsWith(`${b} `)) return false;
+  const rest = a.slice(b.length + 1);
+  const words = schedulers?.flatMap(({ name, label }) => [name.toLowerCase(), label?.toLowerCase()]);
+  return words?.includes(rest) ?? true;
 }
 
 /** Title, file name, model name, short hash and SHA-256 all name a checkpoint. */

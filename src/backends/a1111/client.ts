@@ -181,14 +181,12 @@ export class A1111Backend implements Backend {
     if (await this.#work.wasInterrupted(remoteId, timestamp, signal).catch(() => false)) {
       throw this.#error('was interrupted: the image is half done.', 'transient');
     }
-    const [samplers, checkpoints] = await Promise.all([
+    const [samplers, schedulers, checkpoints] = await Promise.all([
       this.#lists.samplers(signal).catch(() => undefined),
+      this.#lists.schedulers(signal).catch(() => undefined),
       this.#lists.checkpoints(signal).catch(() => undefined),
     ]);
-    checkSubstitution(this.name, body, picture, {
-      ...(samplers && { samplers }),
-      ...(checkpoints && { checkpoints }),
-    });
+    checkSubstitution(this.name, body, picture, { samplers, schedulers, checkpoints });
   }
 
   /** Settings stay as a request left them; a later request that does not name one must find the old value. */

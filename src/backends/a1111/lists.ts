@@ -130,7 +130,7 @@ function takesSampler(
   family: Family,
   known: schema.Sampler,
   asked: string,
-  schedulers: readonly { name: string; label?: string | undefined }[],
+  schedulers: readonly schema.Scheduler[],
 ): boolean {
   const fold = (name: string) => (family.samplerNames === 'exact' ? name : name.toLowerCase());
   const names = [known.name, ...(family.samplerNames === 'aliases' ? (known.aliases ?? []) : [])].map(fold);

@@ -138,7 +138,7 @@ export function detectorOf(repair: ADetailerRepair): string {
 /** The body without pictures: what the ledger and the manifest keep. */
 export function withoutPictures(value: Json): Json {
   if (typeof value === 'string') {
-    const picture = value.length > 1000 && /^(data:[^,]{1,100},)?[A-Za-z0-9+/=\s]+$/.test(value);
+    const picture = value.length > 1000 && /^(data:[^,]{1,100},)?[A-Za-z0-9+/=\r\n]+$/.test(value);
     return picture ? `(picture, ${Math.round((value.length * 3) / 4)} bytes)` : value;
   }
   if (Array.isArray(value)) return value.map(withoutPictures);

@@ -82,6 +82,7 @@ export const samplers = z.array(
 );
 export type Sampler = z.infer<typeof samplers>[number];
 export const schedulers = z.array(z.object({ name: z.string(), label: text }));
+export type Scheduler = z.infer<typeof schedulers>[number];
 export const vaes = z.array(z.object({ model_name: z.string(), filename: text }));
 export type Vae = z.infer<typeof vaes>[number];
 export const named = z.array(z.object({ name: z.string() }));

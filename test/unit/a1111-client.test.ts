@@ -1,0 +1,507 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createBackend, type GenerateJob } from '../../src/backends/index.js';
+import { BackendError } from '../../src/errors.js';
+import type { ImageRequest } from '../../src/loop/index.js';
+import { sendJson, sendText, serve, type Answer } from '../support/http-server.js';
+
+const signal = new AbortController().signal;
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+let png: string;
+let grid: string;
+beforeAll(async () => {
+  const make = async (width: number) => {
+    const image = sharp({ create: { width, height: 64, channels: 3, background: 'red' } });
+    return (await image.png().toBuffer()).toString('base64');
+  };
+  [png, grid] = await Promise.all([make(64), make(128)]);
+});
+
+const idle = { progress: 0, state: { job_count: 0, job_timestamp: '1' } };
+const sampled = {
+  sampler_name: 'Euler',
+  sd_model_name: 'hands',
+  sd_model_hash: 'abc1234567',
+  width: 64,
+  height: 64,
+};
+const info = (more: object = {}) => JSON.stringify({ seed: 7, all_seeds: [7], ...sampled, ...more });
+
+/** A backend before a server that answers as A1111 does, but for what the test says. */
+async function setup(answers: Record<string, Answer> = {}, paths: string[] = ['/internal/progress']) {
+  const server = await serve({
+    '/openapi.json': { paths: Object.fromEntries(paths.map((path) => [path, {}])) },
+    '/sdapi/v1/options': {
+      sd_model_checkpoint: 'hands.safetensors [abc1234567]',
+      CLIP_stop_at_last_layers: 1,
+    },
+    '/sdapi/v1/progress': idle,
+    '/internal/progress': {
+      active: false,
+      queued: false,
+      completed: false,
+      progress: null,
+      live_preview: null,
+    },
+    '/sdapi/v1/txt2img': { images: [png], info: info() },
+    '/sdapi/v1/img2img': { images: [png], info: info() },
+    '/sdapi/v1/interrupt': {},
+    '/sdapi/v1/samplers': [
+      { name: 'Euler', aliases: ['k_euler'] },
+      { name: 'DPM++ 2M', aliases: ['k_dpmpp_2m'] },
+    ],
+    '/sdapi/v1/schedulers': [{ name: 'karras', label: 'Karras' }],
+    '/sdapi/v1/sd-models': [
+      {
+        title: 'art/hands.safetensors [abc1234567]',
+        model_name: 'art_hands',
+        hash: 'abc1234567',
+        sha256: 'abc1234567ff',
+        filename: '/models/art/hands.safetensors',
+      },
+    ],
+    '/sdapi/v1/sd-vae': [{ model_name: 'ink.vae.safetensors', filename: '/models/VAE/ink.vae.safetensors' }],
+    '/sdapi/v1/upscalers': [{ name: 'R-ESRGAN 4x+' }],
+    '/sdapi/v1/latent-upscale-modes': [{ name: 'Latent' }],
+    '/sdapi/v1/scripts': { txt2img: ['adetailer', 'controlnet'], img2img: ['adetailer'] },
+    '/adetailer/v1/ad_model': { ad_model: ['hand_yolov8n.pt', 'face_yolov8n.pt'] },
+    ...answers,
+  });
+  const backend = createBackend({ kind: 'a1111', name: 'forge', url: server.url, pollMs: 10, stallMs: 300 });
+  closers.push(
+    () => server.close(),
+    () => backend.close(),
+  );
+  const sent = (path: string) => server.seen.filter((one) => one.path === path);
+  return { server, backend, sent };
+}
+
+function job(changes: Partial<ImageRequest> = {}, more: Partial<GenerateJob> = {}): GenerateJob {
+  const request = {
+    prompt: 'a hand',
+    negative_prompt: '',
+    seed: 7,
+    width: 64,
+    height: 64,
+    steps: 4,
+    cfg_scale: 6,
+    ...changes,
+  };
+  return {
+    request,
+    remoteId: randomUUID(),
+    adopt: false,
+    attempt: { run: 'r-1', shot: 1, number: 1 },
+    ...more,
+  };
+}
+
+async function failure(promise: Promise<unknown>): Promise<BackendError> {
+  const error: unknown = await promise.then(
+    () => new Error('nothing failed'),
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(BackendError);
+  return error as BackendError;
+}
+
+const fails =
+  (status: number, body: unknown): Answer =>
+  (response) =>
+    sendJson(response, body, status);
+
+describe('which server it is', () => {
+  it.each([
+    ['AUTOMATIC1111', ['/internal/progress'], {}],
+    ['Forge', ['/internal/progress', '/sdapi/v1/sd-modules'], {}],
+    [
+      'SD.Next',
+      ['/sdapi/v1/version'],
+      { '/sdapi/v1/version': { app: 'sd.next', commit: '058a7f0', updated: '2026-07-23' } },
+    ],
+  ])('%s, by the paths that it serves', async (product, paths, answers) => {
+    const { backend } = await setup(answers, paths);
+    expect(await backend.probe(signal)).toMatchObject({
+      product,
+      checkpoint: 'hands.safetensors [abc1234567]',
+    });
+  });
+
+  it('is asked without the list of paths too, which some extensions break', async () => {
+    const { backend } = await setup({ '/openapi.json': fails(500, 'Internal Server Error') });
+    expect((await backend.probe(signal)).product).toBe('AUTOMATIC1111');
+  });
+
+  it.each([
+    ['v1.10.1', 'AUTOMATIC1111'],
+    ['f1.7.0-v1.10.1RC-latest-2190-g8731f1e9', 'reForge'],
+  ])('%s is %s, by the version in its images', async (version, product) => {
+    const { backend } = await setup({ '/sdapi/v1/txt2img': { images: [png], info: info({ version }) } });
+    expect((await backend.generate(job(), signal)).server).toMatchObject({ product, version });
+  });
+});
+
+describe('a server that cannot be used at all', () => {
+  it.each([
+    ['started without --api', { '/sdapi/v1/options': fails(404, { detail: 'Not Found' }) }, /--api/],
+    [
+      'that is ComfyUI',
+      {
+        '/sdapi/v1/options': (response) => sendText(response, '404: Not Found', 404, 'text/plain'),
+        '/system_stats': { system: { comfyui_version: '0.33.0' } },
+      },
+      /ComfyUI.*kind: comfyui/,
+    ],
+    [
+      'that wants a password',
+      {
+        '/sdapi/v1/options': fails(401, { error: 'HTTPException', detail: 'Incorrect username or password' }),
+      },
+      /password.*auth/,
+    ],
+    [
+      'that shows web pages',
+      { '/sdapi/v1/options': (response) => sendText(response, '<html><title>Router login</title></html>') },
+      /Router login/,
+    ],
+    ['that answers something else', { '/sdapi/v1/options': [1, 2] }, /no A1111 server/],
+    [
+      'that redirects elsewhere',
+      {
+        '/sdapi/v1/options': (response) =>
+          response.writeHead(307, { location: 'https://example.com/' }).end(),
+      },
+      /redirects to https:\/\/example.com/,
+    ],
+  ] as [string, Record<string, Answer>, RegExp][])('one %s', async (_, answers, words) => {
+    const { backend } = await setup(answers);
+    const error = await failure(backend.probe(signal));
+    expect(error.fault).toBe('backend');
+    expect(error.message).toMatch(words);
+    expect(error.message).toMatch(/^forge: /);
+  });
+});
+
+describe('errors of a generation', () => {
+  it.each([
+    [
+      'a server error',
+      500,
+      { error: 'RuntimeError', detail: '', errors: 'tensors on two devices' },
+      'transient',
+      /tensors on two devices/,
+    ],
+    [
+      'out of memory',
+      500,
+      { error: 'OutOfMemoryError', detail: '', errors: 'CUDA out of memory.' },
+      'transient',
+      /ran out of memory/,
+    ],
+    [
+      "Forge's form",
+      500,
+      { error: 'RuntimeError', detail: '', body: '', message: 'it broke' },
+      'transient',
+      /it broke/,
+    ],
+    ['a limit of the rate', 429, { detail: 'Too Many Requests' }, 'transient', /too often/],
+    ['a bad gateway', 502, '<html><title>502 Bad Gateway</title></html>', 'transient', /502/],
+    [
+      'a field that is wrong',
+      422,
+      { detail: [{ loc: ['body', 'steps'], msg: 'value is not a valid integer', type: 'type_error' }] },
+      'request',
+      /body.steps: value is not a valid integer/,
+    ],
+    [
+      'a script that is not there',
+      422,
+      { error: 'HTTPException', detail: "Script 'x' not found" },
+      'request',
+      /Script 'x' not found/,
+    ],
+    [
+      "SD.Next's unknown sampler",
+      404,
+      { error: 'HTTPException', detail: 'Sampler not found' },
+      'request',
+      /Sampler not found/,
+    ],
+    [
+      'an unknown upscaler',
+      500,
+      { error: 'AssertionError', errors: 'could not find upscaler named X' },
+      'request',
+      /upscaler named X/,
+    ],
+    [
+      'an unknown setting of the user',
+      500,
+      { error: 'KeyError', detail: '', errors: "'no_such_setting'" },
+      'request',
+      /no_such_setting/,
+    ],
+  ])('%s', async (_, status, body, fault, words) => {
+    const { backend } = await setup({ '/sdapi/v1/txt2img': fails(status, body) });
+    const error = await failure(
+      backend.generate(job({ a1111: { override_settings: { no_such_setting: 1 } } }), signal),
+    );
+    expect(error.fault).toBe(fault);
+    expect(error.message).toMatch(words);
+  });
+
+  it.each([
+    ['no image', { images: [], info: '' }],
+    ['fewer images than seeds', { images: ['x'], info: JSON.stringify({ all_seeds: [1, 2] }) }],
+    ['nothing but null', null],
+    ['text that is no base64', { images: ['@@@@ not base64 @@@@'], info: '{}' }],
+  ])('200 with %s is transient: it ran out of memory or was interrupted', async (_, reply) => {
+    const { backend } = await setup({ '/sdapi/v1/txt2img': (response) => sendJson(response, reply) });
+    expect((await failure(backend.generate(job(), signal))).fault).toBe('transient');
+  });
+
+  it('a job that the server says was interrupted is not taken', async () => {
+    const { backend } = await setup({
+      '/sdapi/v1/txt2img': { images: [png], info: info({ job_timestamp: '20260101120000' }) },
+      '/sdapi/v1/progress': {
+        progress: 0,
+        state: { job_count: 0, interrupted: true, job_timestamp: '20260101120000' },
+      },
+    });
+    expect((await failure(backend.generate(job(), signal))).message).toMatch(/interrupted/);
+  });
+
+  it("another job's interruption is not held against it", async () => {
+    const { backend } = await setup({
+      '/sdapi/v1/txt2img': { images: [png], info: info({ job_timestamp: '20260101120000' }) },
+      '/sdapi/v1/progress': {
+        progress: 0,
+        state: { job_count: 0, interrupted: true, job_timestamp: '20260101120009' },
+      },
+    });
+    await expect(backend.generate(job(), signal)).resolves.toMatchObject({ seed: 7 });
+  });
+});
+
+describe('silent substitution', () => {
+  it.each([
+    ['sampler', { sampler: 'Eulr' }, /sampler Eulr .* Euler was used/],
+    ['longer sampler', { sampler: 'Euler XYZ' }, /sampler Euler XYZ .* Euler was used/],
+    ['checkpoint', { checkpoint: 'feet.safetensors' }, /checkpoint feet.safetensors .* hands was used/],
+    ['seed', { seed: 8 }, /seed 8 .* 7 was used/],
+    ['size', { width: 100 }, /size 100x64 .* 64x64 was used/],
+  ] as [string, Partial<ImageRequest>, RegExp][])('of the %s', async (_, changes, words) => {
+    const { backend } = await setup();
+    const error = await failure(backend.generate(job(changes), signal));
+    expect(error.fault).toBe('request');
+    expect(error.message).toMatch(words);
+  });
+
+  it.each([
+    { sampler: 'Euler Karras' },
+    { sampler: 'k_euler' },
+    { checkpoint: 'hands' },
+    { checkpoint: 'art/hands.safetensors [abc1234567]' },
+    { checkpoint: 'art\\hands.safetensors' },
+    { checkpoint: 'art_hands' },
+    { checkpoint: 'abc1234567' },
+    { checkpoint: 'abc1234567ff' },
+    { a1111: { seed: -1 } },
+  ] as Partial<ImageRequest>[])('is not another name for the same thing: %j', async (changes) => {
+    const { backend } = await setup();
+    await expect(backend.generate(job(changes), signal)).resolves.toMatchObject({ seed: 7 });
+  });
+});
+
+describe('what is missing', () => {
+  it('is named, with what looks alike', async () => {
+    const { backend } = await setup();
+    const { request } = job({
+      checkpoint: 'hand.safetensors',
+      sampler: 'dpm++ 2m',
+      scheduler: 'karas',
+      vae: 'ink.vae',
+      hires: { scale: 2, upscaler: 'ESRGAN 4x' },
+      a1111: { alwayson_scripts: { ControllNet: {} } },
+    });
+    expect(await backend.missing(request, signal)).toEqual([
+      { what: 'checkpoint', asked: 'hand.safetensors', near: ['art/hands.safetensors [abc1234567]'] },
+      { what: 'sampler', asked: 'dpm++ 2m', near: ['DPM++ 2M'] },
+      { what: 'scheduler', asked: 'karas', near: ['karras', 'Karras'] },
+      { what: 'upscaler', asked: 'ESRGAN 4x', near: ['R-ESRGAN 4x+'] },
+      { what: 'script', asked: 'ControllNet', near: ['controlnet'] },
+    ]);
+  });
+
+  it('is nothing that the server has no list of', async () => {
+    const { backend } = await setup({
+      '/sdapi/v1/schedulers': fails(404, { detail: 'Not Found' }),
+      '/sdapi/v1/sd-vae': fails(404, { detail: 'Not Found' }),
+    });
+    expect(await backend.missing(job({ scheduler: 'odd', vae: 'odd' }).request, signal)).toEqual([]);
+  });
+
+  it('is read once, until the next probe', async () => {
+    const { backend, sent } = await setup();
+    for (let count = 0; count < 3; count++)
+      await backend.missing(job({ checkpoint: 'hands' }).request, signal);
+    expect(sent('/sdapi/v1/sd-models')).toHaveLength(1);
+    await backend.probe(signal);
+    await backend.missing(job({ checkpoint: 'hands' }).request, signal);
+    expect(sent('/sdapi/v1/sd-models')).toHaveLength(2);
+  });
+});
+
+describe('the picture', () => {
+  it('is the first one after the grid, with a data: prefix or without', async () => {
+    const { backend } = await setup({
+      '/sdapi/v1/txt2img': {
+        images: [grid, `data:image/png;base64,${png}`, grid],
+        info: info({ index_of_first_image: 1 }),
+      },
+    });
+    expect((await backend.generate(job(), signal)).image.toString('base64')).toBe(png);
+  });
+
+  it('starts from the files that the request names, and they are not in the record', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'reroll-a1111-'));
+    closers.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'start.png');
+    await writeFile(file, Buffer.alloc(3000, 1));
+    const { backend, sent } = await setup();
+    const made = await backend.generate(job({ init_image: file, mask: file }), signal);
+    expect(sent('/sdapi/v1/img2img')[0]?.body).toMatchObject({
+      init_images: [Buffer.alloc(3000, 1).toString('base64')],
+      mask: Buffer.alloc(3000, 1).toString('base64'),
+    });
+    expect(JSON.stringify(made.sent)).not.toContain('AQEBAQ');
+  });
+
+  it('cannot start from a file that is not there', async () => {
+    const { backend } = await setup();
+    const error = await failure(backend.generate(job({ init_image: '/no/such/picture.png' }), signal));
+    expect(error.fault).toBe('request');
+    expect(error.message).toMatch(/\/no\/such\/picture.png cannot be read \(ENOENT\)/);
+  });
+});
+
+describe('mending by ADetailer', () => {
+  const mend = async (setting: Awaited<ReturnType<typeof setup>>, model?: string) =>
+    setting.backend.generate(
+      job(
+        {},
+        {
+          repair: {
+            repair: { with: 'adetailer', ...(model && { model }) },
+            candidate: Buffer.from(png, 'base64'),
+          },
+        },
+      ),
+      signal,
+    );
+
+  it('sends the candidate through img2img with no pass before it', async () => {
+    const setting = await setup();
+    await mend(setting);
+    expect(setting.sent('/sdapi/v1/img2img')[0]?.body).toMatchObject({
+      init_images: [png],
+      width: 64,
+      height: 64,
+      alwayson_scripts: { ADetailer: { args: [true, true, { ad_model: 'hand_yolov8n.pt' }] } },
+    });
+  });
+
+  it('is refused by a server that has no ADetailer: it would say nothing and change nothing', async () => {
+    const error = await failure(mend(await setup({ '/sdapi/v1/scripts': { txt2img: [], img2img: [] } })));
+    expect(error).toMatchObject({
+      fault: 'request',
+      message: expect.stringContaining('no ADetailer') as string,
+    });
+  });
+
+  it('is refused for a model that it does not have, with the nearest one', async () => {
+    const error = await failure(mend(await setup(), 'hands_yolov8n.pt'));
+    expect(error).toMatchObject({
+      fault: 'request',
+      message: expect.stringMatching(/Did you mean hand_yolov8n\.pt/) as string,
+    });
+  });
+});
+
+describe('a job that takes its time', () => {
+  it('is given up when nothing has moved for long, and its server is told to stop', async () => {
+    let interrupted = false;
+    const { backend } = await setup({
+      '/sdapi/v1/txt2img': () => undefined, // never answers
+      '/sdapi/v1/progress': (response) =>
+        sendJson(response, { progress: interrupted ? 0 : 0.3, state: { job_count: interrupted ? 0 : 1 } }),
+      '/internal/progress': (response) =>
+        sendJson(response, { active: !interrupted, queued: false, completed: false, progress: 0.3 }),
+      '/sdapi/v1/interrupt': (response) => {
+        interrupted = true;
+        sendJson(response, {});
+      },
+    });
+    const error = await failure(backend.generate(job(), signal));
+    expect(error).toMatchObject({
+      fault: 'transient',
+      message: expect.stringMatching(/no progress/) as string,
+    });
+    expect(interrupted).toBe(true);
+  });
+
+  it('is waited for while others before it make progress', async () => {
+    let step = 0;
+    const { backend } = await setup({
+      '/sdapi/v1/txt2img': (response) =>
+        setTimeout(() => sendJson(response, { images: [png], info: info() }), 900),
+      '/sdapi/v1/progress': (response) =>
+        sendJson(response, { progress: 0.5, state: { job_count: 1, sampling_step: step++ } }),
+      '/internal/progress': { active: false, queued: true, completed: false, progress: null },
+    });
+    await expect(backend.generate(job(), signal)).resolves.toMatchObject({ seed: 7 });
+  });
+
+  it('whose connection breaks is transient, and another task is never interrupted', async () => {
+    const { backend, sent } = await setup({
+      '/sdapi/v1/txt2img': (response) => response.destroy(),
+      '/sdapi/v1/progress': { progress: 0.5, state: { job_count: 1 } }, // somebody else's work
+    });
+    const error = await failure(backend.generate(job(), signal));
+    expect(error).toMatchObject({ fault: 'transient', unreachable: false });
+    expect(sent('/sdapi/v1/interrupt')).toHaveLength(0);
+    expect(sent('/sdapi/v1/txt2img')).toHaveLength(1);
+  });
+
+  it('of a server that knows no tasks is not interrupted: it might be another one', async () => {
+    const { backend, sent } = await setup(
+      {
+        '/sdapi/v1/version': { commit: '058a7f0' },
+        '/sdapi/v1/txt2img': (response) => response.destroy(),
+        '/sdapi/v1/progress': { progress: 0.5, state: { job_count: 1 } },
+      },
+      ['/sdapi/v1/version'],
+    );
+    expect((await failure(backend.generate(job(), signal))).message).toMatch(/may still be working/);
+    expect(sent('/sdapi/v1/interrupt')).toHaveLength(0);
+  });
+});
+
+it('a setting that one request changed is back for the next that does not name it', async () => {
+  const { backend, sent } = await setup();
+  await backend.generate(job({ clip_skip: 2 }), signal);
+  await backend.generate(job(), signal);
+  const settings = sent('/sdapi/v1/txt2img').map(
+    ({ body }) => (body as { override_settings: unknown }).override_settings,
+  );
+  expect(settings).toEqual([{ CLIP_stop_at_last_layers: 2 }, { CLIP_stop_at_last_layers: 1 }]);
+});
