@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createRedisBackend, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
 import { ConfigError, registerSecret, systemCode, toError } from '../errors.js';
@@ -9,8 +10,8 @@ const CONNECT_MS = 5000;
 /** Queues in a Redis server. `warn` hears of settings that lose jobs, and of lost connections. */
 export async function redisServer(redisUrl: string, warn: (message: string) => void): Promise<Server> {
   const host = hostOf(redisUrl);
+  // Not lazyConnect: a worker's own connection would inherit it, and BullMQ never gets over a lazy first connect that fails.
   const options = {
-    lazyConnect: true,
     connectTimeout: CONNECT_MS,
     retryStrategy: (times: number) => Math.min(times * 100, 1000),
   };
@@ -22,7 +23,7 @@ export async function redisServer(redisUrl: string, warn: (message: string) => v
     workers.disconnect();
   };
   try {
-    await Promise.all([connect(callers), connect(workers)]);
+    await Promise.all([ready(callers), ready(workers)]);
   } catch (error) {
     await close();
     throw new ConfigError(
@@ -63,25 +64,14 @@ function hostOf(redisUrl: string): string {
   return url.host;
 }
 
-/** Resolves when the server answers, with the first reason why it does not otherwise. */
-async function connect(redis: Redis): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  let listener: ((error: Error) => void) | undefined;
+/** Resolves when the server answers; rejects with the first reason why it does not. */
+async function ready(redis: Redis): Promise<void> {
+  // An error event that nobody listens to ends the process.
+  redis.on('error', () => undefined);
   try {
-    await new Promise<void>((resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer in ${CONNECT_MS / 1000} s`)), CONNECT_MS);
-      listener = reject;
-      redis.on('error', reject);
-      redis
-        .connect()
-        .then(async () => redis.ping(), reject)
-        .then(() => resolve(), reject);
-    });
-  } finally {
-    clearTimeout(timer);
-    if (listener) redis.off('error', listener);
-    // An error event that nobody listens to ends the process.
-    redis.on('error', () => undefined);
+    await once(redis, 'ready', { signal: AbortSignal.timeout(CONNECT_MS) });
+  } catch (error) {
+    throw toError(error).name === 'AbortError' ? new Error(`no answer in ${CONNECT_MS / 1000} s`) : error;
   }
 }
 
