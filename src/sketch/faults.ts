@@ -20,6 +20,15 @@ export const FAULTS_OF: Readonly<Record<Protocol, readonly Fault[]>> = {
   comfyui: [...COMMON, 'lost', 'zombie', 'mute-socket', 'garbage-socket', 'execution-error'],
 };
 
+/**
+ * What a generation meets where nobody says which faults: those that pass and that a client notices soon.
+ * A hang or a zombie is noticed only after the client's patience, and a substitution will happen again.
+ */
+function passing(protocol: Protocol): readonly Fault[] {
+  const excluded: readonly Fault[] = ['hang', 'zombie', 'substituted'];
+  return FAULTS_OF[protocol].filter((fault) => !excluded.includes(fault));
+}
+
 /** Decides which generation meets which fault: by a counter and the seed, so that a run repeats. */
 export class FaultPlan {
   private readonly waiting: Fault[] = [];
@@ -38,7 +47,7 @@ export class FaultPlan {
   set(rate: number, faults: readonly Fault[]): void {
     faults.forEach((fault) => this.check(fault));
     this.rate = rate;
-    this.faults = faults.length === 0 ? FAULTS_OF[this.protocol] : faults;
+    this.faults = faults.length === 0 ? passing(this.protocol) : faults;
   }
 
   push(fault: Fault): void {

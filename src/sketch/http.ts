@@ -52,6 +52,13 @@ export class Router {
   }
 }
 
+/** What a request asks for. @throws HttpAnswer 400 for a target that is no URL. */
+export function urlOf(request: IncomingMessage): URL {
+  const target = request.url ?? '/';
+  if (!URL.canParse(target, 'http://sketch')) throw new HttpAnswer(400, 'Invalid HTTP request received.');
+  return new URL(target, 'http://sketch');
+}
+
 /** The request's body. @throws HttpAnswer 413 when it is longer than `limit` bytes. */
 export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const parts: Buffer[] = [];

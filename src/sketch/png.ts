@@ -50,7 +50,12 @@ export function readTexts(png: Buffer): Map<string, string> {
 /** What a sketch server wrote into a picture; undefined for a picture of another origin. */
 export function readTruth(png: Buffer): SketchChunk | undefined {
   const text = readTexts(png).get('sketch');
-  return text === undefined ? undefined : (JSON.parse(text) as SketchChunk);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as SketchChunk;
+  } catch {
+    return undefined; // somebody else's chunk of the same name
+  }
 }
 
 function isLatin1(text: string): boolean {

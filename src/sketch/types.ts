@@ -58,7 +58,7 @@ export interface SketchOptions {
   badRate: number;
   /** 0 to 1: the share of generations that meet a fault. */
   failRate: number;
-  /** Which faults they meet. Empty: every fault of the protocol. */
+  /** Which faults they meet. Empty: all but hang, zombie and substituted. */
   faults: readonly Fault[];
   /** `user:password`: asks for HTTP Basic where the real server does. */
   auth?: string | undefined;

@@ -96,6 +96,17 @@ describe('txt2img', () => {
     expect([0, 1, 2, 3].map((index) => readTruth(imageOf(reply, index))?.seed)).toEqual([7, 8, 9, 10]);
   });
 
+  it('puts a grid before the images when it is asked to save them', async () => {
+    const server = await start();
+    const reply = await ask(server, '/sdapi/v1/txt2img', { ...small, n_iter: 2, save_images: true });
+    const info = JSON.parse(reply.body.info);
+    expect(info.index_of_first_image).toBe(1);
+    expect(reply.body.images).toHaveLength(3);
+    expect(info.infotexts).toHaveLength(3);
+    expect(await sharp(imageOf(reply, 0)).metadata()).toMatchObject({ width: 128, height: 64 });
+    expect([1, 2].map((index) => readTruth(imageOf(reply, index))?.seed)).toEqual(info.all_seeds);
+  });
+
   it('replaces an unknown sampler and drops an unknown checkpoint without a word', async () => {
     const server = await start();
     const reply = await ask(server, '/sdapi/v1/txt2img', {

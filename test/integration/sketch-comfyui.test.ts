@@ -27,7 +27,11 @@ async function ask(
 ): Promise<{ status: number; body: any }> {
   const response = await fetch(
     server.url + path,
-    body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) },
+    // A restart closes idle connections, so none is kept.
+    {
+      headers: { connection: 'close' },
+      ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+    },
   );
   const text = await response.text();
   return {
@@ -474,6 +478,19 @@ describe('the queue', () => {
     await begun;
     const { queue_pending } = (await ask(server, '/queue')).body;
     expect(queue_pending.map((item: any) => item[1])).toEqual([ids[2], ids[3], ids[1]]);
+  });
+
+  it('is let go by a restart, and nothing counts as held any more', async () => {
+    const server = await start({ latencyMs: 60_000 });
+    const id = randomUUID();
+    const ended = end(server, id);
+    for (const each of [randomUUID(), id]) {
+      await ask(server, '/prompt', { prompt: textToImage(1, each), prompt_id: each });
+    }
+    await server.restart();
+    await ended;
+    await ask(server, '/prompt', { prompt: textToImage(1, 'x') });
+    expect(server.stats()).toMatchObject({ requests: 3, maxHeld: 2 });
   });
 
   it('and the history are forgotten by a restart; files are not', async () => {

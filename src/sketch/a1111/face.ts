@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServerGone } from '../gpu.js';
-import { HttpAnswer, send } from '../http.js';
+import { HttpAnswer, send, urlOf } from '../http.js';
 import type { Life } from '../studio.js';
 import type { Face } from '../server.js';
 import { checkApiAuth } from './auth.js';
@@ -15,8 +15,8 @@ export function a1111Face(life: Life): Face {
   const { auth } = life.studio.options;
   return {
     async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-      const url = new URL(request.url ?? '/', 'http://sketch');
       try {
+        const url = urlOf(request);
         if (auth !== undefined && url.pathname.startsWith('/sdapi/')) checkApiAuth(request, auth, family);
         const found = router.find(request.method ?? 'GET', url.pathname);
         if (found === undefined) {

@@ -1,20 +1,12 @@
 import { HttpAnswer, PROXY_PAGE, send, sendHtml, type Call } from '../http.js';
-import { black, halfDenoised, truncated } from '../pictures.js';
-import { addText, readTruth } from '../png.js';
-import { drawn, drawRepaired, repairPicture, type Drawn } from '../repair.js';
 import type { Fault } from '../types.js';
+import { develop, drawSample, grid, type Sample } from './develop.js';
 import { OUT_OF_MEMORY } from './out-of-memory.js';
 import type { JobKind } from './family/index.js';
 import type { Request } from './fields.js';
 import { writeInfotext } from './infotext.js';
-import { drawRequest, planJob, type Job } from './job.js';
+import { planJob, type Job } from './job.js';
 import type { Webui } from './webui.js';
-
-/** One image of a job: drawn ahead, and how much of it was denoised. */
-interface Sample extends Drawn {
-  seed: number;
-  share: number;
-}
 
 /** txt2img and img2img: one at a time, behind the lock. A client that goes away changes nothing. */
 export async function generate(webui: Webui, kind: JobKind, request: Request, call: Call): Promise<void> {
@@ -42,12 +34,17 @@ export async function generate(webui: Webui, kind: JobKind, request: Request, ca
     if (fault === 'rate-limited') {
       throw family.failure(429, 'HTTPException', `127.0.0.1:/sdapi/v1/${kind}: rate limit exceeded`);
     }
-    const infotext = (seed: number): string =>
-      writeInfotext(job.prompt, job.negative, family.settings(job, seed));
-    const images = await Promise.all(
-      done.map((sample) => develop(job, sample, infotext(sample.seed), fault)),
+    const infotexts = job.seeds.map((seed) =>
+      writeInfotext(job.prompt, job.negative, family.settings(job, seed)),
     );
-    const info = family.processed(job, webui.state.jobTimestamp, job.seeds.map(infotext));
+    const images = await Promise.all(
+      done.map((sample, index) => develop(job, sample, infotexts[index] ?? '', fault)),
+    );
+    const info = family.processed(job, webui.state.jobTimestamp, infotexts);
+    if (request.flag('save_images') && webui.options['return_grid'] === true && images.length > 1) {
+      images.unshift(await grid(images, infotexts[0] ?? ''));
+      Object.assign(info, { index_of_first_image: 1, infotexts: [infotexts[0], ...infotexts] });
+    }
     send(call.response, 200, {
       images: request.flag('send_images') ? images.map((image) => image.toString('base64')) : [],
       parameters: echo(kind, request),
@@ -114,40 +111,6 @@ function failsMidway({ family, state }: Webui, fault: Fault | undefined, call: C
   const errors =
     'Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!';
   throw family.failure(500, 'RuntimeError', '', errors);
-}
-
-async function drawSample(webui: Webui, job: Job, seed: number): Promise<Sample> {
-  const { draw, options } = webui.life.studio;
-  const request = drawRequest(job, seed, options.badRate);
-  const sample = (picture: Drawn): Sample => ({ ...picture, seed, share: 1 });
-  const mends = job.detailer?.hands === true;
-  if (job.initImage === undefined || job.detailer?.skipImg2img !== true) {
-    return sample(await (mends ? drawRepaired : drawn)(draw, request));
-  }
-  const known = readTruth(job.initImage);
-  if (mends) return sample(await repairPicture(draw, job.initImage, known, request));
-  // A detector of something else finds nothing in a picture of a hand: it comes back unchanged.
-  const truth = known?.truth ?? (await draw(request)).truth;
-  return sample({ drawing: { pixels: job.initImage, truth }, request: known?.request ?? request });
-}
-
-/** The finished file: pixels, infotext, and the truth. */
-async function develop(
-  job: Job,
-  sample: Sample,
-  parameters: string,
-  fault: Fault | undefined,
-): Promise<Buffer> {
-  const { drawing, request, seed, share } = sample;
-  const pixels =
-    fault === 'black'
-      ? await black(drawing.pixels)
-      : share < 1
-        ? await halfDenoised(drawing.pixels, share)
-        : drawing.pixels;
-  const chunk = { truth: drawing.truth, prompt: request.prompt, seed, remoteId: job.taskId, request };
-  const png = addText(pixels, { parameters, sketch: JSON.stringify(chunk) });
-  return fault === 'truncated' ? truncated(png) : png;
 }
 
 /** The request as the server repeats it; init images only when asked for. */

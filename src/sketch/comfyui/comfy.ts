@@ -38,7 +38,10 @@ export class Comfy {
     this.queue = new PromptQueue(() => this.sockets.send('status', { status: this.info() }));
     this.sockets = new Sockets((sid) => this.greet(sid), FEATURES);
     this.executor = new Executor(life, this.workshop, this.sockets);
-    life.gone.addEventListener('abort', () => this.sockets.close());
+    life.gone.addEventListener('abort', () => {
+      this.sockets.close();
+      this.queue.abandon();
+    });
   }
 
   info(): { exec_info: { queue_remaining: number } } {

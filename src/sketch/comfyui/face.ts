@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { checkProxyAuth } from '../auth.js';
 import { ServerGone } from '../gpu.js';
-import { HttpAnswer, send } from '../http.js';
+import { HttpAnswer, send, urlOf } from '../http.js';
 import type { Face } from '../server.js';
 import type { Life } from '../studio.js';
 import { Comfy } from './comfy.js';
@@ -16,7 +16,7 @@ export function comfyFace(life: Life, files: Files): Face {
   const { auth } = life.studio.options;
   /** @throws HttpAnswer where a request may not pass. */
   const admit = (request: IncomingMessage): URL => {
-    const url = new URL(request.url ?? '/', 'http://sketch');
+    const url = urlOf(request);
     if (!url.pathname.startsWith('/api/jobs')) url.pathname = url.pathname.replace(/^\/api(?=\/)/, '');
     if (auth !== undefined) checkProxyAuth(request, auth);
     checkOrigin(request);

@@ -64,6 +64,11 @@ export class PromptQueue {
     this.updated();
   }
 
+  /** The server goes away with all that it holds. */
+  abandon(): void {
+    for (const item of [...this.pending, ...(this.running ? [this.running] : [])]) item.release();
+  }
+
   /** Takes waiting prompts out, without history and without a word. Returns whether there were any. */
   delete(matches: (item: Item) => boolean): boolean {
     const before = this.pending.length;
