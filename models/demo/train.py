@@ -132,8 +132,10 @@ class Teacher(torch.nn.Module):
         weight = torch.tensor([1.0, 1.0, 0.5, 1.0])[:, None, None]
         marking = F.binary_cross_entropy_with_logits(found, (marks / 2).clamp(0, 1), reduction="none") * weight
         marking = marking.sum((1, 2, 3)).mean()
+        counting = (2 * found.sigmoid() - marks).sum((2, 3)).square().sum(1).mean()
         naming = F.cross_entropy(self.model.classifier(last), label)
-        return naming + 0.5 * F.cross_entropy(self.defect(last), defect) + 0.15 * marking, naming, marking
+        extra = 0.5 * F.cross_entropy(self.defect(last), defect) + 0.15 * marking + 0.3 * counting
+        return naming + extra, naming, counting
 
 
 def evaluate(model, drawings: Drawings) -> dict:
@@ -176,14 +178,14 @@ def train(rank: int, args):
     best, step, progress, started, checked, looked = 0.0, 0, 0.0, time.time(), time.time(), time.time()
     while progress < 1:
         index = torch.from_numpy(random.integers(0, len(drawings), args.batch))
-        loss, naming, marking = teacher.loss(*drawings.batch(index, training=True))
+        loss, naming, counting = teacher.loss(*drawings.batch(index, training=True))
         loss.backward()
         # One message: gradients, how far the clock is (so that all agree on the rate), and the losses.
-        clock = torch.tensor([(time.time() - started) / 60 / args.minutes, naming.item(), marking.item()])
+        clock = torch.tensor([(time.time() - started) / 60 / args.minutes, naming.item(), counting.item()])
         message = torch.cat([clock] + [p.grad.flatten() for p in everything])
         dist.all_reduce(message)
         message /= args.processes
-        progress, naming, marking = message[:3].tolist()
+        progress, naming, counting = message[:3].tolist()
         at = 3
         for p in everything:
             p.grad.copy_(message[at : at + p.numel()].view_as(p))
@@ -200,7 +202,7 @@ def train(rank: int, args):
             for name, value in model.state_dict().items():
                 mean[name].lerp_(value, 1 - keep)
         if step % 25 == 0 and rank == 0:
-            print(f"{step} {progress:.3f} naming {naming:.3f} marking {marking:.3f}", flush=True)
+            print(f"{step} {progress:.3f} naming {naming:.3f} counting {counting:.3f}", flush=True)
         if rank == 0 and (time.time() - checked > args.check or progress >= 1):
             student = ViTForImageClassification(model.config)
             student.load_state_dict(mean)
