@@ -13,6 +13,11 @@ const CONNECT_MS = 5000;
 export async function embeddedServer(pool: pg.Pool): Promise<Server> {
   await migrate(pool);
   await pool.query(`SET search_path TO public, ${SCHEMA}`);
+  // Every move of a job writes events that nobody here reads: a fifth of the time that a job costs.
+  await pool.query(
+    `CREATE OR REPLACE FUNCTION ${SCHEMA}.publish_event(p_queue text, p_event text, p_data jsonb)
+       RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint'`,
+  );
   // Nobody else can be at work here: what is active was being worked on by a process that died.
   await pool.query(
     `UPDATE ${SCHEMA}.job SET state = 'waiting', lock_token = NULL, locked_until_ms = NULL, stalled_marked = false
