@@ -6,6 +6,7 @@ export const ELEMENT = {
   uint8: { code: 2, bytes: 1 },
   int8: { code: 3, bytes: 1 },
   int64: { code: 7, bytes: 8 },
+  int32: { code: 6, bytes: 4 },
   float16: { code: 10, bytes: 2 },
 } as const;
 
