@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 
 /** `npm run bench -- NAME [--json]`: prints ratios measured in one run; with --json the last line is one JSON object. */
-const support = new Set(['index', 'arena', 'sketch-host']);
+const support = new Set(['index', 'arena', 'sketch-host', 'classify-host']);
 
 const [name = ''] = process.argv.splice(2, 1);
 const names = (await readdir(import.meta.dirname))
