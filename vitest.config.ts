@@ -7,7 +7,7 @@ const project = (name: string, testTimeout: number) => ({
 
 export default defineConfig({
   test: {
-    globalSetup: [],
+    globalSetup: ['test/support/global-setup.ts'],
     projects: [
       project('unit', 30_000),
       project('contract', 60_000),

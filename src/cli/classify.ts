@@ -8,6 +8,7 @@ import { modelFolder, opening } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 import { imageFiles } from './image-files.js';
 import { writeOut } from './print.js';
+import { progressLine } from './progress-line.js';
 
 interface ClassifyFlags {
   model: string;
@@ -64,7 +65,11 @@ function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
     if (flags.csv)
       await writeOut(['file', ...columns, ...(pipeline ? ['decision', 'rule'] : [])].join(',') + '\n');
     let unreadable = 0;
+    let seen = 0;
+    // Where the scores go to a file, a person still wants to see that it goes on.
+    const line = process.stdout.isTTY ? undefined : progressLine();
     for await (const file of imageFiles(files, process.stdin)) {
+      line?.show(`${++seen} images`);
       try {
         const scores = await classifier.classify(file);
         const verdict = pipeline && judge(pipeline.gate.rules, scores);
@@ -72,9 +77,11 @@ function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
         unreadable++;
+        line?.clear();
         process.stderr.write(`${file}: ${error.message}\n`);
       }
     }
+    line?.clear();
     await releasers.close();
     return unreadable;
   });

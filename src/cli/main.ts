@@ -6,6 +6,7 @@ import { addControlCommands } from './control.js';
 import { addDoctorCommand } from './doctor.js';
 import { tellFailure } from './exit.js';
 import { addInitCommand } from './init.js';
+import { addModelCommands } from './model.js';
 import { addRunCommands } from './run.js';
 import { addSketchCommand } from './sketch.js';
 
@@ -40,6 +41,7 @@ addDoctorCommand(program, exit);
 addRunCommands(program, exit);
 addControlCommands(program, exit);
 addClassifyCommand(program, exit);
+addModelCommands(program, exit);
 addSketchCommand(program, exit);
 
 try {

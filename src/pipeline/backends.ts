@@ -29,6 +29,12 @@ const remote = {
     )
     .describe("The server's address.")
     .meta({ examples: ['http://127.0.0.1:7860'] }),
+  stall: duration()
+    .default(600_000)
+    .describe(
+      'How long a server may show no progress on an image before it counts as stuck: milliseconds, or text with a unit.',
+    )
+    .meta({ examples: ['10m'] }),
   ...optional({
     auth: text()
       .describe(

@@ -3,13 +3,15 @@ import { resolve } from 'node:path';
 import { openClassifier, type Classifier } from '../classifier/index.js';
 import { ConfigError } from '../errors.js';
 import { idleRules } from '../loop/index.js';
-import { resolveModel } from '../models/index.js';
+import { refuseDisagreeing, resolveModel } from '../models/index.js';
 import type { Pipeline } from '../pipeline/index.js';
 
 /** Opens the gate's model, and refuses rules that none of its labels can ever fire. */
 export async function openGate({ gate, dir }: Pipeline, env: NodeJS.ProcessEnv): Promise<Classifier> {
+  const model = await modelFolder(gate.model, dir, env);
+  if (gate.dtype) await refuseDisagreeing(model, gate.dtype);
   const classifier = await openClassifier({
-    model: await modelFolder(gate.model, dir, env),
+    model,
     ...(gate.dtype && { dtype: gate.dtype }),
     ...(gate.device && { device: gate.device }),
   });

@@ -103,13 +103,13 @@ export async function connect(config: BackendConfig, releasers: Releasers): Prom
       reloadMs: config.reload,
     });
     releasers.add(() => server.close());
-    return createBackend({ kind: config.protocol, name: config.name, url: server.url } as never);
+    return createBackend({ kind: config.protocol, name: config.name, url: server.url });
   }
   if (config.kind === 'comfyui') {
-    const workflow = JSON.parse(await readFile(config.workflow, 'utf8')) as unknown;
-    return createBackend({ ...config, workflow } as never);
+    const workflow = { path: config.workflow, text: await readFile(config.workflow, 'utf8') };
+    return createBackend({ ...config, stallMs: config.stall, workflow });
   }
-  return createBackend(config as never);
+  return createBackend({ ...config, stallMs: config.stall });
 }
 
 async function firstProbe(member: Member, signal: AbortSignal): Promise<Error | undefined> {

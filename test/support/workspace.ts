@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
+import { freshHome } from './home.js';
 import { writeTinyModel } from './tiny-model.js';
 
 const cli = resolve('dist/src/cli/main.js');
@@ -40,8 +41,12 @@ export interface Finished {
 export async function makeWorkspace(pipeline: Record<string, unknown>): Promise<Workspace> {
   const dir = await mkdtemp(join(tmpdir(), 'reroll-e2e-'));
   const file = join(dir, 'pipeline.yaml');
+  await freshHome(join(dir, '.reroll'));
   await writeFile(file, stringify(pipeline));
-  const [red, green] = [[30, -30, 0, 0], [-60, 60, 0, 0]];
+  const [red, green] = [
+    [30, -30, 0, 0],
+    [-60, 60, 0, 0],
+  ];
   await writeTinyModel(join(dir, 'model'), { weights: [red, green, red] });
   const start = (args: string[], env: NodeJS.ProcessEnv = {}) => startCli(dir, args, env);
   return {
@@ -90,7 +95,7 @@ function startCli(cwd: string, args: string[], env: NodeJS.ProcessEnv): Started 
 
 const volatile = new Set(['timing', 'backend', 'server', 'serverErrors', 'lastError']);
 
-function withoutTimesAndServers(value: unknown): unknown {
+export function withoutTimesAndServers(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutTimesAndServers);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(

@@ -1,0 +1,204 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { loadPipeline } from '../../src/pipeline/index.js';
+import {
+  executeRun,
+  openGate,
+  openHouse,
+  opening,
+  openPool,
+  recordRun,
+  type RunEvent,
+  type RunSummary,
+} from '../../src/runtime/index.js';
+import { readTruth, startSketchServer, type Fault, type SketchServer } from '../../src/sketch/index.js';
+import { freshHome } from '../support/home.js';
+import { writeTinyModel } from '../support/tiny-model.js';
+import { withoutTimesAndServers } from '../support/workspace.js';
+
+let dir: string;
+let servers: SketchServer[];
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'reroll-run-'));
+  // Judges by colour, and so rejects about half of all drawings, the same ones each time.
+  await writeTinyModel(join(dir, 'model'), {
+    weights: [
+      [30, -30, 0, 0],
+      [-60, 60, 0, 0],
+      [30, -30, 0, 0],
+    ],
+  });
+  servers = [];
+});
+
+afterEach(async () => {
+  await Promise.all(servers.map((server) => server.close()));
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function startServers(count: number, options: Parameters<typeof startSketchServer>[0] = {}) {
+  servers = await Promise.all(
+    Array.from({ length: count }, () => startSketchServer({ latencyMs: 5, badRate: 0.5, ...options })),
+  );
+}
+
+const pipeline = (changes: object = {}) => ({
+  name: 'test',
+  seed: 9,
+  backends: servers.map(({ url }, place) => ({
+    name: `s${place}`,
+    kind: 'a1111',
+    url,
+    slots: 2,
+    stall: '2s',
+  })),
+  generate: { width: 64, height: 64, steps: 4 },
+  prompts: [{ text: 'a {soft|hard} hand', count: 12 }],
+  gate: { model: './model' },
+  retry: { attempts: 3, ladder: ['new_seed', { adjust: { cfg_scale: '+1' } }] },
+  output: { dir: 'out', filename: '{{prompt}}-{{shot}}-{{seed}}', keep_rejected: true },
+  ...changes,
+});
+
+interface Ran {
+  summary: RunSummary;
+  manifest: ManifestLine[];
+  events: RunEvent[];
+}
+
+interface ManifestLine {
+  shot: number;
+  outcome: string;
+  published?: string;
+  reason?: string;
+  attempts: { number: number; seed: number; decision?: string }[];
+}
+
+/** Runs a pipeline in the test's folder, in a state folder of its own. */
+async function run(config: object, name = 'a'): Promise<Ran> {
+  const file = join(dir, `${name}.yaml`);
+  await writeFile(file, stringify({ ...config, output: { ...pipeline().output, dir: `out-${name}` } }));
+  const loaded = await loadPipeline(file, { env: {} });
+  const never = new AbortController().signal;
+  const events: RunEvent[] = [];
+  const summary = await opening(async (releasers) => {
+    const house = await openHouse(await freshHome(join(dir, `home-${name}`)), {});
+    releasers.add(() => house.close());
+    releasers.add(house.events.listen((event) => events.push(event)));
+    const classifier = await openGate(loaded, {});
+    releasers.add(() => classifier.close());
+    const pool = await openPool(loaded.backends, house.events.emit, never);
+    releasers.add(() => pool.close());
+    const recorded = await recordRun(house, loaded);
+    const work = { house, run: recorded, pipeline: loaded, classifier, pool };
+    const result = await executeRun(work, { drain: never, force: never }, () => undefined);
+    await releasers.close();
+    return result;
+  });
+  const text = await readFile(summary.manifest!, 'utf8');
+  const manifest = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => withoutTimesAndServers(JSON.parse(line)) as ManifestLine);
+  return { summary, manifest, events };
+}
+
+describe('a run', () => {
+  it('ends every shot, and publishes the image of the very attempt that was accepted', async () => {
+    await startServers(2);
+    const { summary, manifest } = await run(pipeline());
+    expect(summary).toMatchObject({ state: 'completed', shots: 12, failed: 0, cancelled: 0 });
+    expect(summary.accepted + summary.exhausted).toBe(12);
+    expect(summary.attempts).toBeGreaterThan(12);
+    for (const line of manifest) {
+      const kept = line.attempts.find(({ decision }) => decision === 'accept');
+      if (line.outcome !== 'accepted') continue;
+      const bytes = await readFile(join(summary.outputDir, line.published!));
+      expect(readTruth(bytes)?.seed).toBe(kept!.seed);
+    }
+  });
+
+  it('is the same run again with the same seed', async () => {
+    await startServers(2);
+    const first = await run(pipeline(), 'a');
+    const second = await run(pipeline(), 'b');
+    expect(second.manifest).toEqual(first.manifest);
+  });
+
+  it("keeps to the run's budget and shares it out the same each time", async () => {
+    await startServers(2);
+    const tight = pipeline({ retry: { ...pipeline().retry, attempts: 5, run_attempts: 17 } });
+    const first = await run(tight, 'a');
+    const second = await run(tight, 'b');
+    expect(first.summary.attempts).toBe(17);
+    expect(second.manifest).toEqual(first.manifest);
+  });
+
+  it('never has more requests at a server than its slots', async () => {
+    await startServers(2);
+    await run(pipeline({ prompts: [{ text: 'a hand', count: 60 }] }));
+    expect(Math.max(...servers.map((server) => server.stats().maxHeld))).toBe(2);
+  });
+
+  it('fails at once what no server can ever do, in words that say what is missing', async () => {
+    await startServers(1);
+    const prompts = [
+      { text: 'a hand', count: 2 },
+      { text: 'a hand', checkpoint: 'nowhere.safetensors' },
+    ];
+    const { summary, manifest } = await run(pipeline({ prompts }));
+    expect(summary.failed).toBe(1);
+    expect(manifest[2]).toMatchObject({ outcome: 'failed' });
+    expect(manifest[2]!.reason).toMatch(/s0: no checkpoint "nowhere\.safetensors"/);
+  });
+
+  it('sends a tagged prompt only to servers with its tags', async () => {
+    await startServers(2);
+    const config = pipeline({ prompts: [{ text: 'a hand', count: 6, tags: ['big'] }] });
+    config.backends = config.backends.map((backend, place) => ({
+      ...backend,
+      tags: place === 1 ? ['big'] : [],
+    }));
+    const { summary } = await run(config);
+    expect(summary.accepted + summary.exhausted).toBe(6);
+    expect(servers[0]!.stats().requests).toBe(0);
+  });
+
+  it('keeps the rejected where the pipeline wants them, and removes what is no longer needed', async () => {
+    await startServers(1);
+    const { summary } = await run(pipeline());
+    const rejected = await readdir(join(summary.outputDir, 'rejected'), { recursive: true });
+    expect(rejected.filter((name) => name.endsWith('.png'))).toHaveLength(
+      summary.attempts - summary.accepted,
+    );
+    expect(await readdir(join(dir, 'home-a', 'candidates'))).toEqual([]);
+  });
+});
+
+/** Every way of failing that a server gets over. `substituted` is none: it would never get better. */
+const faults: Fault[] = [
+  'slow',
+  'hang',
+  'error',
+  'out-of-memory',
+  'truncated',
+  'black',
+  'html',
+  'disconnect',
+  'interrupted',
+];
+
+describe('a server that fails half of all requests', () => {
+  it.each(faults)('costs no attempt: %s', async (fault) => {
+    await startServers(2);
+    const undisturbed = await run(pipeline(), 'a');
+    servers.forEach((server) => server.setFaults(0.5, [fault]));
+    const disturbed = await run(pipeline(), 'b');
+    expect(disturbed.events.some(({ type }) => type === 'server-error') || fault === 'slow').toBe(true);
+    expect(disturbed.manifest).toEqual(undisturbed.manifest);
+  });
+});
