@@ -1,6 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import { PGliteSession } from './pglite-session.js';
+import { fillDataDir } from './pglite-template.js';
 
 /**
  * A `pg.Pool` whose server is PGlite, in this process. Its clients are real node-postgres clients,
@@ -14,6 +15,7 @@ export type PGlitePool = pg.Pool;
 
 /** Opens the database in `dataDir`, made on first use. `end()` closes it. Not guarded against a second process. */
 export async function openPGlitePool(dataDir: string): Promise<PGlitePool> {
+  await fillDataDir(dataDir);
   const db = await PGlite.create({ dataDir });
   const session = new PGliteSession(db);
 

@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { bigserial, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openPGlitePool, type PGlitePool } from '../../src/ledger/pglite-pool.js';
 
 let folder: string;
@@ -172,4 +172,23 @@ test('what was written is there when the folder is opened again', async () => {
   const second = await openPGlitePool(dataDir);
   expect((await second.query('SELECT answer FROM kept')).rows).toEqual([{ answer: 42 }]);
   await second.end();
+});
+
+test('new folders are copies of one database in the cache, and do without where there can be no cache', async () => {
+  vi.stubEnv('XDG_CACHE_HOME', join(folder, 'cache'));
+  const first = await openPGlitePool(join(folder, 'first'));
+  await first.query('CREATE TABLE mine AS SELECT 1');
+  await first.end();
+  const second = await openPGlitePool(join(folder, 'second'));
+  await expect(second.query('SELECT * FROM mine')).rejects.toMatchObject({ code: '42P01' });
+  await second.end();
+  expect(await readdir(join(folder, 'cache', 'reroll'))).toEqual([expect.stringMatching(/^pglite-/)]);
+
+  await writeFile(join(folder, 'no-folder'), '');
+  vi.stubEnv('XDG_CACHE_HOME', join(folder, 'no-folder'));
+  const third = await openPGlitePool(join(folder, 'third'));
+  expect((await third.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  await third.end();
+  vi.unstubAllEnvs();
+  expect((await readdir(folder)).filter((name) => name.includes('.'))).toEqual([]);
 });
