@@ -1,4 +1,5 @@
 import { A1111Backend, type A1111Options } from './a1111/index.js';
+import { ComfyUIBackend, type ComfyUIOptions } from './comfyui/index.js';
 import type { Backend } from './port.js';
 
 export {
@@ -10,10 +11,11 @@ export {
 } from './health.js';
 export { near } from './near.js';
 export type { A1111Options } from './a1111/index.js';
+export { describeBindings, readWorkflow, type ComfyUIOptions, type Workflow } from './comfyui/index.js';
 export type * from './port.js';
 
-export type BackendOptions = A1111Options;
+export type BackendOptions = A1111Options | ComfyUIOptions;
 
 export function createBackend(options: BackendOptions): Backend {
-  return new A1111Backend(options);
+  return options.kind === 'comfyui' ? new ComfyUIBackend(options) : new A1111Backend(options);
 }

@@ -1,0 +1,347 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { BackendError, ConfigError, systemCode, type Fault } from '../../errors.js';
+import type { ImageRequest, Json } from '../../loop/index.js';
+import { HttpClient, NetError, parseJson, withDeadline } from '../../net/index.js';
+import { near } from '../near.js';
+import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
+import { didYouMean } from './bindings.js';
+import { cancelPrompt } from './cancel.js';
+import { defaultWorkflow } from './default-workflow.js';
+import { Events } from './events.js';
+import { describeRefusal, failureOf, isPassing, otherKind, toBackendError } from './faults.js';
+import { nodeName, type Graph } from './graph.js';
+import { findMissing, Lists } from './lists.js';
+import { filenamePrefix, fill, type Parts } from './mapping.js';
+import { fetchFile, resultFile } from './results.js';
+import { posted, systemStats, uploaded, type HistoryEntry } from './schema.js';
+import { Job, Watch, type Patience } from './watch.js';
+import { readWorkflow, type Workflow, type WorkflowFile } from './workflow.js';
+
+export interface ComfyUIOptions extends Partial<Patience> {
+  kind: 'comfyui';
+  name: string;
+  /** `http://HOST:8188`. */
+  url: string;
+  /** `user:password` or `Bearer ...`, for a proxy before the server: ComfyUI itself has no passwords. */
+  auth?: string;
+  /** What ComfyUI's File > Export (API) saved. Left out: a built-in text-to-image graph of core nodes. */
+  workflow?: WorkflowFile;
+  /** Setting -> input of a node (`"3.inputs.seed"`), before what is found in the workflow by itself. */
+  bindings?: { [setting: string]: string };
+}
+
+const probeMs = 20_000;
+/** For stopping work that nobody waits for any more. */
+const letGoMs = 10_000;
+
+/** ComfyUI: a workflow, filled in and posted as a prompt. */
+export class ComfyUIBackend implements Backend {
+  readonly kind = 'comfyui';
+  readonly name: string;
+  readonly workflow: Workflow;
+  readonly #http: HttpClient;
+  readonly #events: Events;
+  readonly #lists: Lists;
+  readonly #watch: Watch;
+  #info: ServerInfo | undefined;
+  /** Ids that the server gave (older than 0.3.45) in the place of ours. */
+  readonly #renamed = new Map<string, string>();
+
+  /** ConfigError where the workflow or a binding is unusable. */
+  constructor(options: ComfyUIOptions) {
+    const {
+      name,
+      url,
+      auth,
+      workflow = defaultWorkflow,
+      bindings,
+      pollMs = 1_000,
+      stallMs = 600_000,
+    } = options;
+    this.name = name;
+    this.workflow = readWorkflow(workflow, bindings);
+    this.#http = new HttpClient(url, auth);
+    this.#events = new Events({ url, ...(auth !== undefined && { auth }) });
+    this.#lists = new Lists(this.#http);
+    this.#watch = new Watch(name, this.#http, { pollMs, stallMs });
+  }
+
+  async probe(signal: AbortSignal): Promise<ServerInfo> {
+    const onTimeout = () => this.#error(`did not say what it is within ${probeMs / 1000} s.`, 'transient');
+    return this.#asked(signal, () =>
+      withDeadline(signal, probeMs, onTimeout, async (bounded) => {
+        this.#info = await this.#identify(bounded);
+        this.#lists.forget();
+        return this.#info;
+      }),
+    );
+  }
+
+  async missing(request: ImageRequest, signal: AbortSignal): Promise<Lack[]> {
+    const { graph, lacks } = fill(request, this.workflow, { filenamePrefix: 'reroll' });
+    return this.#asked(signal, async () => [...lacks, ...(await findMissing(graph, this.#lists, signal))]);
+  }
+
+  async generate(job: GenerateJob, signal: AbortSignal): Promise<Generated> {
+    signal.throwIfAborted();
+    const workflow = job.repair ? await this.#repairWorkflow(job.repair.repair) : this.workflow;
+    try {
+      return await this.#generate(job, workflow, signal);
+    } catch (thrown) {
+      const error = await this.#explained(thrown, signal);
+      const gone = error instanceof BackendError && error.unreachable;
+      // Nobody waits for it any more. What cannot be reached keeps its id, and is adopted later.
+      if (!gone) await this.#letGo(job.remoteId);
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      this.#renamed.delete(job.remoteId);
+    }
+  }
+
+  async cancel(remoteId: string, signal: AbortSignal): Promise<void> {
+    const id = this.#renamed.get(remoteId) ?? remoteId;
+    await this.#asked(signal, async () => {
+      const { version } = this.#info ?? (await this.#identify(signal));
+      await cancelPrompt(id, version, this.#http, this.#watch, signal);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#events.close();
+    this.#http.close();
+  }
+
+  async #generate(given: GenerateJob, workflow: Workflow, signal: AbortSignal): Promise<Generated> {
+    const info = this.#info ?? (await this.probe(signal));
+    const place = given.adopt ? await this.#watch.find(given.remoteId, signal) : undefined;
+    const adopted = place !== undefined && place.state !== 'absent';
+    const graph = await this.#graphFor(given, workflow, signal);
+    const job = new Job(workflow.samplers, given.onProgress);
+    const entry =
+      place?.state === 'finished' ? place.entry : await this.#made(given, graph, adopted, job, signal);
+    const failure = failureOf(this.name, entry);
+    if (failure) throw failure;
+    const checkpoint = valueOf(graph, workflow, 'checkpoint');
+    return {
+      image: await this.#image(entry, workflow, signal),
+      seed: Number(valueOf(graph, workflow, 'seed')),
+      sent: { path: '/prompt', body: { prompt: graph, extra_data: extraData(given) } },
+      server: { ...info, ...(typeof checkpoint === 'string' && { checkpoint }) },
+      adopted,
+    };
+  }
+
+  /** Posts the prompt, unless the server has it already, and waits for its end. */
+  async #made(
+    given: GenerateJob,
+    graph: Graph,
+    adopted: boolean,
+    job: Job,
+    signal: AbortSignal,
+  ): Promise<HistoryEntry> {
+    let id = given.remoteId;
+    let deafen = job.listen(this.#events, id);
+    try {
+      if (!adopted) {
+        id = await this.#post(given, graph, signal);
+        if (id !== given.remoteId) {
+          this.#renamed.set(given.remoteId, id);
+          deafen();
+          deafen = job.listen(this.#events, id);
+        }
+      }
+      return await this.#watch.finished(id, job, signal);
+    } finally {
+      deafen();
+    }
+  }
+
+  /** The id under which the server has the prompt. */
+  async #post(given: GenerateJob, graph: Graph, signal: AbortSignal): Promise<string> {
+    const body = {
+      prompt: graph,
+      prompt_id: given.remoteId,
+      // Without one, some versions answer from the cache with no outputs at all.
+      client_id: this.#events.clientId,
+      extra_data: extraData(given),
+    };
+    const refused = async (reply: unknown) =>
+      this.#error(
+        `refused the workflow: ${await describeRefusal(reply, graph, this.#suggest(signal))}`,
+        'request',
+      );
+    let reply: unknown;
+    try {
+      reply = await this.#http.postJson('/prompt', body, { signal, timeoutMs: 60_000 });
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      if (error.status === 400) throw await refused(bodyOf(error));
+      // Where the answer alone was lost the server has the prompt: the id is ours, so it can be found.
+      if (!isPassing(error) || error.kind === 'unreachable') throw error;
+      const place = await this.#watch.find(given.remoteId, signal).catch(() => undefined);
+      if (place?.state === 'absent') throw error;
+      return given.remoteId;
+    }
+    const answer = posted.safeParse(reply).data;
+    // It runs what is left of the workflow then, and that is not what was asked for.
+    if (Object.keys(answer?.node_errors ?? {}).length > 0) throw await refused(reply);
+    return answer?.prompt_id ?? given.remoteId;
+  }
+
+  async #graphFor(job: GenerateJob, workflow: Workflow, signal: AbortSignal): Promise<Graph> {
+    const { request, repair } = job;
+    const parts: Parts = { filenamePrefix: filenamePrefix(job) };
+    if (repair) {
+      if (workflow.bindings.init_image === undefined) {
+        throw this.#error(
+          `cannot mend an image with ${workflow.path}: it has no LoadImage to put it in.`,
+          'request',
+        );
+      }
+      parts.initImage = await this.#upload(repair.candidate, '.png', signal);
+    } else if (request.init_image !== undefined) {
+      parts.initImage = await this.#uploadFile(request.init_image, signal);
+    }
+    if (request.mask !== undefined) parts.mask = await this.#uploadFile(request.mask, signal);
+    const { graph, lacks } = fill(request, workflow, parts);
+    const [lack] = lacks;
+    if (lack !== undefined) {
+      throw this.#error(
+        `${workflow.path} has no input that takes ${lack.asked}.${didYouMean(lack.near)} Say which one it is under bindings, or leave ${lack.asked} out.`,
+        'request',
+      );
+    }
+    await this.#chooseCheckpoint(graph, workflow, signal);
+    return graph;
+  }
+
+  /** An empty checkpoint means whichever the server has. */
+  async #chooseCheckpoint(graph: Graph, workflow: Workflow, signal: AbortSignal): Promise<void> {
+    for (const { node: id, input } of workflow.bindings.checkpoint ?? []) {
+      const node = graph[id];
+      if (node?.inputs[input] !== '') continue;
+      const [first] = (await this.#lists.choices(node.class_type, input, signal)) ?? [];
+      if (first === undefined) throw this.#error(`has no checkpoint for ${nodeName(graph, id)}.`, 'request');
+      node.inputs[input] = first;
+    }
+  }
+
+  async #uploadFile(path: string, signal: AbortSignal): Promise<string> {
+    const bytes = await readFile(path).catch((error: unknown) => {
+      const why = systemCode(error) ?? String(error);
+      throw this.#error(`the picture ${path} cannot be read (${why}).`, 'request');
+    });
+    return this.#upload(bytes, extname(path), signal);
+  }
+
+  /** Returns the name that LoadImage takes. Named by its content, so that the same picture is kept once. */
+  async #upload(bytes: Buffer, extension: string, signal: AbortSignal): Promise<string> {
+    const name = createHash('sha256').update(bytes).digest('hex').slice(0, 24) + extension;
+    const form = new FormData();
+    form.set('image', new Blob([new Uint8Array(bytes)]), name);
+    form.set('type', 'input');
+    form.set('subfolder', 'reroll');
+    const reply = await this.#http.postJson('/upload/image', form, { signal, timeoutMs: 120_000 });
+    const kept = uploaded.safeParse(reply).data;
+    if (kept === undefined) throw this.#error('did not say where it put an uploaded picture.', 'transient');
+    return kept.subfolder === '' ? kept.name : `${kept.subfolder}/${kept.name}`;
+  }
+
+  async #image(entry: HistoryEntry, workflow: Workflow, signal: AbortSignal): Promise<Buffer> {
+    const saver = workflow.bindings.filename_prefix?.[0]?.node;
+    const found = resultFile(entry, saver);
+    if (found !== undefined) return fetchFile(this.name, this.#http, found, signal);
+    if (saver !== undefined) throw this.#error('finished the prompt without an image.', 'transient');
+    throw this.#error(`${workflow.path} saves no image: add a SaveImage node to it.`, 'request');
+  }
+
+  async #repairWorkflow(repair: NonNullable<GenerateJob['repair']>['repair']): Promise<Workflow> {
+    if (repair.with !== 'workflow') {
+      throw this.#error('is a ComfyUI server and has no ADetailer: mend with a workflow there.', 'request');
+    }
+    const { workflow: path, bindings } = repair;
+    try {
+      return readWorkflow({ text: await readFile(path, 'utf8'), path }, bindings);
+    } catch (error) {
+      if (error instanceof ConfigError) throw this.#error(error.message, 'request');
+      throw this.#error(
+        `the workflow ${path} cannot be read (${systemCode(error) ?? String(error)}).`,
+        'request',
+      );
+    }
+  }
+
+  /** Stops work that nobody waits for any more: it would keep the server from what somebody waits for. */
+  async #letGo(remoteId: string): Promise<void> {
+    const signal = new AbortController().signal; // the user's may have ended; this wait is bounded by itself
+    const onTimeout = () => this.#error('did not stop in time.', 'transient');
+    await withDeadline(signal, letGoMs, onTimeout, (bounded) => this.cancel(remoteId, bounded)).catch(
+      (error: unknown) => {
+        if (!(error instanceof BackendError)) throw error;
+      },
+    );
+  }
+
+  async #identify(signal: AbortSignal): Promise<ServerInfo> {
+    const reply = await this.#http.getJson('/system_stats', { signal }).catch((error: unknown) => {
+      if (error instanceof NetError && error.kind === 'not-json') {
+        throw this.#error(`this is no ComfyUI server: ${error.message}`, 'backend');
+      }
+      throw error;
+    });
+    const system = systemStats.safeParse(reply).data?.system;
+    if (system === undefined)
+      throw this.#error('this is no ComfyUI server: it has no system_stats.', 'backend');
+    const { comfyui_version: version } = system;
+    const product = version?.startsWith('sketch') ? 'ComfyUI (sketch)' : 'ComfyUI';
+    return { product, ...(version !== undefined && { version }) };
+  }
+
+  #suggest(signal: AbortSignal) {
+    return async (classType: string, input: string | undefined, asked: string): Promise<string[]> => {
+      const names =
+        input === undefined ? this.#lists.names(signal) : this.#lists.choices(classType, input, signal);
+      return near(asked, (await names.catch(() => undefined)) ?? []); // the message does without them
+    };
+  }
+
+  async #asked<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (thrown) {
+      throw await this.#explained(thrown, signal);
+    }
+  }
+
+  async #explained(thrown: unknown, signal: AbortSignal): Promise<unknown> {
+    const error = toBackendError(this.name, thrown);
+    const noSuchPath = thrown instanceof NetError && (thrown.status === 404 || thrown.status === 405);
+    const kind = noSuchPath && !signal.aborted ? await otherKind(this.#http, signal) : undefined;
+    return kind === undefined ? error : this.#error(kind, 'backend');
+  }
+
+  #error(message: string, fault: Fault): BackendError {
+    return new BackendError(message, { backend: this.name, fault });
+  }
+}
+
+/** The server keeps it with the prompt, in queue, history and on its pages: whose image this is. */
+function extraData({ attempt }: GenerateJob) {
+  return { reroll: { ...attempt } };
+}
+
+function valueOf(graph: Graph, { bindings }: Workflow, setting: 'checkpoint' | 'seed'): Json | undefined {
+  const target = bindings[setting]?.[0];
+  return target && graph[target.node]?.inputs[target.input];
+}
+
+function bodyOf({ body = '' }: NetError): unknown {
+  try {
+    return parseJson(body);
+  } catch {
+    return body;
+  }
+}

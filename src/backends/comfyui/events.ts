@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { ReconnectingSocket } from '../../net/index.js';
+import { event as eventSchema } from './schema.js';
+
+/** What the socket says about one prompt. Hints only: any of it may never come. */
+export interface Listener {
+  /** A node works: `value` of `max` is done. */
+  onStep(node: string, value: number, max: number): void;
+  onPreview(image: Buffer): void;
+  /** It has ended, or is about to. */
+  onEnd(): void;
+  /** Anything at all, so it is alive. */
+  onSign(): void;
+}
+
+const ends = new Set(['execution_success', 'execution_error', 'execution_interrupted']);
+
+/** One WebSocket for all prompts that this process has at a server. */
+export class Events {
+  readonly #listeners = new Map<string, Listener>();
+  readonly #options: { url: string; auth?: string };
+  #socket: ReconnectingSocket | undefined;
+  #clientId = randomUUID() as string;
+  /** The prompt that frames without an id are about. */
+  #current: string | undefined;
+
+  constructor(options: { url: string; auth?: string }) {
+    this.#options = options;
+  }
+
+  /** Whom the server shall tell about a prompt that is posted now. */
+  get clientId(): string {
+    return this.#clientId;
+  }
+
+  /** Returns what ends it. */
+  listen(promptId: string, listener: Listener): () => void {
+    this.#listeners.set(promptId, listener);
+    this.#socket ??= this.#connect();
+    return () => this.#listeners.delete(promptId);
+  }
+
+  async close(): Promise<void> {
+    await this.#socket?.close();
+  }
+
+  #connect(): ReconnectingSocket {
+    const socket: ReconnectingSocket = new ReconnectingSocket({
+      ...this.#options,
+      // A new id for every connection: when the server notices the death of an older one with the same id, it
+      // falls silent towards the newer one. Prompts under way are heard no more; they are polled anyway.
+      path: () => `/ws?clientId=${(this.#clientId = randomUUID())}`,
+      onOpen: () => void socket.send({ type: 'feature_flags', data: { supports_preview_metadata: true } }),
+      onJson: (value) => this.#hear(value),
+      onBinary: (data) => this.#see(data),
+    });
+    return socket;
+  }
+
+  #hear(value: unknown): void {
+    const parsed = eventSchema.safeParse(value).data;
+    const id = parsed?.data.prompt_id;
+    if (parsed === undefined || id === undefined) return;
+    const { type, data } = parsed;
+    this.#current = id;
+    const listener = this.#listeners.get(id);
+    if (listener === undefined) return;
+    listener.onSign();
+    if (type === 'progress' && typeof data.node === 'string' && data.value !== undefined && data.max) {
+      listener.onStep(data.node, data.value, data.max);
+    }
+    // Success comes before the history is written; only the node null comes after it.
+    if (ends.has(type) || (type === 'executing' && data.node === null)) listener.onEnd();
+  }
+
+  #see(data: Buffer): void {
+    const preview = readPreview(data);
+    if (preview === undefined) return;
+    this.#listeners.get(preview.promptId ?? this.#current ?? '')?.onPreview(preview.image);
+  }
+}
+
+/** A binary frame as a picture: type 1 (format, bytes), or type 4 (length, JSON, bytes). Undefined for any other. */
+export function readPreview(data: Buffer): { promptId?: string; image: Buffer } | undefined {
+  if (data.length <= 8) return undefined;
+  const [type, second] = [data.readUInt32BE(0), data.readUInt32BE(4)];
+  if (type === 1) return { image: data.subarray(8) };
+  if (type !== 4 || 8 + second >= data.length) return undefined;
+  try {
+    const { prompt_id: promptId } = JSON.parse(data.toString('utf8', 8, 8 + second)) as {
+      prompt_id?: unknown;
+    };
+    const image = data.subarray(8 + second);
+    return typeof promptId === 'string' ? { promptId, image } : { image };
+  } catch {
+    return undefined;
+  }
+}

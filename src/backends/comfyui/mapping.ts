@@ -1,0 +1,115 @@
+import type { ImageRequest, Json } from '../../loop/index.js';
+import type { GenerateJob, Lack } from '../port.js';
+import { readTarget, type Bindings, type Setting } from './bindings.js';
+import type { Graph, Target } from './graph.js';
+import { comfySampler, comfyScheduler } from './names.js';
+import type { Workflow } from './workflow.js';
+
+/** What a request is made of beside its settings. */
+export interface Parts {
+  filenamePrefix: string;
+  /** As LoadImage wants it: a name in the server's input folder. */
+  initImage?: string;
+  mask?: string;
+}
+
+/** A workflow with a request filled in, and what of the request it cannot take. */
+export interface Filled {
+  graph: Graph;
+  lacks: Lack[];
+}
+
+/** The request in a workflow's words. Pure: the workflow is not changed. */
+export function fill(request: ImageRequest, workflow: Workflow, parts: Parts): Filled {
+  const graph = structuredClone(workflow.graph);
+  const lacks = unsupported(request, workflow.bindings);
+  const given = Object.entries(valuesOf(request, parts)) as [Setting, Json | undefined][];
+  for (const [setting, value] of given) {
+    if (value === undefined) continue;
+    for (const target of workflow.bindings[setting] ?? []) put(graph, target, value);
+  }
+  for (const [text, value] of Object.entries(request.comfyui ?? {})) {
+    const { target } = readTarget(graph, text);
+    if (target === undefined) lacks.push({ what: 'input', asked: text, near: nearInputs(graph, text) });
+    else put(graph, target, value);
+  }
+  return { graph, lacks };
+}
+
+function valuesOf(request: ImageRequest, parts: Parts): { [setting in Setting]: Json | undefined } {
+  const named = request.sampler === undefined ? undefined : comfySampler(request.sampler);
+  return {
+    prompt: request.prompt,
+    negative_prompt: request.negative_prompt,
+    seed: request.seed,
+    width: request.width,
+    height: request.height,
+    steps: request.steps,
+    cfg_scale: request.cfg_scale,
+    sampler: named?.sampler,
+    scheduler: request.scheduler === undefined ? named?.scheduler : comfyScheduler(request.scheduler),
+    checkpoint: request.checkpoint,
+    vae: vaeOf(request),
+    clip_skip: request.clip_skip === undefined ? undefined : -request.clip_skip,
+    denoising_strength: request.denoising_strength,
+    init_image: parts.initImage,
+    mask: parts.mask,
+    // Each image must be one that can be made again by itself; image 2 of a batch cannot.
+    batch_size: 1,
+    filename_prefix: parts.filenamePrefix,
+  };
+}
+
+/** A1111's words for "the checkpoint's own". */
+function vaeOf({ vae }: ImageRequest): string | undefined {
+  return vae === undefined || /^(automatic|none)$/i.test(vae) ? undefined : vae;
+}
+
+/** Settings that were asked for and that no node of the workflow takes: without them it would be another image. */
+function unsupported(request: ImageRequest, bindings: Bindings): Lack[] {
+  const { scheduler, clip_skip: clipSkip = 1 } = request;
+  const asked: { [setting in Setting]?: boolean } = {
+    sampler: request.sampler !== undefined,
+    scheduler: scheduler !== undefined && comfyScheduler(scheduler) !== undefined,
+    checkpoint: request.checkpoint !== undefined,
+    vae: vaeOf(request) !== undefined,
+    clip_skip: clipSkip > 1,
+    init_image: request.init_image !== undefined,
+    mask: request.mask !== undefined,
+  };
+  const missing = (Object.keys(asked) as Setting[]).filter(
+    (setting) => asked[setting] && bindings[setting] === undefined,
+  );
+  const foreign = [
+    ...(request.hires === undefined ? [] : ['hires']),
+    ...(request.styles?.length ? ['styles'] : []),
+    ...(request.tiling ? ['tiling'] : []),
+    ...(request.restore_faces ? ['restore_faces'] : []),
+  ];
+  return [...missing, ...foreign].map((setting) => ({ what: 'input', asked: setting, near: [] }));
+}
+
+function put(graph: Graph, { node, input }: Target, value: Json): void {
+  const inputs = graph[node]?.inputs;
+  if (inputs) inputs[input] = exact(value);
+}
+
+/** JSON numbers end at 2^53; ComfyUI's seeds do not, and it reads text as a number. */
+function exact(value: Json): Json {
+  const tooLarge = typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
+  return tooLarge ? BigInt(value).toString() : value;
+}
+
+function nearInputs(graph: Graph, text: string): string[] {
+  const problem = readTarget(graph, text).problem ?? '';
+  return /Did you mean (.*)\?$/.exec(problem)?.[1]?.split(', or ') ?? [];
+}
+
+/**
+ * Where the server shall save the image. Never used twice, since the server's cache answers a
+ * repeated one with its old file, wherever that is now.
+ */
+export function filenamePrefix({ attempt, remoteId }: GenerateJob): string {
+  const run = attempt.run.replace(/[^\w-]+/g, '_');
+  return `reroll/${run}/${attempt.shot}-${attempt.number}-${remoteId.slice(0, 8)}`;
+}

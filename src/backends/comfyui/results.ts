@@ -1,0 +1,44 @@
+import { BackendError } from '../../errors.js';
+import { NetError, type HttpClient } from '../../net/index.js';
+import { file, type File, type HistoryEntry } from './schema.js';
+
+/** Room for a PNG of about 6000 x 6000 pixels. */
+const maxImageBytes = 128 * 1024 * 1024;
+
+/** The picture that a finished prompt saved; of several, one of the node `preferred`. Undefined where there is none. */
+export function resultFile(entry: HistoryEntry, preferred: string | undefined): File | undefined {
+  const nodes = Object.keys(entry.outputs).sort((a, b) => Number(b === preferred) - Number(a === preferred));
+  const files = nodes.flatMap((id) => filesOf(entry.outputs[id]));
+  return files.find(({ type }) => type === 'output');
+}
+
+function filesOf(output: unknown): File[] {
+  if (typeof output !== 'object' || output === null) return [];
+  const { images } = output as { images?: unknown };
+  return Array.isArray(images) ? images.flatMap((one) => file.safeParse(one).data ?? []) : [];
+}
+
+/**
+ * The file's own bytes: no `preview`, no `channel`, which would encode it anew. Its name is the server's and goes
+ * back to it as it came; it is never a path here.
+ */
+export async function fetchFile(
+  backend: string,
+  http: HttpClient,
+  { filename, subfolder, type }: File,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const query = { filename, subfolder, type };
+  try {
+    return await http.getBytes('/view', { signal, query, timeoutMs: 300_000, maxBytes: maxImageBytes });
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+    const fail = (message: string, fault: 'transient' | 'request') =>
+      new BackendError(message, { backend, fault, cause: error });
+    if (error.kind === 'too-large') throw fail(`${error.message} Ask for a smaller picture.`, 'request');
+    if (error.status === 404 || error.status === 400 || error.status === 403) {
+      throw fail(`made ${filename} and does not hand it out (${error.status}).`, 'transient');
+    }
+    throw error;
+  }
+}

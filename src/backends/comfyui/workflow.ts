@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { ConfigError } from '../../errors.js';
+import { findBindings, samplersOf, type Bindings } from './bindings.js';
+import { linkOf, nodeName, type Graph } from './graph.js';
+
+/** A workflow file that ComfyUI's File > Export (API) wrote. */
+export interface WorkflowFile {
+  text: string;
+  /** For messages. */
+  path: string;
+}
+
+/** A workflow and where in it each setting goes. */
+export interface Workflow {
+  path: string;
+  graph: Graph;
+  bindings: Bindings;
+  /** The nodes that take the time: their steps are the progress. */
+  samplers: string[];
+}
+
+/** What a bare NaN or Infinity is read as: no text of a user's. */
+const notANumber = '\0NaN';
+
+/**
+ * Reads a workflow and finds where each setting goes; `explicit` (setting -> `"3.inputs.seed"`) goes
+ * before what is found. ConfigError where it is no API-format workflow, or a binding leads nowhere.
+ */
+export function readWorkflow(file: WorkflowFile, explicit: { [setting: string]: string } = {}): Workflow {
+  const graph = readGraph(file);
+  return {
+    path: file.path,
+    graph,
+    bindings: findBindings(graph, explicit, file.path),
+    samplers: samplersOf(graph, Object.keys(graph)),
+  };
+}
+
+function readGraph({ text, path }: WorkflowFile): Graph {
+  const value = parse(text, path);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ConfigError(`${path} is no ComfyUI workflow: it must be a JSON object of nodes.`);
+  }
+  if ('nodes' in value && Array.isArray(value.nodes)) {
+    throw new ConfigError(
+      `${path} is a workflow as ComfyUI's editor saves it, which its API does not take: export it with File > Export (API).`,
+    );
+  }
+  if (Object.keys(value).length === 0) throw new ConfigError(`${path} has no nodes.`);
+  const graph: Graph = {};
+  for (const [id, raw] of Object.entries(value)) graph[id] = readNode(id, raw, path);
+  for (const id of Object.keys(graph)) checkInputs(graph, id, path);
+  return graph;
+}
+
+/** What ComfyUI wrote beside these (`is_changed`) would make it skip its own check for changed files. */
+const node = z.object({
+  class_type: z.string(),
+  inputs: z.record(z.string(), z.json()).default({}),
+  _meta: z.object({ title: z.string().optional() }).optional().catch(undefined),
+});
+
+function readNode(id: string, raw: unknown, path: string): Graph[string] {
+  const parsed = node.safeParse(raw);
+  if (!parsed.success) {
+    throw new ConfigError(
+      `${path}: node ${id} has no class_type and inputs, so this is no workflow in API format: export it with File > Export (API).`,
+    );
+  }
+  return parsed.data as Graph[string];
+}
+
+function checkInputs(graph: Graph, id: string, path: string): void {
+  for (const [input, value] of Object.entries(graph[id]?.inputs ?? {})) {
+    if (value === notANumber) {
+      throw new ConfigError(
+        `${path}: input ${input} of ${nodeName(graph, id)} is NaN or Infinity, which is no value: write a number there.`,
+      );
+    }
+    const from = linkOf(value)?.node;
+    if (from !== undefined && graph[from] === undefined) {
+      throw new ConfigError(
+        `${path}: input ${input} of ${nodeName(graph, id)} comes from node ${from}, which is not there.`,
+      );
+    }
+  }
+}
+
+/** Strings are matched too, so that what stands in them is left alone. */
+const special = /"(?:\\.|[^"\\])*"|-?\bInfinity\b|\bNaN\b|-?\b\d{16,}\b(?![.eE])/g;
+
+/** JSON as Python writes it. Whole numbers beyond 2^53 (seeds) become text, which ComfyUI reads as numbers. */
+function parse(text: string, path: string): unknown {
+  const plain = text.replace(special, (match) => {
+    if (match.startsWith('"')) return match;
+    if (/[NI]/.test(match)) return JSON.stringify(notANumber);
+    return Number.isSafeInteger(Number(match)) ? match : `"${match}"`;
+  });
+  try {
+    return JSON.parse(plain);
+  } catch (cause) {
+    throw new ConfigError(`${path} is no JSON: ${cause instanceof Error ? cause.message : String(cause)}.`, {
+      cause,
+    });
+  }
+}
