@@ -129,6 +129,7 @@ async function drawPicture(seed: number): Promise<string> {
     .toBuffer();
   await sharp(shapes)
     .composite([{ input: grain, blend: 'soft-light' }])
+    .removeAlpha()
     .png()
     .toFile(path);
   return path;
