@@ -27,10 +27,6 @@ it('writes tEXt where Latin-1 suffices and iTXt elsewhere, as other readers see'
   expect(wide.includes('iTXtparameters\0')).toBe(true);
   const ascii = addText(png, { parameters: 'plain' });
   expect(await exifr.parse(ascii, { ihdr: true })).toMatchObject({ parameters: 'plain' });
-  expect((await sharp(latin).metadata()).comments).toContainEqual({
-    keyword: 'parameters',
-    text: 'plain, überall',
-  });
   expect((await sharp(wide).metadata()).comments).toContainEqual({ keyword: 'parameters', text: 'hand ✋' });
 });
 
