@@ -24,7 +24,11 @@ export async function generate(webui: Webui, kind: JobKind, request: Request, ca
     // Drawn while others hold the lock, so that drawing does not add to the latency.
     const samples = Promise.all(job.seeds.map((seed) => drawSample(webui, job, seed)));
     samples.catch(() => undefined); // whoever waits for it below meets its failure
-    const done = await gpu.exclusive(() => sampling(webui, job, samples, fault, call));
+    const { done, timestamp } = await gpu.exclusive(async () => {
+      const done = await sampling(webui, job, samples, fault, call);
+      // Read with the lock held, as the real server does: the next job sets its own.
+      return { done, timestamp: webui.state.jobTimestamp };
+    });
     if (!request.flag('override_settings_restore_afterwards')) webui.keep(request.dict('override_settings'));
     if (fault === 'hang') return;
     if (fault === 'html') {
@@ -40,7 +44,7 @@ export async function generate(webui: Webui, kind: JobKind, request: Request, ca
     const images = await Promise.all(
       done.map((sample, index) => develop(job, sample, infotexts[index] ?? '', fault)),
     );
-    const info = family.processed(job, webui.state.jobTimestamp, infotexts);
+    const info = family.processed(job, timestamp, infotexts);
     if (request.flag('save_images') && webui.options['return_grid'] === true && images.length > 1) {
       images.unshift(await grid(images, infotexts[0] ?? ''));
       Object.assign(info, { index_of_first_image: 1, infotexts: [infotexts[0], ...infotexts] });
