@@ -1,0 +1,531 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import sharp from 'sharp';
+import { afterEach, describe, expect, it } from 'vitest';
+import { readPreview } from '../../src/backends/comfyui/events.js';
+import { resultFile } from '../../src/backends/comfyui/results.js';
+import { createBackend, type ComfyUIOptions, type GenerateJob } from '../../src/backends/index.js';
+import { BackendError } from '../../src/errors.js';
+import type { ImageRequest } from '../../src/loop/index.js';
+import { readTruth, startSketchServer, type SketchOptions } from '../../src/sketch/index.js';
+import { sendJson, sendText, serve, type Answer } from '../support/http-server.js';
+import { repairGraph, textToImage } from '../support/sketch-graphs.js';
+
+const signal = new AbortController().signal;
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const id = '00000000-0000-4000-8000-00000000000a';
+const workflow = { path: 'hands.api.json', text: JSON.stringify(textToImage(1, 'x')) };
+const quick = { pollMs: 10, stallMs: 300 };
+
+function open(url: string, options: Partial<ComfyUIOptions> = {}) {
+  const backend = createBackend({ kind: 'comfyui', name: 'comfy', url, workflow, ...quick, ...options });
+  closers.push(() => backend.close());
+  return backend;
+}
+
+const done = (outputs: object, messages: unknown[] = []) => ({
+  outputs,
+  status: {
+    status_str: messages.length > 0 ? 'error' : 'success',
+    completed: messages.length === 0,
+    messages,
+  },
+});
+const saved = (filename: string, subfolder = '') =>
+  done({ '9': { images: [{ filename, subfolder, type: 'output' }] } });
+const item = (promptId: string, number = 0) => [number, promptId, {}, {}, ['9']];
+
+/** A backend before a server that has just made `a.png`, but for what the test says. */
+async function setup(answers: Record<string, Answer> = {}) {
+  const server = await serve({
+    '/system_stats': { system: { comfyui_version: '0.3.64' } },
+    '/prompt': { prompt_id: id, number: 0, node_errors: {} },
+    '/queue': { queue_running: [], queue_pending: [] },
+    [`/history/${id}`]: { [id]: saved('a.png') },
+    '/view': (response) => response.end('the very bytes'),
+    '/object_info/CheckpointLoaderSimple': {
+      CheckpointLoaderSimple: {
+        input: { required: { ckpt_name: [['hands-v1.safetensors', 'feet.safetensors']] } },
+      },
+    },
+    '/object_info/KSampler': {
+      KSampler: { input: { required: { sampler_name: ['COMBO', { options: ['euler', 'dpmpp_2m'] }] } } },
+    },
+    '/object_info': { KSampler: {}, CheckpointLoaderSimple: {} },
+    ...answers,
+  });
+  closers.push(() => server.close());
+  const sent = (path: string) => server.seen.filter((one) => one.path === path && one.method === 'POST');
+  return { server, sent, backend: open(server.url) };
+}
+
+async function sketch(options: Partial<SketchOptions> = {}) {
+  const server = await startSketchServer({ protocol: 'comfyui', ...options });
+  closers.push(() => server.close());
+  return server;
+}
+
+function job(changes: Partial<ImageRequest> = {}, more: Partial<GenerateJob> = {}): GenerateJob {
+  const plain = {
+    prompt: 'a hand',
+    negative_prompt: '',
+    seed: 7,
+    width: 64,
+    height: 64,
+    steps: 4,
+    cfg_scale: 6,
+  };
+  return {
+    request: { ...plain, ...changes },
+    remoteId: id,
+    adopt: false,
+    attempt: { run: 'r-1', shot: 4, number: 2 },
+    ...more,
+  };
+}
+
+async function failure(promise: Promise<unknown>): Promise<BackendError> {
+  const error: unknown = await promise.then(
+    () => new Error('nothing failed'),
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(BackendError);
+  return error as BackendError;
+}
+
+const fails =
+  (status: number, body: unknown): Answer =>
+  (response) =>
+    sendJson(response, body, status);
+
+const queryOf = (response: ServerResponse) =>
+  Object.fromEntries(new URL(response.req.url ?? '/', 'http://server').searchParams);
+
+async function folder(files: Record<string, string | Buffer>): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'reroll-'));
+  closers.push(() => rm(path, { recursive: true }));
+  for (const [name, content] of Object.entries(files)) await writeFile(join(path, name), content);
+  return path;
+}
+
+describe('a prompt', () => {
+  it('is posted under our id, for our socket, with whose image it is', async () => {
+    const { backend, sent } = await setup();
+    const made = await backend.generate(job(), signal);
+    expect(sent('/prompt')).toMatchObject([
+      {
+        body: {
+          prompt_id: id,
+          client_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+          extra_data: { reroll: { run: 'r-1', shot: 4, number: 2 } },
+          prompt: { '9': { inputs: { filename_prefix: 'reroll/r-1/4-2-00000000' } } },
+        },
+      },
+    ]);
+    expect(made).toMatchObject({
+      seed: 7,
+      adopted: false,
+      server: { product: 'ComfyUI', version: '0.3.64', checkpoint: 'sketch-hands-v1.safetensors' },
+    });
+    expect(made.image.toString()).toBe('the very bytes');
+  });
+
+  it('of which a part was refused is a failure, and is stopped: the rest is not what was asked for', async () => {
+    const errors = [{ type: 'required_input_missing', message: 'Required input is missing', details: 'vae' }];
+    const { backend, sent } = await setup({
+      '/prompt': { prompt_id: id, node_errors: { '8': { class_type: 'VAEDecode', errors } } },
+      [`/api/jobs/${id}/cancel`]: { cancelled: true },
+    });
+    const error = await failure(backend.generate(job(), signal));
+    expect(error).toMatchObject({ fault: 'request' });
+    expect(error.message).toMatch(/node 8 \(VAEDecode\).*Required input is missing \(vae\)/);
+    expect(sent(`/api/jobs/${id}/cancel`)).toHaveLength(1);
+  });
+
+  it('with a checkpoint that the server lacks is refused by node, input and near matches', async () => {
+    const extra = { input_name: 'ckpt_name', input_config: null, received_value: 'hands.safetensors' };
+    const { backend } = await setup({
+      '/prompt': fails(400, {
+        error: { type: 'prompt_outputs_failed_validation', message: 'Prompt outputs failed validation' },
+        node_errors: {
+          '4': {
+            class_type: 'CheckpointLoaderSimple',
+            errors: [
+              { type: 'value_not_in_list', message: 'Value not in list', details: '...', extra_info: extra },
+            ],
+          },
+        },
+      }),
+    });
+    const error = await failure(backend.generate(job(), signal));
+    expect(error.fault).toBe('request');
+    expect(error.message).toMatch(
+      /node 4 \(CheckpointLoaderSimple\), input ckpt_name: the server has no "hands\.safetensors"\. Did you mean hands-v1\.safetensors/,
+    );
+  });
+
+  it.each([
+    ['missing_node_type', { details: "Node ID '#3'", extra_info: { node_id: '3', class_type: 'KSampler' } }],
+    ['invalid_prompt', { details: "Node ID '#3'", extra_info: {} }],
+  ])('with a node that the server lacks is refused by its class (%s)', async (type, more) => {
+    const { backend } = await setup({
+      '/prompt': fails(400, { error: { type, message: 'not found', ...more }, node_errors: [] }),
+      '/object_info': { KSamplerX: {} },
+    });
+    const error = await failure(backend.generate(job(), signal));
+    expect(error.fault).toBe('request');
+    expect(error.message).toMatch(/no node class KSampler, which node 3.*Did you mean KSamplerX/);
+  });
+
+  it('under an id of the server’s own (older ones) is awaited under that', async () => {
+    const other = randomUUID();
+    const { backend } = await setup({
+      '/prompt': { prompt_id: other, node_errors: {} },
+      [`/history/${id}`]: {},
+      [`/history/${other}`]: { [other]: saved('a.png') },
+    });
+    expect(await backend.generate(job(), signal)).toMatchObject({ seed: 7 });
+  });
+
+  it('that fails or is interrupted does so in the server’s words', async () => {
+    const ended = (kind: string, data: object) => ({
+      [`/history/${id}`]: { [id]: done({}, [[kind, data]]) },
+    });
+    const node = { node_id: '3', node_type: 'KSampler' };
+    const shapes = {
+      ...node,
+      exception_type: 'RuntimeError',
+      exception_message: 'shapes cannot be multiplied',
+    };
+    const memory = {
+      ...node,
+      exception_type: 'torch.OutOfMemoryError',
+      exception_message: 'Allocation on device',
+    };
+    for (const [kind, data, words] of [
+      ['execution_error', shapes, /node 3 \(KSampler\) failed: RuntimeError: shapes/],
+      ['execution_error', memory, /ran out of memory in node 3/],
+      ['execution_interrupted', node, /was interrupted/],
+    ] as const) {
+      const { backend } = await setup(ended(kind, data));
+      const error = await failure(backend.generate(job(), signal));
+      expect(error.fault).toBe('transient');
+      expect(error.message).toMatch(words);
+    }
+  });
+
+  it('that a restart lost is noticed', async () => {
+    const server = await sketch({ latencyMs: 60_000 });
+    const backend = open(server.url, { stallMs: 10_000 });
+    const begun = new Promise((resolve) => server.once('started', resolve));
+    const lost = failure(backend.generate(job(), signal));
+    await begun;
+    await server.restart();
+    const error = await lost;
+    expect(error).toMatchObject({ fault: 'transient', unreachable: false });
+    expect(error.message).toMatch(/no longer knows/);
+  });
+
+  it('on a server that went away keeps its id: it may be found there later', async () => {
+    const server = await sketch({ latencyMs: 60_000 });
+    const backend = open(server.url);
+    const begun = new Promise((resolve) => server.once('started', resolve));
+    const gone = failure(backend.generate(job(), signal));
+    await begun;
+    await server.close();
+    expect(await gone).toMatchObject({ fault: 'transient', unreachable: true });
+  });
+});
+
+describe('a prompt that was sent before', () => {
+  it('and has ended is fetched, not sent again', async () => {
+    const { backend, sent } = await setup();
+    expect(await backend.generate(job({}, { adopt: true }), signal)).toMatchObject({ adopted: true });
+    expect(sent('/prompt')).toEqual([]);
+  });
+
+  it('and is unknown is sent again, under the same id', async () => {
+    const server = await sketch();
+    const made = await open(server.url).generate(job({}, { adopt: true }), signal);
+    expect(made.adopted).toBe(false);
+    expect(server.stats().generated).toEqual({ [id]: 1 });
+  });
+});
+
+describe('what the server hands back', () => {
+  it.each([
+    ['..\\..\\x y+&.png', 'a\\b'],
+    ['../../etc/passwd', '..'],
+  ])('by the name %s is asked for by just that name, which is no path here', async (filename, subfolder) => {
+    let asked: object = {};
+    const { backend } = await setup({
+      [`/history/${id}`]: { [id]: saved(filename, subfolder) },
+      '/view': (response) => {
+        asked = queryOf(response);
+        response.end('bytes');
+      },
+    });
+    expect((await backend.generate(job(), signal)).image.toString()).toBe('bytes');
+    expect(asked).toEqual({ filename, subfolder, type: 'output' });
+  });
+
+  it('or does not, is a failure of the moment', async () => {
+    const { backend } = await setup({ '/view': (response) => sendText(response, '', 404) });
+    const error = await failure(backend.generate(job(), signal));
+    expect(error.fault).toBe('transient');
+    expect(error.message).toMatch(/made a\.png and does not hand it out/);
+  });
+
+  it('is the file itself, with its chunks', async () => {
+    const server = await sketch();
+    const { image } = await open(server.url).generate(job(), signal);
+    expect(readTruth(image)).toMatchObject({ remoteId: id, seed: 7 });
+    expect(image.includes('"class_type"')).toBe(true);
+  });
+
+  it('is the picture of the node that was filled in, and never a preview', () => {
+    const image = (filename: string, type: string) => ({ filename, subfolder: '', type });
+    const entry = {
+      outputs: {
+        '1': { images: [image('temp.png', 'temp')], text: ['words'] },
+        '2': { images: [null, 'x', image('other.png', 'output')] },
+        '9': { images: [image('ours.png', 'output')], animated: [false] },
+      },
+    };
+    expect(resultFile(entry, '9')?.filename).toBe('ours.png');
+    expect(resultFile(entry, undefined)?.filename).toBe('other.png');
+    expect(resultFile({ outputs: { '1': entry.outputs['1'], '3': null } }, '1')).toBeUndefined();
+  });
+
+  it('is refused while it is read where it is endless', async () => {
+    const chunk = Buffer.alloc(8 * 1024 * 1024);
+    const endless: Answer = (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      Readable.from(Array.from({ length: 38 }, () => chunk)).pipe(response); // 300 MiB
+    };
+    const image = await failure((await setup({ '/view': endless })).backend.generate(job(), signal));
+    expect(image).toMatchObject({ fault: 'request' });
+    expect(image.message).toMatch(/more than 128 MiB/);
+    const queue = await failure((await setup({ '/queue': endless })).backend.generate(job(), signal));
+    expect(queue.fault).toBe('transient');
+  });
+});
+
+describe('stopping a prompt', () => {
+  it('is one order where the server knows it', async () => {
+    const { backend, sent, server } = await setup({ [`/api/jobs/${id}/cancel`]: { cancelled: false } });
+    await backend.cancel(id, signal);
+    expect(sent(`/api/jobs/${id}/cancel`)).toHaveLength(1);
+    expect(server.seen.map(({ path }) => path)).not.toContain('/queue');
+  });
+
+  it('that runs is to interrupt it by its id', async () => {
+    const { backend, sent } = await setup({
+      '/queue': { queue_running: [item(id)], queue_pending: [] },
+      '/interrupt': {},
+    });
+    await backend.cancel(id, signal);
+    expect(sent('/interrupt')).toMatchObject([{ body: { prompt_id: id } }]);
+  });
+
+  it('that runs is left undone on a server that would stop whatever runs', async () => {
+    const { backend, sent } = await setup({
+      '/system_stats': { system: { comfyui_version: '0.3.56' } },
+      '/queue': { queue_running: [item(id)], queue_pending: [] },
+    });
+    await backend.cancel(id, signal);
+    expect(sent('/interrupt')).toEqual([]);
+  });
+
+  it('that waits is to take it out of the queue, and to look again: it may have begun', async () => {
+    const looks = [
+      { queue_running: [item('other')], queue_pending: [item(id, 1)] },
+      { queue_running: [item(id)], queue_pending: [] },
+    ];
+    const { backend, sent } = await setup({
+      '/queue': (response, { method }) => sendJson(response, method === 'POST' ? {} : (looks.shift() ?? {})),
+      '/interrupt': {},
+    });
+    await backend.cancel(id, signal);
+    expect(sent('/queue')).toMatchObject([{ body: { delete: [id] } }]);
+    expect(sent('/interrupt')).toMatchObject([{ body: { prompt_id: id } }]);
+  });
+
+  it('that is not there stops nobody else’s', async () => {
+    const { backend, sent } = await setup({
+      '/queue': { queue_running: [item('other')], queue_pending: [item('third', 1)] },
+    });
+    await backend.cancel(id, signal);
+    expect([...sent('/interrupt'), ...sent('/queue')]).toEqual([]);
+  });
+});
+
+describe('what is behind the URL', () => {
+  it('is named where it is a server of the other kind', async () => {
+    const server = await startSketchServer({ protocol: 'a1111' });
+    closers.push(() => server.close());
+    const error = await failure(open(server.url).probe(signal));
+    expect(error).toMatchObject({ fault: 'backend' });
+    expect(error.message).toMatch(/A1111 family: write "kind: a1111"/);
+  });
+
+  it.each([
+    [
+      'a web page',
+      (response: ServerResponse) => sendText(response, '<title>Router</title>'),
+      /no ComfyUI.*Router/,
+    ],
+    ['other JSON', { hello: 1 }, /no ComfyUI server/],
+    [
+      'a redirect',
+      (response: ServerResponse) => response.writeHead(302, { location: 'http://elsewhere.example/' }).end(),
+      /redirects to http:\/\/elsewhere\.example/,
+    ],
+  ])('is refused where it is %s', async (_, answer, words) => {
+    const { backend } = await setup({ '/system_stats': answer });
+    const error = await failure(backend.probe(signal));
+    expect(error.fault).toBe('backend');
+    expect(error.message).toMatch(words);
+  });
+});
+
+describe('what a server lacks', () => {
+  it('is found in its own lists: nodes, and files that the workflow names', async () => {
+    const server = await sketch();
+    const graph = {
+      ...textToImage(1, 'x'),
+      '20': {
+        class_type: 'LoraLoader',
+        inputs: { model: ['4', 0], clip: ['4', 1], lora_name: 'sketch-ink-stile.safetensors' },
+      },
+      '21': { class_type: 'KSamplr', inputs: {} },
+    };
+    const backend = open(server.url, { workflow: { path: 'w.json', text: JSON.stringify(graph) } });
+    const lacks = await backend.missing({ ...job().request, vae: 'v' }, signal);
+    expect(lacks).toMatchObject([
+      { what: 'input', asked: 'vae', near: [] },
+      { what: 'node', asked: 'KSamplr', near: expect.arrayContaining(['KSampler']) as string[] },
+      { what: 'lora', asked: 'sketch-ink-stile.safetensors', near: ['sketch-ink-style.safetensors'] },
+    ]);
+  });
+
+  it('is nothing for names of A1111 that are ComfyUI’s by another name', async () => {
+    const server = await sketch();
+    const request = { ...job().request, sampler: 'DPM++ 2M SDE Karras' };
+    expect(await open(server.url).missing(request, signal)).toEqual([]);
+  });
+
+  it('in a newer list is found too', async () => {
+    const { backend } = await setup({
+      '/object_info/CLIPTextEncode': { CLIPTextEncode: {} },
+      '/object_info/EmptyLatentImage': { EmptyLatentImage: {} },
+      '/object_info/VAEDecode': { VAEDecode: {} },
+      '/object_info/SaveImage': { SaveImage: {} },
+    });
+    const request = { ...job().request, sampler: 'dpmp_2m', checkpoint: 'feet.safetensors' };
+    expect(await backend.missing(request, signal)).toEqual([
+      { what: 'sampler', asked: 'dpmp_2m', near: ['dpmpp_2m'] },
+    ]);
+  });
+});
+
+describe('a picture that goes to the server', () => {
+  it('to be mended by a workflow of its own', async () => {
+    const server = await sketch();
+    const backend = open(server.url);
+    const { image } = await backend.generate(job(), signal);
+    const dir = await folder({ 'mend.api.json': JSON.stringify(repairGraph('none.png', 1, 'x')) });
+    const repair = { with: 'workflow' as const, workflow: join(dir, 'mend.api.json') };
+    const mended = await backend.generate(
+      job({ seed: 8 }, { remoteId: randomUUID(), repair: { repair, candidate: image } }),
+      signal,
+    );
+    expect(await sharp(mended.image).metadata()).toMatchObject({ width: 64, height: 64 });
+    expect(JSON.stringify(mended.sent)).toMatch(/"image":"reroll\/[0-9a-f]{24}\.png"/);
+  });
+
+  it('to start from', async () => {
+    const server = await sketch();
+    const text = JSON.stringify(repairGraph('none.png', 1, 'x'));
+    const backend = open(server.url, { workflow: { path: 'i2i.json', text } });
+    const png = await sharp({ create: { width: 64, height: 64, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer();
+    const dir = await folder({ 'red one.png': png });
+    const made = await backend.generate(
+      job({ init_image: join(dir, 'red one.png'), denoising_strength: 0.3 }),
+      signal,
+    );
+    expect(JSON.stringify(made.sent)).toContain('"denoise":0.3');
+    expect(await failure(backend.generate(job({ init_image: join(dir, 'none.png') }), signal))).toMatchObject(
+      {
+        fault: 'request',
+        message: expect.stringContaining('ENOENT') as string,
+      },
+    );
+  });
+
+  it('to be mended must have a place in the workflow, and no ADetailer', async () => {
+    const { backend } = await setup();
+    const dir = await folder({ 'none.api.json': workflow.text, 'ui.json': '{"nodes": []}' });
+    const mend = (name: string) =>
+      failure(
+        backend.generate(
+          job(
+            {},
+            {
+              repair: {
+                repair: { with: 'workflow', workflow: join(dir, name) },
+                candidate: Buffer.from('x'),
+              },
+            },
+          ),
+          signal,
+        ),
+      );
+    for (const [name, words] of [
+      ['none.api.json', /has no LoadImage/],
+      ['ui.json', /File > Export \(API\)/],
+      ['gone.json', /ENOENT/],
+    ] as const) {
+      const error = await mend(name);
+      expect(error.fault).toBe('request');
+      expect(error.message).toMatch(words);
+    }
+    const repair = { repair: { with: 'adetailer' as const }, candidate: Buffer.from('x') };
+    expect((await failure(backend.generate(job({}, { repair }), signal))).message).toMatch(/no ADetailer/);
+  });
+});
+
+describe('a binary frame', () => {
+  const u32 = (...numbers: number[]) =>
+    Buffer.concat(numbers.map((n) => Buffer.from(Uint32Array.of(n).buffer).swap32()));
+  const json = Buffer.from(JSON.stringify({ prompt_id: id }));
+
+  it('is a preview, with the prompt that it is of where it says so', () => {
+    expect(readPreview(Buffer.concat([u32(1, 1), Buffer.from('jpeg')]))).toEqual({
+      image: Buffer.from('jpeg'),
+    });
+    expect(readPreview(Buffer.concat([u32(4, json.length), json, Buffer.from('jpeg')]))).toEqual({
+      promptId: id,
+      image: Buffer.from('jpeg'),
+    });
+  });
+
+  it.each([
+    ['nothing', Buffer.alloc(0)],
+    ['a text', Buffer.concat([u32(3, 1), Buffer.from('9text')])],
+    ['longer than it is', Buffer.concat([u32(4, 0xffffffff), json])],
+    ['without JSON', Buffer.concat([u32(4, 4), Buffer.from('nonejpeg')])],
+  ])('is none where it is %s', (_, frame) => {
+    expect(readPreview(frame)).toBeUndefined();
+  });
+});
