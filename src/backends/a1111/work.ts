@@ -70,17 +70,23 @@ export class Work {
       const limitMs = look.task?.completed === true || look.gone ? Math.min(graceMs, stallMs) : stallMs;
       if (silentMs > limitMs) throw this.#stalled(look, silentMs);
 
-      const share = Math.min(1, look.task?.progress ?? 0);
+      const share = this.#share(look, family);
       const picture = look.task?.live_preview;
-      if (look.task?.active && (share > shown || picture !== undefined)) {
+      if (share !== undefined && (share > shown || picture !== undefined)) {
         shown = Math.max(shown, share);
-        preview = look.task.id_live_preview ?? preview;
+        preview = look.task?.id_live_preview ?? preview;
         onProgress?.({
           share: shown,
           ...(picture !== undefined && { preview: decode(this.#backend, picture) }),
         });
       }
     }
+  }
+
+  /** How far the job is, 0 to 1; undefined while it waits, or where it cannot be told from another one. */
+  #share({ task, server }: Look, family: Family): number | undefined {
+    if (family.taskIds) return task?.active ? Math.min(1, task.progress ?? 0) : undefined;
+    return this.#jobs.size === 1 ? server?.progress : undefined;
   }
 
   /**
@@ -91,17 +97,19 @@ export class Work {
   async settle(remoteId: string, family: Family, signal: AbortSignal): Promise<boolean> {
     if (!family.taskIds) return !(await this.isBusy(signal));
     const until = performance.now() + settleMs;
+    let told = false;
     let idle = 0;
     while (performance.now() < until) {
+      const busy = await this.isBusy(signal);
+      // Looked at last, right before the interrupt: the next task may begin in between.
       const task = await this.#task(remoteId, undefined, signal);
       if (!task?.active && !task?.queued) return true;
-      if (task.active) {
-        if (await this.isBusy(signal)) {
-          this.#markInterrupted(remoteId);
-          await this.#http.postJson('/sdapi/v1/interrupt', {}, { signal, timeoutMs: lookMs });
-        } else if (++idle > 1) {
-          return true; // a task that failed stays "active" until another one starts
-        }
+      if (task.active && busy && !told) {
+        told = true; // once is enough, and twice might meet the next task
+        this.#markInterrupted(remoteId);
+        await this.#http.postJson('/sdapi/v1/interrupt', {}, { signal, timeoutMs: lookMs });
+      } else if (task.active && !busy && ++idle > 1) {
+        return true; // a task that failed stays "active" until another one starts
       }
       await sleep(Math.min(this.#patience.pollMs, 250), undefined, { signal });
     }
@@ -119,7 +127,8 @@ export class Work {
   ): Promise<boolean> {
     if (this.#jobs.get(remoteId) === true) return true;
     const server = await this.#server(signal);
-    return timestamp !== undefined && server?.state?.job_timestamp === timestamp && isInterrupted(server);
+    const isLast = server?.state?.job_count === 0 && server.state.job_timestamp === timestamp;
+    return timestamp !== undefined && isLast && isInterrupted(server);
   }
 
   /** From now on until `end` it is noted when this job is interrupted: the reply will not say so. */
