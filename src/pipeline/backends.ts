@@ -29,7 +29,7 @@ const remote = {
     )
     .describe("The server's address.")
     .meta({ examples: ['http://127.0.0.1:7860'] }),
-  stall: duration()
+  stall: duration('10m')
     .default(600_000)
     .describe(
       'How long a server may show no progress on an image before it counts as stuck: milliseconds, or text with a unit.',
