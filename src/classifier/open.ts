@@ -102,7 +102,11 @@ async function loadModel(
       dtype,
       device,
       local_files_only: true,
-      session_options: { ...(threads !== undefined && { intraOpNumThreads: threads }) },
+      session_options: {
+        // Threads that wait by spinning take the cores that decode the next picture, or serve somebody else.
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        ...(threads !== undefined && { intraOpNumThreads: threads }),
+      },
     });
   } catch (error) {
     throw new ModelError(
