@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BackendError, ImageError } from '../src/errors.js';
-import type { Backend, Generated } from '../src/backends/index.js';
+import type { Backend, Generated, ServerInfo } from '../src/backends/index.js';
 import type { Candidates } from '../src/images/index.js';
 import { inspectImage } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Candidate, Ledger } from '../src/ledger/index.js';
@@ -11,6 +11,8 @@ import { RetryLater } from '../src/queue/index.js';
 export interface GuardedBackend {
   readonly name: string;
   readonly well: boolean;
+  /** What the server last said of itself; its loaded checkpoint decides what it is given next. */
+  info: ServerInfo | undefined;
   /** Waits for a slot; failures count towards the breaker. */
   call<T>(work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T>;
 }
@@ -104,6 +106,7 @@ async function generateOn(
       signal,
     );
     const seconds = (performance.now() - startedAt) / 1000;
+    server.info = generated.server;
     // Inside the call, so that a server that answers with broken pictures trips its breaker.
     return { generated, candidate: await inspect(server.name, generated, seconds) };
   }, signal);

@@ -25,7 +25,8 @@ export function startWorker(server: Server, queue: string, options: WorkOptions)
     } catch (error) {
       if (signal.aborted) return handBack(job, token);
       if (!(error instanceof RetryLater)) throw error;
-      await job.moveToDelayed(Date.now() + error.delayMs, token);
+      // PostgreSQL keeps the time in whole milliseconds.
+      await job.moveToDelayed(Math.round(Date.now() + error.delayMs), token);
       throw new DelayedError();
     }
   };

@@ -114,7 +114,7 @@ export async function connect(config: BackendConfig, releasers: Releasers): Prom
 
 async function firstProbe(member: Member, signal: AbortSignal): Promise<Error | undefined> {
   try {
-    await member.health.probe(signal);
+    member.info = await member.health.probe(signal);
     return undefined;
   } catch (error) {
     if (!(error instanceof BackendError)) throw toError(error);
