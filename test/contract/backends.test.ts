@@ -361,7 +361,7 @@ describe.each(kinds)('a backend of kind $name', (kind) => {
 
 describe.each(kinds.filter(({ liveUrl }) => liveUrl))('the live server of kind $name', (kind) => {
   it('is what it should be, and makes what is asked for', { timeout: 600_000 }, async () => {
-    const backend = open(kind.options(kind.liveUrl ?? ''));
+    const backend = open({ ...kind.options(kind.liveUrl ?? ''), stallMs: 600_000 });
     const info = await backend.probe(never);
     console.log(info);
     expect(await backend.missing(request(), never)).toEqual([]);
@@ -373,7 +373,7 @@ describe.each(kinds.filter(({ liveUrl }) => liveUrl))('the live server of kind $
   });
 
   it('stops what it does when it is told to', { timeout: 600_000 }, async () => {
-    const backend = open(kind.options(kind.liveUrl ?? ''));
+    const backend = open({ ...kind.options(kind.liveUrl ?? ''), stallMs: 600_000 });
     const control = new AbortController();
     const onProgress = () => control.abort(new Error('enough'));
     await expect(backend.generate(job({ steps: 50 }, { onProgress }), control.signal)).rejects.toThrow(
