@@ -16,6 +16,7 @@ export interface Opened {
 
 export interface Round {
   seconds: number;
+  cpuMs: number;
   /** The most probable label of each picture. */
   labels: string[];
   peakRssMb: number;
@@ -52,9 +53,12 @@ process.once('message', (contestant: Contestant) => {
     process.on('message', () => {
       void (async () => {
         const startedAt = performance.now();
+        const cpu = process.cpuUsage();
         const labels = await classify(contestant.pictures);
+        const { user, system } = process.cpuUsage(cpu);
         process.send?.({
           seconds: (performance.now() - startedAt) / 1000,
+          cpuMs: (user + system) / 1000,
           labels,
           peakRssMb: process.resourceUsage().maxRSS / 1024,
         } satisfies Round);
