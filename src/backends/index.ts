@@ -11,7 +11,7 @@ export {
 } from './health.js';
 export { near } from './near.js';
 export type { A1111Options } from './a1111/index.js';
-export { describeBindings, readWorkflow, type ComfyUIOptions, type Workflow } from './comfyui/index.js';
+export type { ComfyUIOptions } from './comfyui/index.js';
 export type * from './port.js';
 
 export type BackendOptions = A1111Options | ComfyUIOptions;

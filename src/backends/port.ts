@@ -6,6 +6,8 @@ export type BackendKind = 'a1111' | 'comfyui';
 export interface Backend {
   readonly name: string;
   readonly kind: BackendKind;
+  /** How it understood its configuration, a line each: for people, in `reroll doctor`. */
+  readonly notes?: readonly string[];
 
   /** Asks the server what it is and whether it is well. Harmless; bounded in time. */
   probe(signal: AbortSignal): Promise<ServerInfo>;

@@ -128,7 +128,7 @@ function examineBackend(
     const about = [info.product, info.version, info.checkpoint && `checkpoint ${info.checkpoint}`];
     const words = about.filter(Boolean).join(', ');
     if (lacks.size > 0) throw new RerollError(`${words}; but it has ${[...lacks].join('; ')}`);
-    return [words, undefined];
+    return [[words, ...(backend.notes ?? [])].join('\n'), undefined];
   });
 }
 

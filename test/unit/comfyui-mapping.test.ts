@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { readWorkflow } from '../../src/backends/index.js';
 import { filenamePrefix, fill } from '../../src/backends/comfyui/mapping.js';
 import { comfySampler, comfyScheduler } from '../../src/backends/comfyui/names.js';
+import { readWorkflow } from '../../src/backends/comfyui/workflow.js';
 import type { ImageRequest } from '../../src/loop/index.js';
 import { repairGraph, textToImage } from '../support/sketch-graphs.js';
 

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { describeBindings, readWorkflow } from '../../src/backends/index.js';
+import { describeBindings } from '../../src/backends/comfyui/bindings.js';
+import { readWorkflow } from '../../src/backends/comfyui/workflow.js';
 import { ConfigError } from '../../src/errors.js';
 import { loadPipeline } from '../../src/pipeline/index.js';
 import { flux, repairGraph, textToImage, type TestGraph } from '../support/sketch-graphs.js';
@@ -85,8 +86,8 @@ describe('a workflow file', () => {
     const [backend] = backends;
     if (backend?.kind !== 'comfyui') throw new Error('the example has no ComfyUI');
     const text = await readFile(backend.workflow, 'utf8');
-    const { graph, bindings } = readWorkflow({ text, path: backend.workflow }, backend.bindings);
-    expect(describeBindings(graph, bindings)).toContain('seed -> node 3 (KSampler), input seed');
+    const workflow = readWorkflow({ text, path: backend.workflow }, backend.bindings);
+    expect(describeBindings(workflow)).toContain('seed -> node 3 (KSampler), input seed');
   });
 });
 

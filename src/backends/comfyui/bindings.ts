@@ -73,7 +73,7 @@ export function readTarget(
 }
 
 /** A line for each setting: `seed -> node 3 (KSampler), input seed`. */
-export function describeBindings(graph: Graph, bindings: Bindings): string[] {
+export function describeBindings({ graph, bindings }: { graph: Graph; bindings: Bindings }): string[] {
   return settings.flatMap((setting) =>
     (bindings[setting] ?? []).map(
       ({ node, input }) => `${setting} -> ${nodeName(graph, node)}, input ${input}`,

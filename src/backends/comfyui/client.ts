@@ -6,7 +6,7 @@ import type { ImageRequest, Json } from '../../loop/index.js';
 import { HttpClient, NetError, parseJson, withDeadline } from '../../net/index.js';
 import { near } from '../near.js';
 import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
-import { didYouMean } from './bindings.js';
+import { describeBindings, didYouMean } from './bindings.js';
 import { cancelPrompt } from './cancel.js';
 import { defaultWorkflow } from './default-workflow.js';
 import { Events } from './events.js';
@@ -40,7 +40,8 @@ const letGoMs = 10_000;
 export class ComfyUIBackend implements Backend {
   readonly kind = 'comfyui';
   readonly name: string;
-  readonly workflow: Workflow;
+  readonly notes: readonly string[];
+  readonly #workflow: Workflow;
   readonly #http: HttpClient;
   readonly #events: Events;
   readonly #lists: Lists;
@@ -61,7 +62,8 @@ export class ComfyUIBackend implements Backend {
       stallMs = 600_000,
     } = options;
     this.name = name;
-    this.workflow = readWorkflow(workflow, bindings);
+    this.#workflow = readWorkflow(workflow, bindings);
+    this.notes = describeBindings(this.#workflow);
     this.#http = new HttpClient(url, auth);
     this.#events = new Events({ url, ...(auth !== undefined && { auth }) });
     this.#lists = new Lists(this.#http);
@@ -80,13 +82,13 @@ export class ComfyUIBackend implements Backend {
   }
 
   async missing(request: ImageRequest, signal: AbortSignal): Promise<Lack[]> {
-    const { graph, lacks } = fill(request, this.workflow, { filenamePrefix: 'reroll' });
+    const { graph, lacks } = fill(request, this.#workflow, { filenamePrefix: 'reroll' });
     return this.#asked(signal, async () => [...lacks, ...(await findMissing(graph, this.#lists, signal))]);
   }
 
   async generate(job: GenerateJob, signal: AbortSignal): Promise<Generated> {
     signal.throwIfAborted();
-    const workflow = job.repair ? await this.#repairWorkflow(job.repair.repair) : this.workflow;
+    const workflow = job.repair ? await this.#repairWorkflow(job.repair.repair) : this.#workflow;
     try {
       return await this.#generate(job, workflow, signal);
     } catch (thrown) {
