@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Each folder under test/ is a project, so that `vitest --project unit` runs one of them. */
 const project = (name: string, testTimeout: number) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: 60_000 },
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: 180_000 },
 });
 
 export default defineConfig({
@@ -12,7 +12,7 @@ export default defineConfig({
       project('unit', 30_000),
       project('contract', 60_000),
       project('integration', 120_000),
-      project('e2e', 300_000),
+      project('e2e', 600_000),
     ],
   },
 });
