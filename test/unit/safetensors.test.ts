@@ -224,7 +224,7 @@ describe('safetensors', () => {
     }
     expect(refused).toBeGreaterThan(5000);
     expect(process.memoryUsage().rss - before).toBeLessThan(300 * 2 ** 20);
-  });
+  }, 120_000);
 });
 
 describe('a sharded checkpoint', () => {
