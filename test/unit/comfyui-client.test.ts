@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import fc from 'fast-check';
 import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readPreview } from '../../src/backends/comfyui/events.js';
@@ -232,6 +233,15 @@ describe('a prompt', () => {
     const error = await lost;
     expect(error).toMatchObject({ fault: 'transient', unreachable: false });
     expect(error.message).toMatch(/no longer knows/);
+  });
+
+  it('that waits behind a long one is not given up while that one goes on', async () => {
+    const server = await sketch({ latencyMs: 3_000 });
+    const backend = open(server.url, { stallMs: 2_000 });
+    const made = [1, 2].map((seed) =>
+      backend.generate(job({ seed, steps: 40 }, { remoteId: randomUUID() }), signal),
+    );
+    expect((await Promise.all(made)).map(({ seed }) => seed)).toEqual([1, 2]);
   });
 
   it('on a server that went away keeps its id: it may be found there later', async () => {
@@ -527,5 +537,14 @@ describe('a binary frame', () => {
     ['without JSON', Buffer.concat([u32(4, 4), Buffer.from('nonejpeg')])],
   ])('is none where it is %s', (_, frame) => {
     expect(readPreview(frame)).toBeUndefined();
+  });
+
+  it('of whatever bytes never throws', () => {
+    const frame = fc.tuple(fc.constantFrom(1, 3, 4), fc.nat(64), fc.uint8Array({ maxLength: 64 }));
+    fc.assert(
+      fc.property(frame, ([type, length, bytes]) => {
+        readPreview(Buffer.concat([u32(type, length), bytes]));
+      }),
+    );
   });
 });

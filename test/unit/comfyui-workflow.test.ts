@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { describeBindings } from '../../src/backends/comfyui/bindings.js';
 import { readWorkflow } from '../../src/backends/comfyui/workflow.js';
@@ -234,6 +235,42 @@ describe('bindings are found', () => {
     });
     expect(bound(graph)).toMatchObject({ prompt: '6.text' });
   });
+});
+
+it('any JSON is a workflow or a ConfigError, and links in circles end', () => {
+  const link = fc.tuple(fc.constantFrom('1', '2', '3', '4'), fc.nat(2));
+  const names = [
+    'positive',
+    'negative',
+    'seed',
+    'guider',
+    'noise',
+    'latent_image',
+    'model',
+    'clip',
+    'text',
+    'image',
+  ];
+  const inputs = fc.dictionary(
+    fc.constantFrom(...names, 'width', 'filename_prefix'),
+    fc.oneof(link, fc.nat(), fc.string()),
+  );
+  const node = fc.record({ class_type: fc.constantFrom('KSampler', 'LoadImage', 'CLIPTextEncode'), inputs });
+  const graph = fc.record({ '1': node, '2': node, '3': node, '4': node });
+  fc.assert(
+    fc.property(fc.oneof(fc.jsonValue(), graph), (value) => {
+      try {
+        const { bindings, graph } = read(value);
+        for (const { node, input } of Object.values(bindings).flat()) {
+          expect(graph[node]?.inputs).toHaveProperty([input]);
+          expect(Array.isArray(graph[node]?.inputs[input])).toBe(false);
+        }
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 describe('bindings that are written', () => {

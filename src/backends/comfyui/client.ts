@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { BackendError, ConfigError, systemCode, type Fault } from '../../errors.js';
 import type { ImageRequest, Json } from '../../loop/index.js';
 import { HttpClient, NetError, parseJson, withDeadline } from '../../net/index.js';
@@ -10,12 +8,14 @@ import { describeBindings, didYouMean } from './bindings.js';
 import { cancelPrompt } from './cancel.js';
 import { defaultWorkflow } from './default-workflow.js';
 import { Events } from './events.js';
-import { describeRefusal, failureOf, isPassing, otherKind, toBackendError } from './faults.js';
+import { describeRefusal, failureOf, isPassing, toBackendError } from './faults.js';
 import { nodeName, type Graph } from './graph.js';
+import { identify, otherKind } from './identify.js';
 import { findMissing, Lists } from './lists.js';
 import { filenamePrefix, fill, type Parts } from './mapping.js';
 import { fetchFile, resultFile } from './results.js';
-import { posted, systemStats, uploaded, type HistoryEntry } from './schema.js';
+import { posted, type HistoryEntry } from './schema.js';
+import { Uploads } from './uploads.js';
 import { Job, Watch, type Patience } from './watch.js';
 import { readWorkflow, type Workflow, type WorkflowFile } from './workflow.js';
 
@@ -46,6 +46,7 @@ export class ComfyUIBackend implements Backend {
   readonly #events: Events;
   readonly #lists: Lists;
   readonly #watch: Watch;
+  readonly #uploads: Uploads;
   #info: ServerInfo | undefined;
   /** Ids that the server gave (older than 0.3.45) in the place of ours. */
   readonly #renamed = new Map<string, string>();
@@ -68,13 +69,14 @@ export class ComfyUIBackend implements Backend {
     this.#events = new Events({ url, ...(auth !== undefined && { auth }) });
     this.#lists = new Lists(this.#http);
     this.#watch = new Watch(name, this.#http, { pollMs, stallMs });
+    this.#uploads = new Uploads(name, this.#http);
   }
 
   async probe(signal: AbortSignal): Promise<ServerInfo> {
     const onTimeout = () => this.#error(`did not say what it is within ${probeMs / 1000} s.`, 'transient');
     return this.#asked(signal, () =>
       withDeadline(signal, probeMs, onTimeout, async (bounded) => {
-        this.#info = await this.#identify(bounded);
+        this.#info = await identify(this.name, this.#http, bounded);
         this.#lists.forget();
         return this.#info;
       }),
@@ -106,7 +108,7 @@ export class ComfyUIBackend implements Backend {
   async cancel(remoteId: string, signal: AbortSignal): Promise<void> {
     const id = this.#renamed.get(remoteId) ?? remoteId;
     await this.#asked(signal, async () => {
-      const { version } = this.#info ?? (await this.#identify(signal));
+      const { version } = this.#info ?? (await identify(this.name, this.#http, signal));
       await cancelPrompt(id, version, this.#http, this.#watch, signal);
     });
   }
@@ -203,11 +205,11 @@ export class ComfyUIBackend implements Backend {
           'request',
         );
       }
-      parts.initImage = await this.#upload(repair.candidate, '.png', signal);
+      parts.initImage = await this.#uploads.bytes(repair.candidate, '.png', signal);
     } else if (request.init_image !== undefined) {
-      parts.initImage = await this.#uploadFile(request.init_image, signal);
+      parts.initImage = await this.#uploads.file(request.init_image, signal);
     }
-    if (request.mask !== undefined) parts.mask = await this.#uploadFile(request.mask, signal);
+    if (request.mask !== undefined) parts.mask = await this.#uploads.file(request.mask, signal);
     const { graph, lacks } = fill(request, workflow, parts);
     const [lack] = lacks;
     if (lack !== undefined) {
@@ -229,27 +231,6 @@ export class ComfyUIBackend implements Backend {
       if (first === undefined) throw this.#error(`has no checkpoint for ${nodeName(graph, id)}.`, 'request');
       node.inputs[input] = first;
     }
-  }
-
-  async #uploadFile(path: string, signal: AbortSignal): Promise<string> {
-    const bytes = await readFile(path).catch((error: unknown) => {
-      const why = systemCode(error) ?? String(error);
-      throw this.#error(`the picture ${path} cannot be read (${why}).`, 'request');
-    });
-    return this.#upload(bytes, extname(path), signal);
-  }
-
-  /** Returns the name that LoadImage takes. Named by its content, so that the same picture is kept once. */
-  async #upload(bytes: Buffer, extension: string, signal: AbortSignal): Promise<string> {
-    const name = createHash('sha256').update(bytes).digest('hex').slice(0, 24) + extension;
-    const form = new FormData();
-    form.set('image', new Blob([new Uint8Array(bytes)]), name);
-    form.set('type', 'input');
-    form.set('subfolder', 'reroll');
-    const reply = await this.#http.postJson('/upload/image', form, { signal, timeoutMs: 120_000 });
-    const kept = uploaded.safeParse(reply).data;
-    if (kept === undefined) throw this.#error('did not say where it put an uploaded picture.', 'transient');
-    return kept.subfolder === '' ? kept.name : `${kept.subfolder}/${kept.name}`;
   }
 
   async #image(entry: HistoryEntry, workflow: Workflow, signal: AbortSignal): Promise<Buffer> {
@@ -285,21 +266,6 @@ export class ComfyUIBackend implements Backend {
         if (!(error instanceof BackendError)) throw error;
       },
     );
-  }
-
-  async #identify(signal: AbortSignal): Promise<ServerInfo> {
-    const reply = await this.#http.getJson('/system_stats', { signal }).catch((error: unknown) => {
-      if (error instanceof NetError && error.kind === 'not-json') {
-        throw this.#error(`this is no ComfyUI server: ${error.message}`, 'backend');
-      }
-      throw error;
-    });
-    const system = systemStats.safeParse(reply).data?.system;
-    if (system === undefined)
-      throw this.#error('this is no ComfyUI server: it has no system_stats.', 'backend');
-    const { comfyui_version: version } = system;
-    const product = version?.startsWith('sketch') ? 'ComfyUI (sketch)' : 'ComfyUI';
-    return { product, ...(version !== undefined && { version }) };
   }
 
   #suggest(signal: AbortSignal) {

@@ -9,7 +9,7 @@ export interface Listener {
   onPreview(image: Buffer): void;
   /** It has ended, or is about to. */
   onEnd(): void;
-  /** Anything at all, so it is alive. */
+  /** Anything about any prompt of ours, so the server is alive. */
   onSign(): void;
 }
 
@@ -63,9 +63,10 @@ export class Events {
     if (parsed === undefined || id === undefined) return;
     const { type, data } = parsed;
     this.#current = id;
+    // The prompts that wait behind this one live by its steps: a server works on one at a time.
+    for (const each of this.#listeners.values()) each.onSign();
     const listener = this.#listeners.get(id);
     if (listener === undefined) return;
-    listener.onSign();
     if (type === 'progress' && typeof data.node === 'string' && data.value !== undefined && data.max) {
       listener.onStep(data.node, data.value, data.max);
     }

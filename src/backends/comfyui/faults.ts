@@ -1,5 +1,5 @@
 import { BackendError, type Fault } from '../../errors.js';
-import { excerpt, NetError, type HttpClient } from '../../net/index.js';
+import { excerpt, NetError } from '../../net/index.js';
 import { didYouMean } from './bindings.js';
 import { nodeName, type Graph } from './graph.js';
 import {
@@ -119,13 +119,4 @@ export function failureOf(backend: string, entry: HistoryEntry): BackendError | 
   if (lastMessage(entry, 'execution_interrupted') !== undefined)
     return fail('was interrupted before the image was done.');
   return entry.status?.status_str === 'error' ? fail('failed, and does not say why.') : undefined;
-}
-
-/** Names the server behind the URL where it is of another kind. */
-export async function otherKind(http: HttpClient, signal: AbortSignal): Promise<string | undefined> {
-  const options = await http
-    .getJson('/sdapi/v1/options', { signal, timeoutMs: 5_000 })
-    .catch(() => undefined);
-  const isA1111 = typeof options === 'object' && options !== null && !Array.isArray(options);
-  return isA1111 ? 'is a server of the A1111 family: write "kind: a1111" for it.' : undefined;
 }
