@@ -31,14 +31,14 @@ export interface Control {
 
 /** Control by the process that holds the state folder. */
 export class LocalControl implements Control {
-  #active: (ActiveRun & { startedAt: number; endedBefore: number }) | undefined;
+  #active: { run: ActiveRun; startedAt: number; endedBefore: number } | undefined;
 
   constructor(private readonly house: House) {}
 
   /** From now on `active` is the run that this process works on. */
   async attach(active: ActiveRun): Promise<void> {
     const progress = await this.house.ledger.progress(active.id);
-    this.#active = { ...active, startedAt: Date.now(), endedBefore: ended(progress) };
+    this.#active = { run: active, startedAt: Date.now(), endedBefore: ended(progress) };
   }
 
   async runs(): Promise<RunStatus[]> {
@@ -62,7 +62,7 @@ export class LocalControl implements Control {
 
   async cancel(id: string): Promise<RunStatus> {
     const run = await this.#find(id);
-    if (this.#active?.id === run.id) await this.#active.cancel();
+    if (this.#active?.run.id === run.id) await this.#active.run.cancel();
     else await this.house.ledger.cancelRun(run.id);
     return this.status(run.id);
   }
@@ -71,8 +71,8 @@ export class LocalControl implements Control {
     const run = await this.#find(id);
     if (run.state === to) return;
     const moved =
-      this.#active?.id === run.id
-        ? await this.#active.setPaused(to === 'paused').then(() => true)
+      this.#active?.run.id === run.id
+        ? await this.#active.run.setPaused(to === 'paused').then(() => true)
         : await this.house.ledger.moveRun(run.id, to);
     if (!moved)
       throw new ConfigError(
@@ -93,7 +93,7 @@ export class LocalControl implements Control {
 
   async #statusOf(run: Run): Promise<RunStatus> {
     const progress = await this.house.ledger.progress(run.id);
-    const live = this.#active?.id === run.id ? this.#active : undefined;
+    const live = this.#active?.run.id === run.id ? this.#active : undefined;
     const open = run.state === 'running' || run.state === 'paused';
     return {
       ...progress,

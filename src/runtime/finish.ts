@@ -47,9 +47,9 @@ export async function finishRun(
     await mkdir(outputDir, { recursive: true });
     const manifest = join(outputDir, 'manifest.jsonl');
     await writeManifest(manifest, ledger.shots(id));
-    const truth = pipeline.backends.some(({ kind }) => kind === 'sketch')
-      ? await compareWithTruth(output, ledger.shots(id))
-      : undefined;
+    // Without the rejected drawings nobody can say what a run without a gate would have delivered.
+    const isKnown = pipeline.output.keep_rejected && pipeline.backends.some(({ kind }) => kind === 'sketch');
+    const truth = isKnown ? await compareWithTruth(output, ledger.shots(id)) : undefined;
     const report = join(outputDir, 'report.html');
     await writeReport(report, {
       run: id,

@@ -1,0 +1,220 @@
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import sharp from 'sharp';
+import { startSketchServer, type SketchServer } from '../../src/sketch/index.js';
+import { makeWorkspace, tinyModel, type Workspace } from '../support/workspace.js';
+
+let server: SketchServer;
+let workspace: Workspace;
+
+const pipeline = (changes: object = {}) => ({
+  name: 'cli',
+  seed: 3,
+  backends: [{ name: 'sketch', kind: 'a1111', url: server.url, slots: 2 }],
+  generate: { width: 64, height: 64, steps: 4 },
+  prompts: [{ text: 'a hand', count: 4 }],
+  gate: { model: tinyModel },
+  retry: { attempts: 3, ladder: ['new_seed'] },
+  output: { dir: 'out' },
+  ...changes,
+});
+
+beforeEach(async () => {
+  server = await startSketchServer({ latencyMs: 10, badRate: 0.5 });
+});
+
+afterEach(async () => {
+  await server.close();
+  await workspace.remove();
+});
+
+async function refused(changes: object, args = ['run', 'pipeline.yaml']) {
+  workspace = await makeWorkspace(pipeline(changes));
+  const { code, stderr, stdout } = await workspace.reroll(args);
+  expect(stdout).toBe('');
+  expect(stderr).not.toContain('this is a bug');
+  expect(code, stderr).toBe(2);
+  return stderr;
+}
+
+describe('reroll run', () => {
+  it('prints one JSON object alone on standard output, and leaves a manifest and a report', async () => {
+    workspace = await makeWorkspace(pipeline());
+    const { code, stdout } = await workspace.reroll(['run', 'pipeline.yaml', '--json']);
+    const summary = JSON.parse(stdout) as Record<string, unknown>;
+    expect(summary).toMatchObject({ run: 'cli-1', state: 'completed', shots: 4, failed: 0, cancelled: 0 });
+    expect(code).toBe(summary.accepted === 4 ? 0 : 1);
+    expect(await readFile(summary.manifest as string, 'utf8')).toMatch(/^\{.*\}\n/);
+    expect(await readFile(join(workspace.dir, 'out/cli-1/report.html'), 'utf8')).toContain('<img');
+  });
+
+  it('says 1 where shots are exhausted', async () => {
+    workspace = await makeWorkspace(
+      pipeline({ gate: { model: tinyModel, reject: [{ labels: ['*'], threshold: 0 }] } }),
+    );
+    const { code, stdout } = await workspace.reroll(['run', 'pipeline.yaml']);
+    expect(code).toBe(1);
+    expect(stdout).toContain('4 exhausted');
+  });
+
+  it('finishes what the servers hold on Ctrl-C, leaves with 130 and says how to go on', async () => {
+    workspace = await makeWorkspace(pipeline({ prompts: [{ text: 'a hand', count: 60 }] }));
+    const started = workspace.start(['run', 'pipeline.yaml']);
+    await started.saw(/shot \d+ accepted/);
+    started.child.kill('SIGINT');
+    const { code, stdout } = await started.finished;
+    expect(code).toBe(130);
+    expect(stdout).toContain('To go on: reroll resume cli-1');
+    const resumed = await workspace.reroll(['resume', '--json']);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ run: 'cli-1', state: 'completed', shots: 60 });
+  });
+
+  it('answers status, pause, unpause and cancel from another process while it runs', async () => {
+    server.setFaults(0, []);
+    workspace = await makeWorkspace(pipeline({ prompts: [{ text: 'a hand', count: 300 }] }));
+    const started = workspace.start(['run', 'pipeline.yaml', '--json']);
+    await started.saw(/shot \d+ accepted/);
+    const ask = async (...args: string[]) =>
+      JSON.parse((await workspace.reroll([...args, '--json'])).stdout) as Record<string, unknown>;
+    expect(await ask('status')).toMatchObject({ run: 'cli-1', state: 'running', shots: 300 });
+    expect(await ask('pause', 'cli-1')).toMatchObject({ state: 'paused' });
+    expect(await ask('unpause', 'cli-1')).toMatchObject({ state: 'running' });
+    expect(await ask('cancel', 'cli-1')).toMatchObject({ state: 'cancelled' });
+    const { code, stdout } = await started.finished;
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ state: 'cancelled' });
+    expect(await ask('runs')).toMatchObject([{ run: 'cli-1', state: 'cancelled' }]);
+  });
+
+  it('prints the expanded shots and the expected cost of a dry run, and asks no server', async () => {
+    workspace = await makeWorkspace(pipeline());
+    const { code, stdout } = await workspace.reroll(['run', 'pipeline.yaml', '--dry-run', '--set', 'seed=5']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^1 {2}p1 {2}seed \d+ {2}64x64/);
+    expect(stdout).toContain('4 shots, 4 to 12 attempts. Seed 5.');
+    expect(server.stats().requests).toBe(0);
+  });
+});
+
+describe('what cannot run says so with status 2', () => {
+  it('an unknown key, with its place and the nearest one', async () => {
+    const stderr = await refused({ retries: 3 });
+    expect(stderr).toMatch(/pipeline\.yaml:\d+:\d+/);
+    expect(stderr).toContain('retry');
+  });
+
+  it('a file that is not there', async () => {
+    expect(await refused({}, ['run', 'nowhere.yaml'])).toContain('nowhere.yaml');
+  });
+
+  it('a server that is down', async () => {
+    const stderr = await refused({ backends: [{ name: 'gone', kind: 'a1111', url: 'http://127.0.0.1:1' }] });
+    expect(stderr).toMatch(/no backend can be used:\n {2}gone: /);
+  });
+
+  it('a wrong password, which it does not repeat', async () => {
+    await server.close();
+    server = await startSketchServer({ auth: 'user:right' });
+    const backends = [{ name: 'locked', kind: 'a1111', url: server.url, auth: 'user:wrong-secret' }];
+    const stderr = await refused({ backends });
+    expect(stderr).toMatch(/locked: .*password/);
+    expect(stderr).not.toContain('wrong-secret');
+  });
+
+  it('a model folder without an ONNX file', async () => {
+    expect(await refused({ gate: { model: './nothing' } })).toMatch(/nothing/);
+  });
+
+  it('a rule that no label of the model can fire', async () => {
+    const stderr = await refused({
+      gate: { model: tinyModel, reject: [{ labels: ['Bad_Hands'], threshold: 0.5 }] },
+    });
+    expect(stderr).toContain('Its labels are Realistic_Bad_Anatomy');
+  });
+
+  it('a budget that cannot pay for one attempt of each shot, and it leaves no run behind', async () => {
+    const stderr = await refused({ retry: { attempts: 3, run_attempts: 3, ladder: ['new_seed'] } });
+    expect(stderr).toContain('retry.run_attempts is 3');
+    expect((await workspace.reroll(['runs'])).stdout).toContain('no runs yet');
+  });
+
+  it('a state folder that another process holds', async () => {
+    workspace = await makeWorkspace(pipeline({ prompts: [{ text: 'a hand', count: 200 }] }));
+    const first = workspace.start(['run', 'pipeline.yaml']);
+    await first.saw(/shot \d+ accepted/);
+    const { code, stderr } = await workspace.reroll(['run', 'pipeline.yaml']);
+    first.child.kill('SIGKILL');
+    await first.finished;
+    expect(code).toBe(2);
+    expect(stderr).toContain(String(first.child.pid));
+  });
+
+  it.skipIf(process.getuid?.() === 0)('an output folder without permission', async () => {
+    workspace = await makeWorkspace(pipeline());
+    await mkdir(join(workspace.dir, 'out'));
+    await chmod(join(workspace.dir, 'out'), 0o500);
+    const { code, stderr } = await workspace.reroll(['run', 'pipeline.yaml']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('permission');
+  });
+
+  it('an output folder that is a file', async () => {
+    workspace = await makeWorkspace(pipeline());
+    await writeFile(join(workspace.dir, 'out'), '');
+    const { code, stderr } = await workspace.reroll(['run', 'pipeline.yaml']);
+    expect(code, stderr).toBe(2);
+    expect(stderr).not.toContain('this is a bug');
+  });
+
+  it('an unknown command or option', async () => {
+    expect(await refused({}, ['rum'])).toContain('Did you mean run?');
+    await workspace.remove();
+    expect(await refused({}, ['run', 'pipeline.yaml', '--dry-rum'])).toContain('--dry-run');
+  });
+});
+
+describe('reroll classify', () => {
+  it('scores every image, reports what is none, and goes on', async () => {
+    workspace = await makeWorkspace(pipeline());
+    const picture = sharp({
+      create: { width: 32, height: 32, channels: 3, background: { r: 250, g: 10, b: 10 } },
+    });
+    await mkdir(join(workspace.dir, 'pictures'));
+    await picture.png().toFile(join(workspace.dir, 'pictures', 'red.png'));
+    await writeFile(join(workspace.dir, 'pictures', 'broken.png'), 'no picture');
+    const { code, stdout, stderr } = await workspace.reroll([
+      'classify',
+      '--model',
+      './model',
+      '--json',
+      'pictures',
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('broken.png');
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { file: string; scores: unknown[] });
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ file: join('pictures', 'red.png') });
+    expect(rows[0]!.scores).toHaveLength(4);
+  });
+});
+
+describe('reroll doctor', () => {
+  it('says what works and what does not', async () => {
+    workspace = await makeWorkspace(
+      pipeline({
+        backends: [
+          { name: 'well', kind: 'a1111', url: server.url },
+          { name: 'gone', kind: 'a1111', url: 'http://127.0.0.1:1' },
+        ],
+      }),
+    );
+    const { code, stdout } = await workspace.reroll(['doctor', 'pipeline.yaml']);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/ok {4}backend well: .*sketch/);
+    expect(stdout).toMatch(/FAIL {2}backend gone: /);
+  });
+});
