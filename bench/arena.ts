@@ -45,6 +45,8 @@ export async function hostSketchServers(options: Partial<SketchOptions>[]): Prom
 export interface Measured {
   summary: RunSummary;
   seconds: number;
+  /** Until the last shot ended: manifest and report are written after that, and need no server. */
+  secondsToLastShot: number;
   cpuMs: number;
   peakRssMb: number;
 }
@@ -68,6 +70,12 @@ export async function runPipeline(pipeline: object, classifier?: Classifier): Pr
       const startedAt = performance.now();
       const cpu = process.cpuUsage();
       const work = { house, run, pipeline: loaded, classifier: gate, pool };
+      let secondsToLastShot = 0;
+      releasers.add(
+        house.events.listen(({ type }) => {
+          if (type === 'shot-ended') secondsToLastShot = (performance.now() - startedAt) / 1000;
+        }),
+      );
       const summary = await executeRun(work, { drain: never, force: never }, () => undefined);
       const { user, system } = process.cpuUsage(cpu);
       const seconds = (performance.now() - startedAt) / 1000;
@@ -75,6 +83,7 @@ export async function runPipeline(pipeline: object, classifier?: Classifier): Pr
       return {
         summary,
         seconds,
+        secondsToLastShot,
         cpuMs: (user + system) / 1000,
         peakRssMb: process.resourceUsage().maxRSS / 1024,
       };
