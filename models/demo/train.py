@@ -12,6 +12,7 @@ principal components of the drawings, positions as waves; and attention starts b
 import argparse
 import json
 import math
+import shutil
 import time
 from pathlib import Path
 
@@ -233,9 +234,6 @@ def train(rank: int, args):
 
 def export(args):
     """Writes the Hugging Face layout next to this file, weights stored as fp16 (the graph casts them to fp32)."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
     here = Path(__file__).parent
     model = ViTForImageClassification.from_pretrained(args.work / "best", attn_implementation="eager").eval()
     balance(model, Drawings(args.data, validation=True))
@@ -245,11 +243,29 @@ def export(args):
         model, (torch.zeros(2, 3, SIDE, SIDE),), str(target), input_names=["pixel_values"], output_names=["logits"],
         dynamic_axes={"pixel_values": {0: "batch"}, "logits": {0: "batch"}}, opset_version=17, dynamo=False,
     )
+    halve(target, least=64)
+    model.config.save_pretrained(here)
+    (here / "preprocessor_config.json").write_text(json.dumps({
+        "image_processor_type": "ViTImageProcessor", "do_resize": True, "size": {"height": SIDE, "width": SIDE},
+        "resample": 2, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True,
+        "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
+    }, indent=2) + "\n")
+    # What `reroll model convert` makes the int8 variant of.
+    model.save_pretrained(args.work / "balanced")
+    shutil.copy(here / "preprocessor_config.json", args.work / "balanced")
+    print(f"{target}: {target.stat().st_size / 1e6:.2f} MB")
+
+
+def halve(target: Path, least: int):
+    """Stores the float weights of an ONNX file that have `least` numbers or more as fp16, cast to fp32 at load."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
     graph = onnx.load(target)
     casts = []
     for tensor in graph.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if tensor.data_type == TensorProto.FLOAT and values.size >= 64:
+        if tensor.data_type == TensorProto.FLOAT and values.size >= least:
             half = tensor.name + "_fp16"
             casts.append(helper.make_node("Cast", [half], [tensor.name], to=TensorProto.FLOAT))
             tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), half))
@@ -258,18 +274,11 @@ def export(args):
     graph.graph.node.extend(nodes)
     onnx.checker.check_model(graph)
     onnx.save(graph, target)
-    model.config.save_pretrained(here)
-    (here / "preprocessor_config.json").write_text(json.dumps({
-        "image_processor_type": "ViTImageProcessor", "do_resize": True, "size": {"height": SIDE, "width": SIDE},
-        "resample": 2, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True,
-        "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
-    }, indent=2) + "\n")
-    print(f"{target}: {target.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=["train", "export"])
+    parser.add_argument("command", choices=["train", "export", "export-int8"])
     parser.add_argument("--data", type=Path, required=True, help="drawings by render.ts")
     parser.add_argument("--work", type=Path, required=True, help="checkpoints")
     parser.add_argument("--minutes", type=float, default=60)
@@ -283,5 +292,10 @@ if __name__ == "__main__":
     args.work.mkdir(parents=True, exist_ok=True)
     if args.command == "export":
         export(args)
+    elif args.command == "export-int8":
+        int8 = Path(__file__).parent / "onnx" / "model_quantized.onnx"
+        shutil.copy(args.work / "onnx" / "onnx" / "model_quantized.onnx", int8)
+        # The integers' scales stay as they are; the patches' kernel is a third of the file.
+        halve(int8, least=4096)
     else:
         torch.multiprocessing.spawn(train, (args,), args.processes)
