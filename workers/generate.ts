@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { BackendError, ImageError } from '../src/errors.js';
-import type { Backend, Generated, ServerInfo } from '../src/backends/index.js';
+import {
+  canMend,
+  type Backend,
+  type BackendKind,
+  type Generated,
+  type ServerInfo,
+} from '../src/backends/index.js';
 import type { Candidates } from '../src/images/index.js';
 import { inspectImage } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Candidate, Ledger } from '../src/ledger/index.js';
@@ -10,6 +16,7 @@ import { RetryLater } from '../src/queue/index.js';
 /** A backend as the generate worker sees it: its slots are counted and its breaker watches every call. */
 export interface GuardedBackend {
   readonly name: string;
+  readonly kind: BackendKind;
   readonly well: boolean;
   /** What the server last said of itself; its loaded checkpoint decides what it is given next. */
   info: ServerInfo | undefined;
@@ -20,7 +27,7 @@ export interface GuardedBackend {
 export interface GenerateDesk {
   ledger: Ledger;
   candidates: Candidates;
-  /** The backends that may serve a shot with these tags, the given one first. */
+  /** The backends that may serve a shot with these tags, the given one first, those that are down last. */
   backendsFor(tags: readonly string[], first: GuardedBackend): GuardedBackend[];
   addClassify(key: AttemptKey): Promise<void>;
   onEvent: {
@@ -54,20 +61,24 @@ export async function generate(
   if (attempt?.state === 'generated') return desk.addClassify(key);
   if (attempt?.state !== 'due') return;
 
+  const { repair } = attempt;
+  const tagged = desk.backendsFor(attempt.tags, backend);
+  const able = repair ? tagged.filter(({ kind }) => canMend(kind, repair)) : tagged;
   const refusals: string[] = [];
-  for (const server of order(desk.backendsFor(attempt.tags, backend), attempt)) {
+  for (const server of order(able, attempt)) {
     try {
-      return await generateOn(desk, attempt, server, signal);
+      await generateOn(desk, attempt, server, signal);
+      return;
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       desk.onEvent.serverError(key, server.name, error.message);
-      if (error.fault !== 'request') await postpone(desk, key, error);
+      if (error.fault !== 'request') await postpone(desk, key, error, refusals);
       // This server will never do it: another may have the checkpoint or the node that it lacks.
       refusals.push(error.message);
     }
   }
   const reason =
-    refusals.join('; ') || 'no backend can serve this prompt: none has its tags and its checkpoint';
+    refusals.join('; ') || `no backend of this prompt's tags can mend an image with ${repair?.with ?? ''}`;
   if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
 }
 
@@ -148,13 +159,20 @@ async function readPrevious(desk: GenerateDesk, attempt: Attempt): Promise<Buffe
 }
 
 /** The server could not, and no attempt is used up: later again, or never if it goes on and on. */
-async function postpone(desk: GenerateDesk, key: AttemptKey, error: BackendError): Promise<never> {
+async function postpone(
+  desk: GenerateDesk,
+  key: AttemptKey,
+  error: BackendError,
+  refusals: readonly string[],
+): Promise<never> {
   // A server that cannot be reached may still be working on what it was sent: keep its id for adoption.
   const errors = await desk.ledger.recordServerError(key, error.message, error.unreachable);
-  if (error.unreachable || error.fault === 'backend' || errors < maxServerErrors) {
+  const down = error.unreachable || error.fault === 'backend';
+  // Where the others have refused, only this one may still do it: it is awaited for a while, not for ever.
+  if ((down && refusals.length === 0) || errors < maxServerErrors) {
     throw new RetryLater(desk.backoffMs(errors));
   }
-  const reason = `${maxServerErrors} server errors, the last one: ${error.message}`;
+  const reason = [...refusals, `${maxServerErrors} server errors, the last one: ${error.message}`].join('; ');
   if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
   throw new RetryLater(0);
 }

@@ -9,6 +9,7 @@ export {
   type Health,
   type HealthOptions,
 } from './health.js';
+export { canMend } from './mends.js';
 export { near } from './near.js';
 export type { A1111Options } from './a1111/index.js';
 export type { ComfyUIOptions } from './comfyui/index.js';

@@ -19,12 +19,12 @@ export function makeGenerateDesk(
     candidates: house.candidates,
     addClassify,
     backoffMs,
-    backendsFor: (tags, first) => [
-      first,
-      ...pool.members.filter(
-        (member) => member !== first && member.well && tags.every((tag) => member.tags.includes(tag)),
-      ),
-    ],
+    backendsFor(tags, first) {
+      const others = pool.members.filter(
+        (member) => member !== first && tags.every((tag) => member.tags.includes(tag)),
+      );
+      return [first, ...others.sort((a, b) => Number(b.well) - Number(a.well))];
+    },
     onEvent: {
       generating: (key, backend, prompt) => emit({ type: 'generating', key, backend, prompt }),
       progress: (key, backend, share) => emit({ type: 'progress', key, backend, share }),

@@ -5,6 +5,7 @@ import {
   watchHealth,
   type Backend,
   type BackendHealthState,
+  type BackendKind,
   type Health,
   type ServerInfo,
 } from '../backends/index.js';
@@ -33,6 +34,10 @@ export class Member implements GuardedBackend {
 
   get name(): string {
     return this.backend.name;
+  }
+
+  get kind(): BackendKind {
+    return this.backend.kind;
   }
 
   get well(): boolean {

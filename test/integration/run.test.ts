@@ -1,23 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
-import { loadPipeline } from '../../src/pipeline/index.js';
-import {
-  executeRun,
-  openGate,
-  openHouse,
-  opening,
-  openPool,
-  recordRun,
-  type RunEvent,
-  type RunSummary,
-} from '../../src/runtime/index.js';
 import { readTruth, startSketchServer, type Fault, type SketchServer } from '../../src/sketch/index.js';
-import { freshHome } from '../support/home.js';
+import { runPipeline } from '../support/run.js';
 import { writeTinyModel } from '../support/tiny-model.js';
-import { withoutTimesAndServers } from '../support/workspace.js';
 
 let dir: string;
 let servers: SketchServer[];
@@ -64,48 +51,7 @@ const pipeline = (changes: object = {}) => ({
   ...changes,
 });
 
-interface Ran {
-  summary: RunSummary;
-  manifest: ManifestLine[];
-  events: RunEvent[];
-}
-
-interface ManifestLine {
-  shot: number;
-  outcome: string;
-  published?: string;
-  reason?: string;
-  attempts: { number: number; seed: number; decision?: string }[];
-}
-
-/** Runs a pipeline in the test's folder, in a state folder of its own. */
-async function run(config: object, name = 'a'): Promise<Ran> {
-  const file = join(dir, `${name}.yaml`);
-  await writeFile(file, stringify({ ...config, output: { ...pipeline().output, dir: `out-${name}` } }));
-  const loaded = await loadPipeline(file, { env: {} });
-  const never = new AbortController().signal;
-  const events: RunEvent[] = [];
-  const summary = await opening(async (releasers) => {
-    const house = await openHouse(await freshHome(join(dir, `home-${name}`)), {});
-    releasers.add(() => house.close());
-    releasers.add(house.events.listen((event) => events.push(event)));
-    const classifier = await openGate(loaded, {});
-    releasers.add(() => classifier.close());
-    const pool = await openPool(loaded.backends, house.events.emit, never);
-    releasers.add(() => pool.close());
-    const recorded = await recordRun(house, loaded);
-    const work = { house, run: recorded, pipeline: loaded, classifier, pool };
-    const result = await executeRun(work, { drain: never, force: never }, () => undefined);
-    await releasers.close();
-    return result;
-  });
-  const text = await readFile(summary.manifest!, 'utf8');
-  const manifest = text
-    .trimEnd()
-    .split('\n')
-    .map((line) => withoutTimesAndServers(JSON.parse(line)) as ManifestLine);
-  return { summary, manifest, events };
-}
+const run = (config: object, name = 'a') => runPipeline(dir, config, { name });
 
 describe('a run', () => {
   it('ends every shot, and publishes the image of the very attempt that was accepted', async () => {

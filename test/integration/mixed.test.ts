@@ -1,0 +1,179 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Classifier } from '../../src/classifier/index.js';
+import type { AttemptKey } from '../../src/ledger/index.js';
+import type { RunEvent } from '../../src/runtime/index.js';
+import {
+  FAULTS_OF,
+  readTruth,
+  startSketchServer,
+  type Protocol,
+  type SketchChunk,
+  type SketchOptions,
+  type SketchServer,
+} from '../../src/sketch/index.js';
+import { runPipeline, type Ran } from '../support/run.js';
+import { repairGraph, textToImage } from '../support/sketch-graphs.js';
+
+let dir: string;
+let servers: SketchServer[];
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'reroll-mixed-'));
+  await writeFile(join(dir, 'draw.api.json'), JSON.stringify(textToImage(0, 'x')));
+  await writeFile(join(dir, 'hands.api.json'), JSON.stringify(repairGraph('none.png', 0, 'x')));
+  servers = [];
+});
+
+afterEach(async () => {
+  await Promise.all(servers.map((server) => server.close()));
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function start(protocols: Protocol[], options: Partial<SketchOptions> = {}): Promise<void> {
+  servers = await Promise.all(
+    protocols.map((protocol) => startSketchServer({ protocol, latencyMs: 5, badRate: 0.4, ...options })),
+  );
+}
+
+const pipeline = (changes: object = {}) => ({
+  name: 'mixed',
+  seed: 9,
+  backends: servers.map(({ url, protocol }, place) => ({
+    name: `s${place}`,
+    kind: protocol,
+    url,
+    stall: '3s',
+    ...(protocol === 'comfyui' && { workflow: './draw.api.json' }),
+  })),
+  generate: { width: 64, height: 64, steps: 4 },
+  prompts: [{ text: 'a {soft|hard} hand', count: 12 }],
+  gate: { model: 'truthful' },
+  retry: { attempts: 3, ladder: ['new_seed'] },
+  ...changes,
+});
+
+/** Knows what was drawn: what is tested here is the way of an image, not its judgement. */
+const truthful: Classifier = {
+  model: { name: 'truthful', revision: 'none', dtype: 'none' },
+  labels: ['Bad_Anatomy', 'Good_Anatomy'],
+  classify: async (image) => {
+    const bad = truthOf(image as Buffer).truth.anatomy === 'bad' ? 1 : 0;
+    return [
+      { label: 'Bad_Anatomy', score: bad },
+      { label: 'Good_Anatomy', score: 1 - bad },
+    ];
+  },
+  close: async () => undefined,
+};
+
+const run = (config: object, onEvent: (event: RunEvent) => void = () => undefined) =>
+  runPipeline(dir, config, { classifier: truthful, onEvent });
+
+function truthOf(image: Buffer): SketchChunk {
+  const truth = readTruth(image);
+  if (!truth) throw new Error('this is no picture of a sketch server');
+  return truth;
+}
+
+async function publishedTruths({ summary, shots }: Ran) {
+  return Promise.all(
+    shots.map(async (shot) => ({
+      shot,
+      kept: shot.attempts[shot.kept! - 1]!,
+      truth: truthOf(await readFile(join(summary.outputDir, shot.published!))),
+    })),
+  );
+}
+
+const name = ({ shot, number }: AttemptKey) => `${shot}.${number}`;
+
+const counted = (names: string[]) =>
+  names.reduce((counts, name) => counts.set(name, (counts.get(name) ?? 0) + 1), new Map<string, number>());
+
+describe('300 shots over five servers that fail, restart and go away', () => {
+  it('all end, each with its own image, and nothing is generated twice that was not lost', async () => {
+    await start(['comfyui', 'comfyui', 'comfyui', 'a1111', 'a1111']);
+    for (const server of servers) server.setFaults(0.05, FAULTS_OF[server.protocol]);
+    const [comfyui, , gone, a1111] = servers as [SketchServer, SketchServer, SketchServer, SketchServer];
+    const blows = new Map([
+      [80, () => comfyui.restart()],
+      [120, () => a1111.restart()],
+      [160, () => gone.close()],
+    ]);
+    const struck: Promise<void>[] = [];
+    let ended = 0;
+    const ran = await run(pipeline({ prompts: [{ text: 'a {soft|hard} hand', count: 300 }] }), ({ type }) => {
+      if (type === 'shot-ended') struck.push(blows.get(++ended)?.() ?? Promise.resolve());
+    });
+    await Promise.all(struck);
+
+    const { summary, shots, events } = ran;
+    expect(summary).toMatchObject({ state: 'completed', shots: 300, failed: 0, cancelled: 0 });
+    expect(summary.accepted + summary.exhausted).toBe(300);
+    for (const { shot, kept, truth } of await publishedTruths(ran)) {
+      expect(truth).toMatchObject({ prompt: shot.request.prompt, seed: kept.request.seed });
+      expect(truth.remoteId).toBe(kept.remoteId);
+    }
+
+    const sent = counted(events.flatMap((event) => (event.type === 'generating' ? name(event.key) : [])));
+    const failed = counted(events.flatMap((event) => (event.type === 'server-error' ? name(event.key) : [])));
+    const again = [...sent].filter(([attempt, times]) => times > 1 + (failed.get(attempt) ?? 0));
+    expect(again).toEqual([]);
+    expect(failed.size).toBeGreaterThan(10);
+    for (const server of servers.filter((server) => server !== comfyui && server !== a1111)) {
+      expect(Math.max(...Object.values(server.stats().generated))).toBe(1);
+    }
+    expect(new Set(shots.flatMap(({ attempts }) => attempts.map(({ backend }) => backend))).size).toBe(5);
+  });
+});
+
+describe('shots that alternate between two checkpoints', () => {
+  it('make each server load few times', async () => {
+    await start(['comfyui', 'a1111']);
+    const checkpoint = ['sketch-hands-v1.safetensors', 'sketch-hands-v2.safetensors'];
+    const ran = await run(pipeline({ prompts: [{ text: 'a hand', matrix: { checkpoint }, count: 30 }] }));
+    expect(ran.summary.accepted + ran.summary.exhausted).toBe(60);
+    const wanted = new Map(ran.shots.map(({ index, request }) => [index, request.checkpoint]));
+    for (const server of ['s0', 's1']) {
+      const loaded = ran.events.flatMap((event) =>
+        event.type === 'generating' && event.backend === server ? wanted.get(event.key.shot)! : [],
+      );
+      const loads = loaded.filter((checkpoint, place) => checkpoint !== loaded[place - 1]).length;
+      // In the order of the pipeline every second image would need a load.
+      expect(loads).toBeLessThan(loaded.length / 5);
+    }
+  });
+});
+
+describe('a rejected candidate', () => {
+  const rungs = [
+    { protocol: 'a1111', repair: { with: 'adetailer' } },
+    { protocol: 'comfyui', repair: { with: 'workflow', workflow: './hands.api.json' } },
+  ] as const;
+
+  it.each(rungs)('is mended on a server that can, and judged again: $repair.with', async (rung) => {
+    await start(['a1111', 'comfyui']);
+    const ran = await run(
+      pipeline({
+        prompts: [{ text: 'a hand', count: 20 }],
+        retry: { attempts: 4, ladder: [{ repair: rung.repair }] },
+      }),
+    );
+    expect(ran.summary).toMatchObject({ failed: 0 });
+    const mender = `s${servers.findIndex(({ protocol }) => protocol === rung.protocol)}`;
+    const firsts = ran.shots.map(({ attempts }) => attempts[0]!);
+    const repairs = ran.shots.flatMap(({ attempts }) => attempts.slice(1));
+    expect(new Set(firsts.map(({ backend }) => backend)).size).toBe(2);
+    expect(new Set(repairs.map(({ backend }) => backend))).toEqual(new Set([mender]));
+    expect(repairs.some(({ verdict }) => verdict?.decision === 'accept')).toBe(true);
+    for (const { shot, truth } of await publishedTruths(ran)) {
+      // The scene is the first attempt's, whoever mended it.
+      expect(truth.request.seed).toBe(shot.attempts[0]!.request.seed);
+      if (shot.outcome === 'accepted') expect(truth.truth.anatomy).toBe('good');
+    }
+    expect(ran.events.filter(({ type }) => type === 'server-error')).toEqual([]);
+  });
+});

@@ -1,0 +1,76 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Classifier } from '../../src/classifier/index.js';
+import type { ShotRecord } from '../../src/ledger/index.js';
+import { loadPipeline } from '../../src/pipeline/index.js';
+import {
+  executeRun,
+  openGate,
+  openHouse,
+  opening,
+  openPool,
+  recordRun,
+  type RunEvent,
+  type RunSummary,
+} from '../../src/runtime/index.js';
+import { freshHome } from './home.js';
+import { withoutTimesAndServers } from './workspace.js';
+
+export interface Ran {
+  summary: RunSummary;
+  /** Without what may differ between two equal runs. */
+  manifest: ManifestLine[];
+  /** As the ledger has them. */
+  shots: ShotRecord[];
+  events: RunEvent[];
+}
+
+export interface ManifestLine {
+  shot: number;
+  outcome: string;
+  published?: string;
+  reason?: string;
+  attempts: { number: number; seed: number; decision?: string }[];
+}
+
+export interface RunOptions {
+  /** Tells runs in the same folder apart. */
+  name?: string;
+  /** Judges instead of the pipeline's model. */
+  classifier?: Classifier;
+  onEvent?: (event: RunEvent) => void;
+}
+
+/** Runs a pipeline in `dir`, in a state folder of its own, to its end. */
+export async function runPipeline(dir: string, config: object, options: RunOptions = {}): Promise<Ran> {
+  const { name = 'a', onEvent } = options;
+  const file = join(dir, `${name}.yaml`);
+  await writeFile(file, stringify(config));
+  const loaded = await loadPipeline(file, { env: {}, set: [`output.dir=${join(dir, `out-${name}`)}`] });
+  const never = new AbortController().signal;
+  const events: RunEvent[] = [];
+  const { summary, shots } = await opening(async (releasers) => {
+    const house = await openHouse(await freshHome(join(dir, `home-${name}`)), {});
+    releasers.add(() => house.close());
+    releasers.add(house.events.listen((event) => events.push(event)));
+    if (onEvent) releasers.add(house.events.listen(onEvent));
+    const classifier = options.classifier ?? (await openGate(loaded, {}));
+    releasers.add(() => classifier.close());
+    const pool = await openPool(loaded.backends, house.events.emit, never);
+    releasers.add(() => pool.close());
+    const run = await recordRun(house, loaded);
+    const work = { house, run, pipeline: loaded, classifier, pool };
+    const summary = await executeRun(work, { drain: never, force: never }, () => undefined);
+    const shots: ShotRecord[] = [];
+    for await (const shot of house.ledger.shots(run.id)) shots.push(shot);
+    await releasers.close();
+    return { summary, shots };
+  });
+  const text = await readFile(summary.manifest!, 'utf8');
+  const manifest = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => withoutTimesAndServers(JSON.parse(line)) as ManifestLine);
+  return { summary, manifest, shots, events };
+}
