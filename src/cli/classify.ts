@@ -1,16 +1,16 @@
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
-import { openClassifier } from '../classifier/index.js';
+import { InvalidArgumentError, Option } from 'commander';
+import { dtypes, type ClassifierOptions } from '../classifier/index.js';
 import { ImageError } from '../errors.js';
 import { judge, type LabelScore, type Verdict } from '../loop/index.js';
 import { loadPipeline } from '../pipeline/index.js';
-import { modelFolder, opening } from '../runtime/index.js';
+import { openGate, openModels, opening } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 import { imageFiles } from './image-files.js';
 import { writeOut } from './print.js';
 import { progressLine } from './progress-line.js';
 
-interface ClassifyFlags {
+interface ClassifyFlags extends Omit<ClassifierOptions, 'model'> {
   model: string;
   gate?: string;
   top?: number;
@@ -25,6 +25,7 @@ interface Row {
 }
 
 const defaultModel = 'angusleung100/bad-anatomy-realism-classifier';
+const devices = ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'];
 
 export function addClassifyCommand(program: Command, exit: (code: number) => void): void {
   program
@@ -33,6 +34,9 @@ export function addClassifyCommand(program: Command, exit: (code: number) => voi
     .argument('<files...>', 'image files, folders, globs, or - for a list of files on standard input')
     .option('--model <name>', 'a folder, or a Hub repository that was pulled', defaultModel)
     .option('--gate <pipeline>', 'judge by the gate of this pipeline, with its model')
+    .addOption(new Option('--dtype <name>', "which of the model's files").choices(Object.keys(dtypes)))
+    .addOption(new Option('--device <name>', 'where it runs; default cpu').choices(devices))
+    .option('--threads <number>', 'CPU threads of one inference; default: one per core', countOf)
     .option('--top <number>', 'only the most probable labels', countOf)
     .option('--json', 'a JSON object a line')
     .option('--csv', 'CSV with a column for each label')
@@ -56,10 +60,11 @@ function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
   return opening(async (releasers) => {
     const pipeline =
       flags.gate === undefined ? undefined : await loadPipeline(flags.gate, { env: process.env });
-    const name = pipeline?.gate.model ?? flags.model;
-    const classifier = await openClassifier({
-      model: await modelFolder(name, pipeline?.dir ?? process.cwd(), process.env),
-    });
+    const { dtype, device, threads } = flags;
+    const options = { ...(dtype && { dtype }), ...(device && { device }), ...(threads && { threads }) };
+    const classifier = pipeline
+      ? await openGate({ ...pipeline, gate: { ...pipeline.gate, ...options } }, process.env)
+      : await openModels({ models: [flags.model], combine: 'mean', ...options }, process.cwd(), process.env);
     releasers.add(() => classifier.close());
     const columns = classifier.labels;
     if (flags.csv)

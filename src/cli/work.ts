@@ -25,7 +25,9 @@ export function work(house: House, pipeline: Pipeline, getRun: () => Promise<Run
     const control = new LocalControl(house);
     releasers.add(await serveControl(socketPath(house.home), control));
 
-    process.stderr.write(`Opening the model ${pipeline.gate.model}, asking ${names(pipeline)} ...\n`);
+    process.stderr.write(
+      `Opening the model ${pipeline.gate.models.join(', ')}, asking ${names(pipeline)} ...\n`,
+    );
     const classifier = await openGate(pipeline, process.env);
     releasers.add(() => classifier.close());
     const pool = await openPool(pipeline.backends, house.events.emit, signals.drain);

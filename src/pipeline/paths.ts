@@ -9,6 +9,7 @@ const pathSettings = new RegExp(
       'wildcards',
       'output.dir',
       'gate.model',
+      'gate.model.N',
       'backends.N.workflow',
       'prompts.N.file',
       'generate.IMAGE',
@@ -28,7 +29,7 @@ const pathSettings = new RegExp(
 function isRelativePath(at: Path, text: string): boolean {
   const key = at.join('.');
   if (!pathSettings.test(key) || text === '' || text.startsWith('${')) return false;
-  if (key === 'gate.model' && !text.startsWith('.')) return false;
+  if (/^gate\.model\b/.test(key) && !text.startsWith('.')) return false;
   return !path.isAbsolute(text);
 }
 

@@ -26,12 +26,13 @@ export interface Pipeline {
   generate: Generate;
   prompts: Settled['prompts'];
   wildcards?: string;
-  gate: { model: string; dtype?: Dtype; device?: Device; rules: GateRule[] };
+  gate: { models: Models; combine: 'mean' | 'max'; dtype?: Dtype; device?: Device; rules: GateRule[] };
   retry: RetryPolicy;
   output: { dir: string; filename: string; keep_rejected: boolean };
 }
 
 export type Generate = Omit<ImageRequest, 'prompt' | 'seed'> & { seed?: number };
+type Models = [string, ...string[]];
 type Dtype = NonNullable<Settled['gate']['dtype']>;
 type Device = NonNullable<Settled['gate']['device']>;
 
@@ -128,7 +129,7 @@ function retype(
 
 function shape(settled: Settled, from: Pick<Pipeline, 'file' | 'dir' | 'raw'>): Pipeline {
   const { name, seed, backends, generate, prompts, wildcards, gate, retry, output } = settled;
-  const { reject: rules, ...model } = gate;
+  const { reject: rules, model, ...options } = gate;
   return {
     ...from,
     name: name ?? nameOf(from.file),
@@ -137,7 +138,7 @@ function shape(settled: Settled, from: Pick<Pipeline, 'file' | 'dir' | 'raw'>): 
     generate,
     prompts,
     ...(wildcards === undefined ? {} : { wildcards }),
-    gate: { ...model, rules },
+    gate: { ...options, models: typeof model === 'string' ? [model] : (model as Models), rules },
     retry: {
       ...retry,
       ladder: retry.ladder.map((rung) =>

@@ -91,12 +91,19 @@ const rule = strict({
   );
 
 const gate = strict({
-  model: text()
+  model: z
+    .union([text(), z.array(text()).min(1)])
     .default('angusleung100/bad-anatomy-realism-classifier')
     .describe(
-      'The classifier: a repository on the Hugging Face Hub, or a folder, whose path begins with `.` or `/`.',
+      'The classifier: a repository on the Hugging Face Hub, or a folder, whose path begins with `.` or `/`. ' +
+        'Or a list of them that judge together: all must know the same labels.',
     )
     .meta({ examples: ['./models/mine'] }),
+  combine: z
+    .enum(['mean', 'max'])
+    .default('mean')
+    .describe("What becomes of several models' probabilities of a label: their mean, or the largest.")
+    .meta({ examples: ['max'] }),
   ...optional({
     dtype: z
       .enum(['fp32', 'fp16', 'q8'])

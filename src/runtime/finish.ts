@@ -54,7 +54,7 @@ export async function finishRun(
     await writeReport(report, {
       run: id,
       name: pipeline.name,
-      model: pipeline.gate.model,
+      model: pipeline.gate.models.join(', '),
       folder: outputDir,
       shots: () => ledger.shots(id),
       fileOf: (shot, attempt) => output.fileOf(shot, attempt),

@@ -1,27 +1,62 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { openClassifier, type Classifier } from '../classifier/index.js';
+import {
+  ensemble,
+  openClassifier,
+  type Classifier,
+  type ClassifierOptions,
+  type Combine,
+} from '../classifier/index.js';
 import { ConfigError } from '../errors.js';
-import { idleRules } from '../loop/index.js';
+import { idleRules, type GateRule } from '../loop/index.js';
 import { refuseDisagreeing, resolveModel } from '../models/index.js';
-import type { Pipeline } from '../pipeline/index.js';
+import { opening } from './releasers.js';
 
-/** Opens the gate's model, and refuses rules that none of its labels can ever fire. */
-export async function openGate({ gate, dir }: Pipeline, env: NodeJS.ProcessEnv): Promise<Classifier> {
-  const model = await modelFolder(gate.model, dir, env);
-  if (gate.dtype) await refuseDisagreeing(model, gate.dtype);
-  const classifier = await openClassifier({
-    model,
-    ...(gate.dtype && { dtype: gate.dtype }),
-    ...(gate.device && { device: gate.device }),
+/** Which models judge, and how: each a folder or a Hub repository that was pulled. */
+interface ModelChoice extends Omit<ClassifierOptions, 'model'> {
+  models: readonly [string, ...string[]];
+  combine: Combine;
+}
+
+interface Gate extends ModelChoice {
+  rules: GateRule[];
+}
+
+/** Opens the gate's models, and refuses rules that none of their labels can ever fire. */
+export function openGate(
+  { gate, dir }: { gate: Gate; dir: string },
+  env: NodeJS.ProcessEnv,
+): Promise<Classifier> {
+  return opening(async (releasers) => {
+    const classifier = await openModels(gate, dir, env);
+    releasers.add(() => classifier.close());
+    const idle = idleRules(gate.rules, classifier.labels);
+    if (idle.length === 0) return classifier;
+    const names = idle.map(({ labels }) => labels.join(', ')).join('; ');
+    throw new ConfigError(
+      `gate.reject: no label of ${gate.models.join(', ')} matches ${names}. Its labels are ${classifier.labels.join(', ')}.`,
+    );
   });
-  const idle = idleRules(gate.rules, classifier.labels);
-  if (idle.length === 0) return classifier;
-  await classifier.close();
-  const names = idle.map(({ labels }) => labels.join(', ')).join('; ');
-  throw new ConfigError(
-    `gate.reject: no label of ${gate.model} matches ${names}. Its labels are ${classifier.labels.join(', ')}.`,
-  );
+}
+
+/** Opens several models as one classifier. Throws ModelError, and ConfigError where their labels differ. */
+export function openModels(
+  { models, combine, ...options }: ModelChoice,
+  dir: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Classifier> {
+  return opening(async (releasers) => {
+    const open = async (name: string) => {
+      const model = await modelFolder(name, dir, env);
+      if (options.dtype) await refuseDisagreeing(model, options.dtype);
+      const classifier = await openClassifier({ ...options, model });
+      releasers.add(() => classifier.close());
+      return classifier;
+    };
+    const members: [Classifier, ...Classifier[]] = [await open(models[0])];
+    for (const name of models.slice(1)) members.push(await open(name));
+    return ensemble(members, combine);
+  });
 }
 
 /** The folder of a model: a folder beside the pipeline, or a Hub repository that was pulled before. */

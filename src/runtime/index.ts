@@ -2,7 +2,7 @@ export type { Control, RunStatus } from './control.js';
 export { connectControl, serveControl, socketPath } from './control-socket.js';
 export { LocalControl, pace } from './control.js';
 export type { RunEvent, EmitRunEvent } from './events.js';
-export { modelFolder, openGate } from './gate.js';
+export { modelFolder, openGate, openModels } from './gate.js';
 export { homeOf, inHouse, openHouse, type House } from './house.js';
 export type { Run } from '../ledger/index.js';
 export type { RunSummary } from './finish.js';

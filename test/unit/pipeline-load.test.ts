@@ -14,7 +14,8 @@ describe('a pipeline file', () => {
       backends: [{ name: 'a', kind: 'sketch', protocol: 'a1111', slots: 2, tags: [], latency: 300 }],
       generate: { negative_prompt: '', width: 512, height: 512, steps: 20, cfg_scale: 7 },
       gate: {
-        model: 'angusleung100/bad-anatomy-realism-classifier',
+        models: ['angusleung100/bad-anatomy-realism-classifier'],
+        combine: 'mean',
         rules: [{ labels: ['*Bad_Anatomy'], threshold: 0.5 }],
       },
       retry: { attempts: 4, ladder: [{ new_seed: true }], on_exhausted: 'keep_best' },
@@ -55,9 +56,10 @@ describe('a pipeline file', () => {
 
   test('tells a model folder from a repository by its leading dot', async () => {
     const at = async (model: string) =>
-      (await load({ 'p.yaml': `${hand}gate: { model: ${model} }` })).gate.model;
-    expect(await at('owner/name')).toBe('owner/name');
-    expect(await at('./owner/name')).toMatch(/^\/.*\/owner\/name$/);
+      (await load({ 'p.yaml': `${hand}gate: { model: ${model} }` })).gate.models;
+    expect(await at('owner/name')).toEqual(['owner/name']);
+    expect(await at('./owner/name')).toEqual([expect.stringMatching(/^\/.*\/owner\/name$/)]);
+    expect(await at('[owner/name, ./mine]')).toEqual(['owner/name', expect.stringMatching(/^\/.*\/mine$/)]);
   });
 });
 
@@ -87,7 +89,7 @@ describe('extends', () => {
     expect(pipeline.prompts[0]).toEqual({ file: join(dir, 'list.txt') });
     expect(pipeline.wildcards).toBe(join(dir, 'cards'));
     expect(pipeline.output.dir).toBe(join(dir, 'shared/done'));
-    expect(pipeline.gate.model).toBe(join(dir, 'shared/m'));
+    expect(pipeline.gate.models).toEqual([join(dir, 'shared/m')]);
   });
 });
 
