@@ -17,7 +17,19 @@ const rooms = {
   ledger: ['loop'],
   queue: [],
   sketch: [],
-  runtime: ['loop', 'pipeline', 'net', 'backends', 'images', 'report', 'classifier', 'models', 'ledger', 'queue', 'sketch'],
+  runtime: [
+    'loop',
+    'pipeline',
+    'net',
+    'backends',
+    'images',
+    'report',
+    'classifier',
+    'models',
+    'ledger',
+    'queue',
+    'sketch',
+  ],
   cli: ['loop', 'pipeline', 'backends', 'images', 'report', 'classifier', 'models', 'sketch', 'runtime'],
 };
 
@@ -27,7 +39,10 @@ const mayImportErrors = (room) => room !== 'sketch';
 const forbid = (room) => [
   ...Object.keys(rooms)
     .filter((other) => other !== room && !rooms[room].includes(other))
-    .map((other) => ({ regex: `/${other}/`, message: `src/${room} may not import src/${other}: see docs/architecture.md.` })),
+    .map((other) => ({
+      regex: `/${other}/`,
+      message: `src/${room} may not import src/${other}: see docs/architecture.md.`,
+    })),
   ...rooms[room].map((other) => ({
     regex: `/${other}/(?!index\\.js$)`,
     message: `Enter src/${other} by its index.ts.`,
@@ -35,7 +50,9 @@ const forbid = (room) => [
   { regex: '/test/|/bench/', message: 'Nothing imports tests or benchmarks.' },
   ...(room === 'runtime' ? [] : [{ regex: '/workers/', message: 'Only src/runtime imports workers/.' }]),
   ...(room === 'queue' ? [] : [{ regex: '^bullmq$', message: 'Only src/queue imports bullmq.' }]),
-  ...(mayImportErrors(room) ? [] : [{ regex: '/errors\\.js$', message: 'src/sketch imports nothing of the rest.' }]),
+  ...(mayImportErrors(room)
+    ? []
+    : [{ regex: '/errors\\.js$', message: 'src/sketch imports nothing of the rest.' }]),
 ];
 
 export default tseslint.config(
@@ -48,7 +65,10 @@ export default tseslint.config(
       'import-x/no-cycle': ['error', { ignoreExternal: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       // A port's method may be async in one implementation and not in another.
       '@typescript-eslint/require-await': 'off',

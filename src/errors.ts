@@ -84,7 +84,10 @@ export class BackendError extends RerollError {
     message: string,
     details: { backend: string; fault: Fault; unreachable?: boolean; cause?: unknown },
   ) {
-    super(`${details.backend}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause });
+    super(
+      `${details.backend}: ${message}`,
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
     this.backend = details.backend;
     this.fault = details.fault;
     this.unreachable = details.unreachable ?? false;

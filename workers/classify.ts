@@ -7,7 +7,6 @@ import {
   judge,
   type BudgetAnswer,
   type GateRule,
-  type Json,
   type RetryPolicy,
   type Step,
   type Verdict,
@@ -62,7 +61,7 @@ export async function classify(desk: ClassifyDesk, key: AttemptKey, signal: Abor
   const recorded = await desk.ledger.recordVerdict(
     key,
     verdict,
-    { ...desk.classifier.model } as Json,
+    { ...desk.classifier.model },
     step,
     published,
   );

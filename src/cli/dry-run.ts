@@ -24,7 +24,10 @@ export async function dryRun(pipeline: Pipeline, json: boolean): Promise<void> {
     ...expect({ badRate, recall: gate.recall, falseAlarms: gate.falseAlarms }, pipeline.retry.attempts),
   }));
   const most = Math.min(shots * pipeline.retry.attempts, pipeline.retry.run_attempts ?? Infinity);
-  if (json) return printJson({ shots, seed, attempts: { least: shots, most }, gate, costs });
+  if (json) {
+    printJson({ shots, seed, attempts: { least: shots, most }, gate, costs });
+    return;
+  }
   const rows = costs.map((cost) => [
     percent(cost.badRate),
     cost.attemptsPerShot.toFixed(2),

@@ -1,14 +1,16 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import { openClassifier, type Classifier, type Dtype } from '../classifier/index.js';
+import { measureSpeed, openClassifier, type Classifier, type Dtype } from '../classifier/index.js';
 import {
   convertModel,
+  DEFAULT_VARIANTS,
   modelInfo,
   pullModel,
   verifyModel,
   type ModelEvent,
   type ModelInfo,
+  type Variant,
 } from '../models/index.js';
 import { modelFolder, opening } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
@@ -16,6 +18,8 @@ import { imageFiles } from './image-files.js';
 import { printJson } from './print.js';
 import { progressLine } from './progress-line.js';
 import { listenForInterrupts } from './signals.js';
+
+const variants = ['fp32', 'fp16', 'q8', 'int8', 'uint8'];
 
 /** `reroll model`: get a model from the Hugging Face Hub, make it ONNX, check it. */
 export function addModelCommands(program: Command, exit: (code: number) => void): void {
@@ -59,10 +63,11 @@ REROLL_CACHE (where the ONNX files go). A download that was cut goes on where it
     .description('make ONNX files of a checkpoint on disk (safetensors)')
     .argument('<folder>', 'config.json, preprocessor_config.json, model.safetensors')
     .argument('<out>', 'folder to write')
+    .option('--variants <list>', `which of ${variants.join(', ')} to make`, variantsOf, DEFAULT_VARIANTS)
     .option('--json', 'print one JSON object at the end')
-    .action(async (folder: string, out: string, options: { json?: boolean }) => {
+    .action(async (folder: string, out: string, options: ConvertFlags) => {
       const made = await whileShown((onEvent, signal) =>
-        convertModel(folder, resolve(out), { onEvent, signal }),
+        convertModel(folder, resolve(out), { variants: options.variants, onEvent, signal }),
       );
       tellInfo(await modelInfo(made.path), options);
       exit(exitCodes.done);
@@ -70,11 +75,12 @@ REROLL_CACHE (where the ONNX files go). A download that was cut goes on where it
 
   model
     .command('info')
-    .description('labels, sizes, revision, licence and files of a model')
+    .description('labels, sizes, revision, licence and files of a model, and its speed on this machine')
     .argument('<model>', 'a folder, or a Hub repository that was pulled')
     .option('--json', 'print a JSON object')
     .action(async (name: string, options: { json?: boolean }) => {
-      tellInfo(await modelInfo(await modelFolder(name, process.cwd(), process.env)), options);
+      const info = await modelInfo(await modelFolder(name, process.cwd(), process.env));
+      tellInfo({ ...info, variants: await withSpeeds(info) }, options);
       exit(exitCodes.done);
     });
 
@@ -90,6 +96,11 @@ REROLL_CACHE (where the ONNX files go). A download that was cut goes on where it
     .action(async (name: string, images: string[], options: VerifyFlags) => {
       exit((await verify(name, images, options)) ? exitCodes.done : exitCodes.found);
     });
+}
+
+interface ConvertFlags {
+  variants: Variant[];
+  json?: boolean;
 }
 
 interface VerifyFlags {
@@ -159,17 +170,38 @@ function describe(event: ModelEvent): string {
   }
 }
 
-function tellInfo(info: ModelInfo, { json }: { json?: boolean }): void {
-  if (json) return printJson(info);
+type Timed = ModelInfo['variants'][number] & { imagesPerSecond?: number };
+
+/** Adds how fast each variant is on this machine, one after the other: together they would fight over its cores. */
+async function withSpeeds({ path, variants }: ModelInfo): Promise<Timed[]> {
+  const timed: Timed[] = [];
+  const line = progressLine();
+  for (const variant of variants) {
+    line.show(`measuring ${variant.dtype}`);
+    const dtype = variant.dtype as Dtype;
+    timed.push({ ...variant, imagesPerSecond: await measureSpeed({ model: path, dtype }) });
+  }
+  line.clear();
+  return timed;
+}
+
+function tellInfo(
+  info: Omit<ModelInfo, 'variants'> & { variants: Timed[] },
+  { json }: { json?: boolean },
+): void {
+  if (json) {
+    printJson(info);
+    return;
+  }
   const rows = [
     ['folder', info.path],
     ['source', [info.source, info.revision].filter(Boolean).join(' at ')],
     ['licence', info.license ?? 'unknown'],
     ['kind', `${info.architecture} (${info.modelType}), images ${JSON.stringify(info.imageSize)}`],
     ['labels', info.labels.join(', ')],
-    ...info.variants.map(({ dtype, file, bytes, verified }) => [
+    ...info.variants.map(({ dtype, file, bytes, verified, imagesPerSecond }) => [
       dtype,
-      `${file}, ${megabytes(bytes)}${verified ? `, ${verified.passed ? 'agrees' : 'DISAGREES'} with ${verified.reference}` : ''}`,
+      `${file}, ${megabytes(bytes)}${imagesPerSecond ? `, ${imagesPerSecond.toPrecision(3)} images/s here` : ''}${verified ? `, ${verified.passed ? 'agrees' : 'DISAGREES'} with ${verified.reference}` : ''}`,
     ]),
   ];
   process.stdout.write(
@@ -181,9 +213,15 @@ function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 }
 
-const dtypes = ['fp32', 'fp16', 'q8', 'int8', 'uint8'];
+function variantsOf(text: string): Variant[] {
+  const wanted = text.split(',').map((name) => name.trim());
+  for (const name of wanted) {
+    if (!variants.includes(name)) throw new InvalidArgumentError(`each is one of ${variants.join(', ')}.`);
+  }
+  return wanted as Variant[];
+}
 
 function dtypeOf(text: string): Dtype {
-  if (!dtypes.includes(text)) throw new InvalidArgumentError(`it is one of ${dtypes.join(', ')}.`);
+  if (!variants.includes(text)) throw new InvalidArgumentError(`it is one of ${variants.join(', ')}.`);
   return text as Dtype;
 }

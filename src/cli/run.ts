@@ -41,7 +41,8 @@ Exit codes: 0 every shot accepted; 1 some are exhausted or failed; 2 could not r
       const pipeline = await loadPipeline(file, { env: process.env, set: options.set ?? [] });
       if (options.dryRun) {
         await dryRun(pipeline, options.json ?? false);
-        return exit(exitCodes.done);
+        exit(exitCodes.done);
+        return;
       }
       const home = homeOf(process.env, pipeline.file);
       const summary = await inHouse(home, (house) => work(house, pipeline, () => recordRun(house, pipeline)));

@@ -17,7 +17,7 @@ export interface OpenLedger {
   /** The state folder's lock. */
   lock: Lock;
   /** Closes the pool and gives the folder back. */
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 /** A queue's workers keep a connection each to listen on; the rest is opened as needed. */

@@ -20,7 +20,7 @@ export function adjust(request: ImageRequest, changes: Adjust): ImageRequest {
     const text = textChange.exec(key);
     const setting = text?.[1] ?? key;
     const old = adjusted[setting];
-    if (text) adjusted[setting] = changeText(String(old), text[2] as TextChange, String(value));
+    if (text) adjusted[setting] = changeText(old as string, text[2] as TextChange, value as string);
     else if (key in bounds) adjusted[key] = changeNumber(key, old, value);
     else adjusted[key] = value;
   }

@@ -51,7 +51,7 @@ async function answer(socket: Socket, control: Control): Promise<void> {
 async function perform(line: string, control: Control): Promise<Answer> {
   try {
     const { operation, run } = JSON.parse(line) as Question;
-    if (!operations.includes(operation)) throw new ConfigError(`unknown operation ${String(operation)}`);
+    if (!operations.includes(operation)) throw new ConfigError('unknown operation');
     return { result: operation === 'runs' ? await control.runs() : await control[operation](run as string) };
   } catch (error) {
     return { error: toError(error).message };

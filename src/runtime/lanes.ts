@@ -30,9 +30,9 @@ export interface LanesOptions {
   run: string;
   members: readonly Member[];
   signal: AbortSignal;
-  handle(key: AttemptKey, member: Member, signal: AbortSignal): Promise<void>;
-  onBug(error: Error): void;
-  onFailed(shot: number, reason: string): void;
+  handle: (key: AttemptKey, member: Member, signal: AbortSignal) => Promise<void>;
+  onBug: (error: unknown) => void;
+  onFailed: (shot: number, reason: string) => void;
 }
 
 /**
@@ -70,9 +70,9 @@ export class Lanes {
     else if (!this.#served(known)) await this.#settle();
   }
 
-  async setPaused(paused: boolean): Promise<void> {
+  setPaused(paused: boolean): void {
     this.#paused = paused;
-    await Promise.all([...this.#place].map(([member]) => this.#steer(member)));
+    for (const member of this.#place.keys()) this.#steer(member);
   }
 
   /** A backend fell ill or became well again: it may have other checkpoints now. */
@@ -80,7 +80,7 @@ export class Lanes {
     for (const { lacks } of this.#lanes.values()) {
       for (const [member, lack] of lacks) if (lack.length > 0) lacks.delete(member);
     }
-    await Promise.all(this.options.members.map((member) => this.#steer(member)));
+    for (const member of this.options.members) this.#steer(member);
     await this.refresh();
   }
 
@@ -186,23 +186,23 @@ export class Lanes {
         })),
       );
       const next = lane === undefined ? here : this.#lanes.get(lane);
-      if (next && next !== here) await this.#move(member, next);
+      if (next && next !== here) this.#move(member, next);
     }
   }
 
-  async #move(member: Member, to: Lane): Promise<void> {
+  #move(member: Member, to: Lane): void {
     this.#place.set(member, to);
-    await this.#steer(member);
+    this.#steer(member);
   }
 
   /** Makes the member's workers match its place: the one on its lane runs, if it may; the others rest. */
-  async #steer(member: Member): Promise<void> {
+  #steer(member: Member): void {
     const place = this.#place.get(member);
     for (const lane of this.#lanes.values()) {
       const seat = lane.seats.find((seat) => seat.member === member);
       if (!seat) continue;
-      if (lane === place && member.well && !this.#paused) await seat.worker.resume();
-      else await seat.worker.pause();
+      if (lane === place && member.well && !this.#paused) seat.worker.resume();
+      else seat.worker.pause();
     }
   }
 }

@@ -145,7 +145,7 @@ class Execution implements ActiveRun {
   async setPaused(paused: boolean): Promise<void> {
     const state = paused ? 'paused' : 'running';
     await this.work.house.ledger.moveRun(this.id, state);
-    await this.#lanes.setPaused(paused);
+    this.#lanes.setPaused(paused);
     this.work.house.events.emit({ type: 'run', run: this.id, state });
   }
 
@@ -153,10 +153,10 @@ class Execution implements ActiveRun {
     const sent = await this.work.house.ledger.cancelRun(this.id);
     const signal = AbortSignal.timeout(cancelTimeoutMs);
     await Promise.all(
-      sent.map(({ backend, remoteId }) => {
+      sent.map(async ({ backend, remoteId }) => {
         const member = this.work.pool.members.find(({ name }) => name === backend);
         // A server that cannot be reached cannot be told; the run is cancelled all the same.
-        return member?.backend.cancel(remoteId, signal).catch(() => undefined);
+        await member?.backend.cancel(remoteId, signal).catch(() => undefined);
       }),
     );
     this.#cancelled.abort();

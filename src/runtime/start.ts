@@ -55,5 +55,5 @@ export async function findUnfinished(
     );
   }
   if (!open(run)) throw new ConfigError(`${run.id} is ${run.state}: nothing is left to do.`);
-  return { run, pipeline: await compilePipeline(run.pipeline, { file: run.pipelineFile, env }) };
+  return { run, pipeline: compilePipeline(run.pipeline, { file: run.pipelineFile, env }) };
 }

@@ -145,7 +145,7 @@ describe('a run', () => {
       fc.property(runs, ({ decisions, attempts, extra, on_exhausted, orders }) => {
         const retry = policy({
           attempts,
-          on_exhausted: on_exhausted as RetryPolicy['on_exhausted'],
+          on_exhausted: on_exhausted,
           ...(extra !== null && { run_attempts: decisions.length + extra }),
         });
         const [shots, again] = orders.map((order) =>
