@@ -107,7 +107,7 @@ const gate = strict({
   ...optional({
     dtype: z
       .enum(['fp32', 'fp16', 'q8'])
-      .describe("Which of the model's files to use. Left out: what the machine runs best.")
+      .describe("Which of the model's files to use. Left out: fp32.")
       .meta({ examples: ['q8'] }),
     device: z
       .enum(['cpu', 'cuda', 'webgpu', 'dml', 'coreml'])

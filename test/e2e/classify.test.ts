@@ -111,7 +111,7 @@ describe('reroll classify', () => {
     expect(code, stderr).toBe(0);
     expect(files.size).toBe(5000);
     const [early = 0, late = Infinity] = megabytes;
-    expect(late - early, `${early} MB, then ${late} MB`).toBeLessThan(64);
+    expect(late - early, `${early} MB, then ${late} MB`).toBeLessThan(32);
   });
 });
 
