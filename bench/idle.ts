@@ -1,37 +1,33 @@
 import { resolve } from 'node:path';
 import { openClassifier } from '../src/classifier/index.js';
 import { judge } from '../src/loop/index.js';
+import type { SketchOptions } from '../src/sketch/index.js';
 import { hostSketchServers, printFigures, runPipeline } from './arena.js';
 
 /**
  * How much of their time the servers work: sum of busy time over wall time times servers, from the start of the run
  * to its last verdict; and to its end, when manifest and report are written and no server is needed. Beside it, a plain script
- * that sends, classifies and sends again, one after the other, each server in turn.
+ * that sends, classifies and sends again, one after the other, each server in turn; and twice
+ * as many servers of both kinds, half as fast, so that the machine has as much to draw and to judge.
  */
 const servers = 2;
 const shots = 100;
 const latencyMs = 400;
 const attempts = 4;
 const model = resolve('models/demo');
+const workflow = resolve('config/workflows/sd15.api.json');
+const checkpoint = 'sketch-hands-v1.safetensors';
 const size = 512;
 
 const options = Array.from({ length: servers }, () => ({ latencyMs, badRate: 0.5 }));
+const mixed = (['a1111', 'a1111', 'comfyui', 'comfyui'] as const).map((protocol) => ({
+  protocol,
+  latencyMs: 2 * latencyMs,
+  badRate: 0.5,
+}));
 
-const host = await hostSketchServers(options);
-const { seconds, secondsToLastShot, summary } = await runPipeline({
-  name: 'idle',
-  seed: 1,
-  backends: host.urls.map((url, place) => ({ name: `s${place}`, kind: 'a1111', url, slots: 2 })),
-  generate: { width: size, height: size },
-  prompts: [{ text: 'a hand', count: shots }],
-  gate: { model },
-  retry: { attempts, ladder: ['new_seed'] },
-  output: { dir: 'out' },
-});
-const busy = busySeconds(await host.stats());
-const share = busy / (secondsToLastShot * servers);
-const shareWithReport = busy / (seconds * servers);
-host.close();
+const { share, shareWithReport, seconds, secondsToLastShot, summary } = await measure(options);
+const { share: mixedShare } = await measure(mixed);
 
 const plainHost = await hostSketchServers(options);
 const plainSeconds = await sequentially(plainHost.urls, summary.attempts);
@@ -44,9 +40,38 @@ printFigures(
     `reroll      ${(share * 100).toFixed(1)} % of the servers' time used until the last shot, ${secondsToLastShot.toFixed(1)} s`,
     `            ${(shareWithReport * 100).toFixed(1)} % with manifest and report, ${seconds.toFixed(1)} s`,
     `sequential  ${(sequentialShare * 100).toFixed(1)} %, ${plainSeconds.toFixed(1)} s for as many attempts`,
+    `mixed       ${(mixedShare * 100).toFixed(1)} % of the time of ${mixed.length} servers of both kinds`,
   ],
-  { share, shareWithReport, sequentialShare, attempts: summary.attempts },
+  { share, shareWithReport, mixedShare, sequentialShare, attempts: summary.attempts },
 );
+
+async function measure(servers: Partial<SketchOptions>[]) {
+  const host = await hostSketchServers(servers);
+  const { seconds, secondsToLastShot, summary } = await runPipeline({
+    name: 'idle',
+    seed: 1,
+    backends: host.urls.map((url, place) => ({
+      name: `s${place}`,
+      url,
+      slots: 2,
+      ...(servers[place]?.protocol === 'comfyui' ? { kind: 'comfyui', workflow } : { kind: 'a1111' }),
+    })),
+    generate: { width: size, height: size, checkpoint },
+    prompts: [{ text: 'a hand', count: shots }],
+    gate: { model },
+    retry: { attempts, ladder: ['new_seed'] },
+    output: { dir: 'out' },
+  });
+  const busy = busySeconds(await host.stats());
+  host.close();
+  return {
+    share: busy / (secondsToLastShot * servers.length),
+    shareWithReport: busy / (seconds * servers.length),
+    seconds,
+    secondsToLastShot,
+    summary,
+  };
+}
 
 function busySeconds(stats: { busyMs: number }[]): number {
   return stats.reduce((sum, { busyMs }) => sum + busyMs, 0) / 1000;
