@@ -70,14 +70,15 @@ export async function classify(desk: ClassifyDesk, key: AttemptKey, signal: Abor
   await follow(desk, judged, step, published);
 }
 
-/** A shot that waited for the run's budget: decide again, now that others have ended. */
-export async function reconsider(desk: ClassifyDesk, key: AttemptKey): Promise<void> {
+/** A shot that waited for the run's budget: decide again, now that others have moved on. False where it still waits. */
+export async function reconsider(desk: ClassifyDesk, key: AttemptKey): Promise<boolean> {
   const shot = await desk.ledger.shot(key.run, key.shot);
-  if (!shot) return;
+  if (!shot || shot.outcome !== undefined) return true;
   const step = await decide(desk, shot);
-  if (step.kind === 'wait') return;
+  if (step.kind === 'wait') return false;
   const published = await publishKept(desk, shot, step);
   if (await desk.ledger.recordStep(key, step, published)) await follow(desk, shot, step, published);
+  return true;
 }
 
 async function score(desk: ClassifyDesk, file: string, signal: AbortSignal) {

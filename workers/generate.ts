@@ -5,6 +5,7 @@ import {
   type Backend,
   type BackendKind,
   type Generated,
+  type Lack,
   type ServerInfo,
 } from '../src/backends/index.js';
 import type { Candidates } from '../src/images/index.js';
@@ -102,6 +103,13 @@ async function generateOn(
     candidate: await readPrevious(desk, attempt),
   };
   const { generated, candidate } = await server.call(async (backend) => {
+    const lacks = await backend.missing(attempt.request, signal);
+    if (lacks.length > 0) {
+      throw new BackendError(`has ${lacks.map(describeLack).join(', ')}.`, {
+        backend: server.name,
+        fault: 'request',
+      });
+    }
     if (!(await desk.ledger.recordSending(key, server.name, remoteId))) return { generated: undefined };
     desk.onEvent.generating(key, server.name, attempt.request.prompt);
     const startedAt = performance.now();
@@ -130,6 +138,12 @@ async function generateOn(
   if (!(await desk.ledger.recordCandidate(key, { ...candidate, ...stored }))) return;
   desk.onEvent.generated(key, server.name, candidate.seconds);
   await desk.addClassify(key);
+}
+
+/** `no sampler "Eulr a" (but Euler a)`. */
+export function describeLack({ what, asked, near }: Lack): string {
+  const hint = near.length > 0 ? ` (but ${near.slice(0, 3).join(', ')})` : '';
+  return `no ${what} "${asked}"${hint}`;
 }
 
 async function inspect(
@@ -166,10 +180,12 @@ async function postpone(
   refusals: readonly string[],
 ): Promise<never> {
   // A server that cannot be reached may still be working on what it was sent: keep its id for adoption.
-  const errors = await desk.ledger.recordServerError(key, error.message, error.unreachable);
   const down = error.unreachable || error.fault === 'backend';
+  // A server that is down says nothing about the attempt, unless all others have refused it already.
+  const counts = !down || refusals.length > 0;
+  const errors = await desk.ledger.recordServerError(key, error.message, error.unreachable, counts);
   // Where the others have refused, only this one may still do it: it is awaited for a while, not for ever.
-  if ((down && refusals.length === 0) || errors < maxServerErrors) {
+  if (!counts || errors < maxServerErrors) {
     throw new RetryLater(desk.backoffMs(errors));
   }
   const reason = [...refusals, `${maxServerErrors} server errors, the last one: ${error.message}`].join('; ');

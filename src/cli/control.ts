@@ -1,14 +1,5 @@
 import type { Command } from 'commander';
-import { LockedError } from '../errors.js';
-import {
-  connectControl,
-  homeOf,
-  LocalControl,
-  inHouse,
-  socketPath,
-  type Control,
-  type RunStatus,
-} from '../runtime/index.js';
+import { askControl, homeOf, type RunStatus } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 import { duration, printJson, table } from './print.js';
 
@@ -23,7 +14,7 @@ export function addControlCommands(program: Command, exit: (code: number) => voi
     .option('--json', 'print a JSON array')
     .addHelpText('after', where)
     .action(async (options: { json?: boolean }) => {
-      const runs = await withControl((control) => control.runs());
+      const runs = await askControl(homeOf(process.env), (control) => control.runs());
       if (options.json) printJson(runs);
       else process.stdout.write(`${runs.length === 0 ? 'no runs yet' : listing(runs)}\n`);
       exit(exitCodes.done);
@@ -37,7 +28,7 @@ export function addControlCommands(program: Command, exit: (code: number) => voi
       .option('--json', 'print a JSON object')
       .addHelpText('after', `${where}\n\nExample:\n  $ reroll ${name} portraits-3`)
       .action(async (run: string | undefined, options: { json?: boolean }) => {
-        const status = await withControl((control) => control[name](run as string));
+        const status = await askControl(homeOf(process.env), (control) => control[name](run as string));
         if (options.json) printJson(status);
         else process.stdout.write(`${describe(status)}\n`);
         exit(exitCodes.done);
@@ -46,17 +37,6 @@ export function addControlCommands(program: Command, exit: (code: number) => voi
   about('pause', 'send nothing more to the servers until `unpause`', '<run>');
   about('unpause', 'go on with a paused run', '<run>');
   about('cancel', 'end a run, and stop what the servers do for it', '<run>');
-}
-
-/** Asks the process that holds the state folder; where none does, opens the folder itself. */
-async function withControl<T>(ask: (control: Control) => Promise<T>): Promise<T> {
-  const home = homeOf(process.env);
-  try {
-    return await inHouse(home, (house) => ask(new LocalControl(house)));
-  } catch (error) {
-    if (!(error instanceof LockedError)) throw error;
-    return ask(connectControl(socketPath(home)));
-  }
 }
 
 function listing(runs: RunStatus[]): string {

@@ -4,7 +4,8 @@ import { Command } from 'commander';
 import { addClassifyCommand } from './classify.js';
 import { addControlCommands } from './control.js';
 import { addDoctorCommand } from './doctor.js';
-import { tellFailure } from './exit.js';
+import { systemCode } from '../errors.js';
+import { exitCodes, tellFailure } from './exit.js';
 import { addInitCommand } from './init.js';
 import { addModelCommands } from './model.js';
 import { addRunCommands } from './run.js';
@@ -43,6 +44,14 @@ addControlCommands(program, exit);
 addClassifyCommand(program, exit);
 addModelCommands(program, exit);
 addSketchCommand(program, exit);
+
+// `reroll ... | head` closes the pipe early: that is no failure.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (systemCode(error) === 'EPIPE') process.exit(exitCodes.done);
+    throw error;
+  });
+}
 
 try {
   await program.parseAsync();

@@ -6,7 +6,6 @@ import {
   opening,
   openPool,
   serveControl,
-  socketPath,
   type House,
   type Run,
   type RunSummary,
@@ -23,7 +22,7 @@ export function work(house: House, pipeline: Pipeline, getRun: () => Promise<Run
     const { signals, release } = listenForInterrupts();
     releasers.add(release);
     const control = new LocalControl(house);
-    releasers.add(await serveControl(socketPath(house.home), control));
+    releasers.add(await serveControl(house, control));
 
     process.stderr.write(
       `Opening the model ${pipeline.gate.models.join(', ')}, asking ${names(pipeline)} ...\n`,

@@ -126,11 +126,17 @@ export class SqlLedger implements Ledger {
     return this.#moves(statements.sending, [...keyOf(key), backend, remoteId]);
   }
 
-  async recordServerError(key: AttemptKey, message: string, keepRemote: boolean): Promise<number> {
+  async recordServerError(
+    key: AttemptKey,
+    message: string,
+    keepRemote: boolean,
+    counts = true,
+  ): Promise<number> {
     const [counted] = await this.#query<{ server_errors: number }>(statements.serverError, [
       ...keyOf(key),
       toText(message),
       keepRemote,
+      counts,
     ]);
     return counted?.server_errors ?? (await this.attempt(key))?.serverErrors ?? 0;
   }

@@ -25,7 +25,7 @@ export const serverError = statement(
   'server error',
   `with moved as (
      update reroll.attempts
-     set server_errors = server_errors + 1, last_error = $4, remote_id = case when $5 then remote_id end
+     set server_errors = server_errors + $6::bool::int, last_error = $4, remote_id = case when $5 then remote_id end
      where run = $1 and shot = $2 and number = $3 and state = 'due'
      returning server_errors
    ), counted as (
@@ -141,7 +141,7 @@ export const dueLanes = statement(
 /** run */
 export const waiting = statement(
   'waiting',
-  'select run, shot, attempts as number from reroll.shots where run = $1 and waiting order by shot',
+  'select run, shot, attempts as number from reroll.shots where run = $1 and waiting order by attempts, shot',
 );
 
 /** run, shot */

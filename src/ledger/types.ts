@@ -166,8 +166,11 @@ export interface Ledger {
 
   /** Before anything is sent: which server, which remote id. False where the attempt is no longer due. */
   recordSending(key: AttemptKey, backend: string, remoteId: string): Promise<boolean>;
-  /** The server could not; forgets `remoteId` unless `keepRemote`. Returns the count of server errors so far. */
-  recordServerError(key: AttemptKey, message: string, keepRemote: boolean): Promise<number>;
+  /**
+   * The server could not; forgets `remoteId` unless `keepRemote`. Returns the attempt's server errors so far,
+   * this one included only if it `counts`.
+   */
+  recordServerError(key: AttemptKey, message: string, keepRemote: boolean, counts?: boolean): Promise<number>;
   /** due -> generated. */
   recordCandidate(key: AttemptKey, candidate: Candidate): Promise<boolean>;
   /** generated -> due: the stored file is gone or unreadable. */
@@ -185,7 +188,7 @@ export interface Ledger {
   /** Ends a shot that can never succeed. */
   failShot(run: string, shot: number, reason: string): Promise<boolean>;
 
-  /** Last attempts of open shots that wait for the run's budget, by shot. */
+  /** Last attempts of open shots that wait for the run's budget, by number, then shot: the order in which it is shared out. */
   waitingShots(run: string): Promise<AttemptKey[]>;
   budgetCounts(run: string, shot: number): Promise<BudgetCount[]>;
 

@@ -28,8 +28,11 @@ export interface Queues {
   work(queue: string, options: WorkOptions): Worker;
   /** Jobs that are waiting, delayed or being worked on. */
   pending(queue: string): Promise<number>;
-  /** Jobs that a worker could take now. */
-  waiting(queue: string): Promise<number>;
+  /**
+   * Jobs that nobody works on: those that a worker could take now, and those that come back later. BullMQ moves
+   * the latter to the former only while some worker looks at the queue.
+   */
+  waiting(queue: string): Promise<{ ready: number; delayed: number }>;
   /** Takes jobs out; those being worked on stay. */
   remove(queue: string, ids: string[]): Promise<void>;
   /** Throws away the queue and all its jobs, those being worked on included. */

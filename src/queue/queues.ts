@@ -75,7 +75,12 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
       ask('count jobs', async () =>
         open(name).getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active'),
       ),
-    waiting: (name) => ask('count jobs', async () => open(name).getJobCountByTypes('waiting', 'prioritized')),
+    waiting: (name) =>
+      ask('count jobs', async () => {
+        const counts = await open(name).getJobCounts('waiting', 'prioritized', 'delayed');
+        const { waiting = 0, prioritized = 0, delayed = 0 } = counts;
+        return { ready: waiting + prioritized, delayed };
+      }),
     remove: (name, ids) =>
       ask('remove jobs', async () => {
         const queue = open(name);

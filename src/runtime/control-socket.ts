@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ConfigError, RerollError, toError } from '../errors.js';
 import type { Control } from './control.js';
+import type { House } from './house.js';
 
 const operations = ['runs', 'status', 'pause', 'unpause', 'cancel'] as const;
 type Operation = (typeof operations)[number];
@@ -20,14 +21,15 @@ type Answer = { result: unknown } | { error: string };
 const answerTimeoutMs = 30_000;
 
 /** The socket of a state folder: a local one that only this user can open. */
-export function socketPath(home: string): string {
+function socketPath(home: string): string {
   const name = `reroll-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
   // A path below `home` may be longer than the 104 bytes that a Unix socket takes.
   return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);
 }
 
 /** Lets other processes of this user ask the one that holds the state folder. Returns the function that stops. */
-export async function serveControl(path: string, control: Control): Promise<() => Promise<void>> {
+export async function serveControl(house: House, control: Control): Promise<() => Promise<void>> {
+  const path = socketPath(house.home);
   const server = createServer((socket) => void answer(socket, control));
   // The state folder's lock is ours: a socket that is still there belongs to a dead process.
   if (process.platform !== 'win32') await rm(path, { force: true });
@@ -35,6 +37,7 @@ export async function serveControl(path: string, control: Control): Promise<() =
     server.once('error', reject).listen(path, resolve);
   });
   if (process.platform !== 'win32') await chmod(path, 0o600);
+  await house.setControl(path);
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
 

@@ -63,7 +63,10 @@ export class LocalControl implements Control {
   async cancel(id: string): Promise<RunStatus> {
     const run = await this.#find(id);
     if (this.#active?.run.id === run.id) await this.#active.run.cancel();
-    else await this.house.ledger.cancelRun(run.id);
+    else {
+      await this.house.ledger.cancelRun(run.id);
+      await this.house.candidates.removeAll(run.id);
+    }
     return this.status(run.id);
   }
 

@@ -15,9 +15,6 @@ export class Ending {
   readonly end = (): void => this.#end();
   readonly fail = (error: unknown): void => this.#fail(error);
 
-  /** Runs work that nobody waits for: its failure ends the run. */
-  readonly watch = (work: Promise<unknown>): void => void work.catch(this.#fail);
-
   wait(): Promise<void> {
     return this.#promise;
   }

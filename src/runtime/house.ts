@@ -15,6 +15,8 @@ export interface House {
   queues: Queues;
   candidates: Candidates;
   events: RunEvents;
+  /** Says in the folder's lock where this process answers other ones. */
+  setControl: (path: string) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,7 +33,7 @@ export function openHouse(home: string, env: NodeJS.ProcessEnv): Promise<House> 
     if (databaseUrl && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
       throw new ConfigError('REROLL_DATABASE_URL must begin with postgres://');
     }
-    const { ledger, pool, close } = await openLedger({ home, ...(databaseUrl && { databaseUrl }) });
+    const { ledger, pool, lock, close } = await openLedger({ home, ...(databaseUrl && { databaseUrl }) });
     releasers.add(close);
     const redisUrl = env.REROLL_REDIS_URL;
     const events = new RunEvents();
@@ -42,7 +44,8 @@ export function openHouse(home: string, env: NodeJS.ProcessEnv): Promise<House> 
     const folder = join(home, 'candidates');
     await mkdir(folder, { recursive: true });
     const candidates = await openCandidates(folder);
-    return { home, ledger, queues, candidates, events, close: () => releasers.close() };
+    const setControl = (path: string) => lock.setControl(path);
+    return { home, ledger, queues, candidates, events, setControl, close: () => releasers.close() };
   });
 }
 

@@ -1,5 +1,6 @@
-export type { Control, RunStatus } from './control.js';
-export { connectControl, serveControl, socketPath } from './control-socket.js';
+export { askControl } from './ask.js';
+export type { RunStatus } from './control.js';
+export { serveControl } from './control-socket.js';
 export { LocalControl, pace } from './control.js';
 export type { RunEvent, EmitRunEvent } from './events.js';
 export { modelFolder, openGate, openModels } from './gate.js';

@@ -2,6 +2,7 @@ import type { Lack } from '../backends/index.js';
 import { BackendError } from '../errors.js';
 import type { AttemptKey, DueLane } from '../ledger/index.js';
 import type { Worker } from '../queue/index.js';
+import { describeLack } from '../../workers/generate.js';
 import { chooseLane } from './choose-lane.js';
 import type { House } from './house.js';
 import type { Member } from './pool.js';
@@ -9,9 +10,13 @@ import type { Member } from './pool.js';
 /** Jobs in a lane's queue beyond this are left in the ledger for now: memory stays flat. */
 const window = 400;
 
+/** What every request of a lane needs; the rest is each request's own affair. */
+const laneWide = new Set(['checkpoint', 'vae', 'node']);
+
 interface Seat {
   member: Member;
-  worker: Worker;
+  /** Only while the member is on the lane: each worker holds a connection to the queue. */
+  worker: Worker | undefined;
 }
 
 interface Lane {
@@ -42,7 +47,10 @@ export interface LanesOptions {
 export class Lanes {
   readonly #lanes = new Map<string, Lane>();
   readonly #place = new Map<Member, Lane>();
+  /** Workers of lanes that their backend has left: what they had taken is still being worked on. */
+  readonly #leaving = new Set<Worker>();
   #paused = false;
+  #closed = false;
   #refreshing: Promise<void> | undefined;
   #again = false;
 
@@ -85,18 +93,21 @@ export class Lanes {
   }
 
   async close(force: boolean): Promise<void> {
-    const workers = [...this.#lanes.values()].flatMap(({ seats }) => seats.map(({ worker }) => worker));
+    this.#closed = true;
+    const seats = [...this.#lanes.values()].flatMap((lane) => lane.seats);
+    const workers = [...this.#leaving, ...seats.flatMap(({ worker }) => worker ?? [])];
     await Promise.all(workers.map((worker) => worker.close({ force })));
   }
 
   async #refresh(): Promise<void> {
     const { house, run, signal } = this.options;
     for (const due of await house.ledger.dueLanes(run)) {
-      if (signal.aborted) return;
+      if (signal.aborted || this.#closed) return;
       const lane = this.#lanes.get(due.lane) ?? this.#open(due);
       await this.#seat(lane, due);
       lane.priority = due.priority;
-      if ((await house.queues.waiting(lane.queue)) < window / 4) {
+      const { ready, delayed } = await house.queues.waiting(lane.queue);
+      if (ready + delayed < window / 4) {
         const attempts = await house.ledger.dueAttempts(run, 'due', window, due.lane);
         await house.queues.add(
           lane.queue,
@@ -125,10 +136,13 @@ export class Lanes {
     const tagged = this.options.members.filter(({ tags }) => due.tags.every((tag) => tags.includes(tag)));
     await Promise.all(
       tagged.map(async (member) => {
-        if (lane.lacks.has(member)) return;
-        const lacks = await member.backend.missing(due.request, this.options.signal).catch(unknownLacks);
-        if (lacks) lane.lacks.set(member, lacks);
-        if (lacks?.length === 0) lane.seats.push({ member, worker: this.#work(lane, member) });
+        // One that is down is asked when it is well again: a dark machine must not keep the others waiting.
+        if (lane.lacks.has(member) || !member.well) return;
+        const all = await member.backend.missing(due.request, this.options.signal).catch(unknownLacks);
+        const lacks = all?.filter(({ what }) => laneWide.has(what));
+        if (!lacks || lane.lacks.has(member)) return;
+        lane.lacks.set(member, lacks);
+        if (lacks.length === 0) lane.seats.push({ member, worker: undefined });
       }),
     );
     if (lane.seats.length === 0 && tagged.every((member) => lane.lacks.has(member))) {
@@ -168,18 +182,20 @@ export class Lanes {
 
   /** Sends every backend whose lane is dry to the one that needs it most. */
   async #settle(): Promise<void> {
-    const waiting = new Map<Lane, number>();
+    const waiting = new Map<Lane, { ready: number; delayed: number }>();
     for (const lane of this.#lanes.values()) {
       waiting.set(lane, await this.options.house.queues.waiting(lane.queue));
     }
     for (const member of this.options.members) {
       const here = this.#place.get(member);
-      if (here && (waiting.get(here) ?? 0) > 0) continue;
+      if (here && (waiting.get(here)?.ready ?? 0) > 0) continue;
       const able = [...waiting].filter(([lane]) => lane.seats.some((seat) => seat.member === member));
+      // Where nothing is ready, somebody must look at the lanes whose jobs come back later.
+      const anyReady = able.some(([, { ready }]) => ready > 0);
       const lane = chooseLane(
-        able.map(([lane, jobs]) => ({
+        able.map(([lane, { ready, delayed }]) => ({
           lane: lane.name,
-          waiting: jobs,
+          waiting: anyReady ? ready : delayed,
           priority: lane.priority,
           members: [...this.#place].filter(([other, place]) => other !== member && place === lane).length,
           loaded: lane.checkpoint !== undefined && lane.checkpoint === member.info?.checkpoint,
@@ -201,9 +217,25 @@ export class Lanes {
     for (const lane of this.#lanes.values()) {
       const seat = lane.seats.find((seat) => seat.member === member);
       if (!seat) continue;
-      if (lane === place && member.well && !this.#paused) seat.worker.resume();
-      else seat.worker.pause();
+      if (lane !== place) this.#leave(seat);
+      else {
+        seat.worker ??= this.#work(lane, member);
+        if (member.well && !this.#paused && !this.#closed) seat.worker.resume();
+        else seat.worker.pause();
+      }
     }
+  }
+
+  /** Takes the member off a lane; what it has taken there is finished first. */
+  #leave(seat: Seat): void {
+    const { worker } = seat;
+    if (!worker) return;
+    seat.worker = undefined;
+    this.#leaving.add(worker);
+    worker
+      .close()
+      .then(() => this.#leaving.delete(worker))
+      .catch(this.options.onBug);
   }
 }
 
@@ -219,9 +251,5 @@ function unknownLacks(error: unknown): undefined {
 }
 
 function describeLacks(backend: string, lacks: Lack[]): string {
-  const words = lacks.map(({ what, asked, near }) => {
-    const hint = near.length > 0 ? ` (it has ${near.slice(0, 3).join(', ')})` : '';
-    return `no ${what} "${asked}"${hint}`;
-  });
-  return `${backend}: ${words.join(', ')}`;
+  return `${backend}: ${lacks.map(describeLack).join(', ')}`;
 }

@@ -1,3 +1,4 @@
+import { QueueError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
 import type { AttemptKey, Run } from '../ledger/index.js';
 import type { Pipeline } from '../pipeline/index.js';
@@ -54,6 +55,8 @@ export async function executeRun(
   const startedAt = performance.now();
   const execution = new Execution(work, signals);
   try {
+    // Before anybody can pause it: a pause must not be undone by the start.
+    await work.house.ledger.moveRun(work.run.id, 'running');
     await onActive(execution);
     await execution.start();
     await execution.ending.wait();
@@ -73,6 +76,7 @@ class Execution implements ActiveRun {
   readonly #classifyDesk: ClassifyDesk;
   readonly #classifyQueue: string;
   #classifyWorker: Worker | undefined;
+  #reconsidering = false;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(
@@ -89,7 +93,7 @@ class Execution implements ActiveRun {
       members: pool.members,
       signal: this.#signal,
       handle: (key, member, signal) => this.#generate(key, member, signal),
-      onBug: this.ending.fail,
+      onBug: this.#fail,
       onFailed: (shot, reason) => {
         house.events.emit({ type: 'shot-ended', run: run.id, shot, outcome: 'failed', reason });
         this.#onShotEnded();
@@ -107,22 +111,21 @@ class Execution implements ActiveRun {
     const queues = [this.#classifyQueue, ...lanes.map(({ lane }) => this.#lanes.queueOf(lane))];
     for (const queue of queues) await house.queues.clear(queue);
 
-    pool.onHealth = () => this.ending.watch(this.#lanes.onHealth());
+    pool.onHealth = () => this.#watch(this.#lanes.onHealth());
     this.#classifyWorker = house.queues.work(this.#classifyQueue, {
       concurrency: classifyConcurrency,
       handler: (job, signal) => this.#classify(job, signal),
-      onError: this.ending.fail,
-      onDrained: () => this.ending.watch(this.#reconcile()),
+      onError: this.#fail,
+      onDrained: () => this.#watch(this.#reconcile()),
     });
     this.#timers = [
-      setInterval(() => this.ending.watch(this.#reconcile()), reconcileMs),
-      setInterval(() => this.ending.watch(this.#emitTotals()), totalsMs),
+      setInterval(() => this.#watch(this.#reconcile()), reconcileMs),
+      setInterval(() => this.#watch(this.#emitTotals()), totalsMs),
     ];
     for (const signal of Object.values(this.signals) as AbortSignal[]) {
       if (signal.aborted) this.ending.end();
       else signal.addEventListener('abort', this.ending.end, { once: true });
     }
-    await house.ledger.moveRun(this.id, 'running');
     house.events.emit({ type: 'run', run: this.id, state: 'running' });
     await this.#reconcile();
   }
@@ -135,7 +138,7 @@ class Execution implements ActiveRun {
     this.work.pool.onHealth = () => undefined;
     const force = this.#signal.aborted;
     // A second Ctrl-C while the first one's work is finished here forces the rest.
-    const onForce = () => this.ending.watch(this.#close(true));
+    const onForce = () => this.#watch(this.#close(true));
     this.signals.force.addEventListener('abort', onForce, { once: true });
     await this.#close(force);
     this.signals.force.removeEventListener('abort', onForce);
@@ -199,12 +202,29 @@ class Execution implements ActiveRun {
   /** Shots that wait for the run's budget: others have moved on since. */
   async #reconsider(): Promise<void> {
     if (this.work.pipeline.retry.run_attempts === undefined) return;
-    for (const key of await this.work.house.ledger.waitingShots(this.id)) {
-      await reconsider(this.#classifyDesk, key);
+    if (this.#reconsidering) return;
+    this.#reconsidering = true;
+    try {
+      const waiting = await this.work.house.ledger.waitingShots(this.id);
+      // Answers change from the ends alone: what comes first is granted first, what comes last is refused first.
+      for (const order of [waiting, waiting.toReversed()]) {
+        for (const key of order) if (!(await reconsider(this.#classifyDesk, key))) break;
+      }
+    } finally {
+      this.#reconsidering = false;
     }
   }
 
-  readonly #onShotEnded = (): void => this.ending.watch(this.#checkEnd());
+  /** A queue's server that is away for a while comes back, and the next comparison with the ledger mends the rest. */
+  readonly #fail = (error: unknown): void => {
+    if (!(error instanceof QueueError)) return this.ending.fail(error);
+    this.work.house.events.emit({ type: 'warning', message: error.message });
+  };
+
+  /** Runs work that nobody waits for. */
+  readonly #watch = (work: Promise<unknown>): void => void work.catch(this.#fail);
+
+  readonly #onShotEnded = (): void => this.#watch(this.#checkEnd());
 
   async #checkEnd(): Promise<void> {
     if ((await this.work.house.ledger.openShots(this.id)) === 0) this.ending.end();

@@ -102,6 +102,17 @@ describe('a run', () => {
     expect(manifest[2]!.reason).toMatch(/s0: no checkpoint "nowhere\.safetensors"/);
   });
 
+  it('fails a prompt with a misspelt sampler alone, and no other of its lane', async () => {
+    await startServers(1);
+    const prompts = [
+      { text: 'a hand', sampler: 'Eulr b' },
+      { text: 'a hand', count: 3 },
+    ];
+    const { summary, manifest } = await run(pipeline({ prompts }));
+    expect(summary).toMatchObject({ failed: 1, shots: 4 });
+    expect(manifest[0]!.reason).toMatch(/s0: has no sampler "Eulr b" \(but /);
+  });
+
   it('sends a tagged prompt only to servers with its tags', async () => {
     await startServers(2);
     const config = pipeline({ prompts: [{ text: 'a hand', count: 6, tags: ['big'] }] });
@@ -137,6 +148,21 @@ const faults: Fault[] = [
   'disconnect',
   'interrupted',
 ];
+
+describe('two lanes and one server', () => {
+  it('are both worked off, even if jobs of the first are put off when the second takes its turn', async () => {
+    await startServers(1);
+    const [first, second] = ['sketch-hands-v1.safetensors', 'sketch-hands-v2.safetensors'];
+    const prompts = [
+      { text: 'a hand', checkpoint: first, count: 4 },
+      { text: 'a hand', checkpoint: second, count: 4 },
+    ];
+    // Every job of the first lane fails once or more: it comes back only after its delay.
+    servers[0]!.setFaults(0.7, ['error']);
+    const { summary } = await run(pipeline({ prompts, retry: { ...pipeline().retry, attempts: 1 } }));
+    expect(summary.accepted + summary.exhausted).toBe(8);
+  });
+});
 
 describe('a server that fails half of all requests', () => {
   it.each(faults)('costs no attempt: %s', async (fault) => {

@@ -1,0 +1,25 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockedError } from '../errors.js';
+import { readLock } from '../ledger/index.js';
+import { LocalControl, type Control } from './control.js';
+import { connectControl } from './control-socket.js';
+import { inHouse } from './house.js';
+
+/** A process that has just taken the folder needs a moment to say where it answers; a `status` beside ours gives it back. */
+const tries = 20;
+const pauseMs = 500;
+
+/** Asks the process that holds a state folder; where none does, opens the folder itself. */
+export async function askControl<T>(home: string, ask: (control: Control) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await inHouse(home, (house) => ask(new LocalControl(house)));
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error;
+      const control = (await readLock(home))?.control;
+      if (control !== undefined) return ask(connectControl(control));
+      if (attempt === tries) throw error;
+      await sleep(pauseMs);
+    }
+  }
+}
