@@ -217,8 +217,9 @@ class Execution implements ActiveRun {
 
   /** A queue's server that is away for a while comes back, and the next comparison with the ledger mends the rest. */
   readonly #fail = (error: unknown): void => {
-    if (!(error instanceof QueueError)) return this.ending.fail(error);
-    this.work.house.events.emit({ type: 'warning', message: error.message });
+    if (error instanceof QueueError) {
+      this.work.house.events.emit({ type: 'warning', message: error.message });
+    } else this.ending.fail(error);
   };
 
   /** Runs work that nobody waits for. */
