@@ -6,7 +6,7 @@ import { duration, percent } from './print.js';
 export function summarise(summary: RunSummary): string {
   const { run, state, shots, accepted, exhausted, failed, cancelled, attempts, seconds } = summary;
   const lines = [
-    `${run} ${state}: ${accepted} of ${shots} shots accepted after ${attempts} attempts in ${duration(seconds)}`,
+    `${run} ${state === 'running' ? 'interrupted' : state}: ${accepted} of ${shots} shots accepted after ${attempts} attempts in ${duration(seconds)}`,
   ];
   const rest = [
     exhausted > 0 && `${exhausted} exhausted (no attempt was right within the budget)`,
