@@ -205,7 +205,10 @@ function tellInfo(
     ]),
   ];
   process.stdout.write(
-    rows.map(([name = '', value = '']) => `${name.padEnd(8)}  ${value}`).join('\n') + '\n',
+    rows
+      .filter(([, value]) => value !== '')
+      .map(([name = '', value = '']) => `${name.padEnd(8)}  ${value}`)
+      .join('\n') + '\n',
   );
 }
 
