@@ -90,9 +90,6 @@ export interface Verdict {
   scores: LabelScore[];
 }
 
-/** A number to set, or a change: `"+1"`, `"-0.05"`, `"*1.2"`. */
-export type NumberChange = number | string;
-
 /** A ladder's `adjust`: setting -> new value; numbers also as changes; prompts also by `_append`, `_prepend`, `_replace`. */
 export interface Adjust {
   [setting: string]: Json;

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readTruth, startSketchServer, type Fault, type SketchServer } from '../../src/sketch/index.js';
+import { FAULTS_OF, readTruth, startSketchServer, type SketchServer } from '../../src/sketch/index.js';
 import { runPipeline } from '../support/run.js';
 import { writeTinyModel } from '../support/tiny-model.js';
 
@@ -137,17 +137,7 @@ describe('a run', () => {
 });
 
 /** Every way of failing that a server gets over. `substituted` is none: it would never get better. */
-const faults: Fault[] = [
-  'slow',
-  'hang',
-  'error',
-  'out-of-memory',
-  'truncated',
-  'black',
-  'html',
-  'disconnect',
-  'interrupted',
-];
+const faults = FAULTS_OF.a1111.filter((fault) => fault !== 'substituted');
 
 describe('two lanes and one server', () => {
   it('are both worked off, even if jobs of the first are put off when the second takes its turn', async () => {
