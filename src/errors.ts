@@ -37,6 +37,11 @@ export class StorageError extends RerollError {
   override readonly name = 'StorageError';
 }
 
+/** A stored image is no longer there: deleted by hand, or lost by the disk. */
+export class GoneError extends RerollError {
+  override readonly name = 'GoneError';
+}
+
 /** Another process holds the state folder. `owner` is its pid, where the lock file says it. */
 export class LockedError extends RerollError {
   override readonly name = 'LockedError';

@@ -1,4 +1,4 @@
-import { ImageError, StorageError } from '../src/errors.js';
+import { GoneError, ImageError, StorageError } from '../src/errors.js';
 import type { Classifier } from '../src/classifier/index.js';
 import { publish, type Candidates, type Provenance } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Ledger, ShotRecord } from '../src/ledger/index.js';
@@ -7,13 +7,14 @@ import {
   judge,
   type BudgetAnswer,
   type GateRule,
+  type Repair,
   type RetryPolicy,
   type Step,
   type Verdict,
 } from '../src/loop/index.js';
 
 /** What an attempt needs of the queue and of its server. */
-type Wanted = Pick<ShotRecord, 'request' | 'tags' | 'priority'>;
+type Wanted = Pick<ShotRecord, 'request' | 'tags' | 'priority'> & { repair?: Repair };
 
 export interface ClassifyDesk {
   ledger: Ledger;
@@ -34,11 +35,33 @@ export interface ClassifyDesk {
   onEvent: {
     judged(key: AttemptKey, verdict: Verdict): void;
     ended(shot: ShotRecord, step: Extract<Step, { kind: 'end' }>, published?: string): void;
+    failed(key: AttemptKey, reason: string): void;
   };
 }
 
 /** One candidate: score it, judge it, advance its shot. Repeating it is harmless. */
 export async function classify(desk: ClassifyDesk, key: AttemptKey, signal: AbortSignal): Promise<void> {
+  await unlessGone(desk, key, () => scoreAndAdvance(desk, key, signal));
+}
+
+/** A shot that waited for the run's budget: decide again, now that others have moved on. False where it still waits. */
+export async function reconsider(desk: ClassifyDesk, key: AttemptKey): Promise<boolean> {
+  return (await unlessGone(desk, key, () => advanceWaiting(desk, key))) ?? true;
+}
+
+/** Fails the shot where the candidate to keep, an earlier one, is gone: nothing brings it back. */
+async function unlessGone<T>(desk: ClassifyDesk, key: AttemptKey, work: () => Promise<T>) {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof GoneError)) throw error;
+    const reason = `the image to keep is lost: ${error.message}.`;
+    if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
+    return undefined;
+  }
+}
+
+async function scoreAndAdvance(desk: ClassifyDesk, key: AttemptKey, signal: AbortSignal): Promise<void> {
   const shot = await desk.ledger.shot(key.run, key.shot);
   const attempt = shot?.attempts[key.number - 1];
   if (!shot || !attempt?.candidate || attempt.state !== 'generated') return;
@@ -47,7 +70,7 @@ export async function classify(desk: ClassifyDesk, key: AttemptKey, signal: Abor
   if (!scores) {
     // The stored file is gone or broken: the attempt is due again.
     if (await desk.ledger.recordLostCandidate(key))
-      await desk.addGenerate(key, { ...shot, request: attempt.request });
+      await desk.addGenerate(key, { ...attempt, priority: shot.priority });
     return;
   }
   const verdict = judge(desk.gate, scores);
@@ -70,8 +93,7 @@ export async function classify(desk: ClassifyDesk, key: AttemptKey, signal: Abor
   await follow(desk, judged, step, published);
 }
 
-/** A shot that waited for the run's budget: decide again, now that others have moved on. False where it still waits. */
-export async function reconsider(desk: ClassifyDesk, key: AttemptKey): Promise<boolean> {
+async function advanceWaiting(desk: ClassifyDesk, key: AttemptKey): Promise<boolean> {
   const shot = await desk.ledger.shot(key.run, key.shot);
   if (!shot || shot.outcome !== undefined) return true;
   const step = await decide(desk, shot);
@@ -85,7 +107,7 @@ async function score(desk: ClassifyDesk, file: string, signal: AbortSignal) {
   try {
     return await desk.classifier.classify(await desk.candidates.read(file), signal);
   } catch (error) {
-    if (error instanceof ImageError || error instanceof StorageError) return undefined;
+    if ([ImageError, StorageError, GoneError].some((kind) => error instanceof kind)) return undefined;
     throw error;
   }
 }
@@ -104,7 +126,8 @@ async function follow(
 ): Promise<void> {
   if (step.kind === 'retry') {
     const key = { run: shot.run, shot: shot.index, number: shot.attempts.length + 1 };
-    return desk.addGenerate(key, { ...shot, request: step.request });
+    const { tags, priority } = shot;
+    return desk.addGenerate(key, { ...step, tags, priority });
   }
   if (step.kind === 'end') {
     for (const { candidate } of shot.attempts) {

@@ -1,13 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { BackendError, ImageError } from '../src/errors.js';
-import {
-  canMend,
-  type Backend,
-  type BackendKind,
-  type Generated,
-  type Lack,
-  type ServerInfo,
-} from '../src/backends/index.js';
+import { BackendError, GoneError, ImageError } from '../src/errors.js';
+import type { Backend, Generated, Lack, ServerInfo } from '../src/backends/index.js';
 import type { Candidates } from '../src/images/index.js';
 import { inspectImage } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Candidate, Ledger } from '../src/ledger/index.js';
@@ -17,7 +10,6 @@ import { RetryLater } from '../src/queue/index.js';
 /** A backend as the generate worker sees it: its slots are counted and its breaker watches every call. */
 export interface GuardedBackend {
   readonly name: string;
-  readonly kind: BackendKind;
   readonly well: boolean;
   /** What the server last said of itself; its loaded checkpoint decides what it is given next. */
   info: ServerInfo | undefined;
@@ -28,8 +20,8 @@ export interface GuardedBackend {
 export interface GenerateDesk {
   ledger: Ledger;
   candidates: Candidates;
-  /** The backends that may serve a shot with these tags, the given one first, those that are down last. */
-  backendsFor(tags: readonly string[], first: GuardedBackend): GuardedBackend[];
+  /** The backends that may serve an attempt, the given one first, those that are down last. */
+  backendsFor(attempt: Attempt, first: GuardedBackend): GuardedBackend[];
   addClassify(key: AttemptKey): Promise<void>;
   onEvent: {
     generating(key: AttemptKey, backend: string, prompt: string): void;
@@ -62,15 +54,13 @@ export async function generate(
   if (attempt?.state === 'generated') return desk.addClassify(key);
   if (attempt?.state !== 'due') return;
 
-  const { repair } = attempt;
-  const tagged = desk.backendsFor(attempt.tags, backend);
-  const able = repair ? tagged.filter(({ kind }) => canMend(kind, repair)) : tagged;
   const refusals: string[] = [];
-  for (const server of order(able, attempt)) {
+  for (const server of order(desk.backendsFor(attempt, backend), attempt)) {
     try {
       await generateOn(desk, attempt, server, signal);
       return;
     } catch (error) {
+      if (error instanceof GoneError) return fail(desk, key, `the image to mend is lost: ${error.message}.`);
       if (!(error instanceof BackendError)) throw error;
       desk.onEvent.serverError(key, server.name, error.message);
       if (error.fault !== 'request') await postpone(desk, key, error, refusals);
@@ -78,9 +68,7 @@ export async function generate(
       refusals.push(error.message);
     }
   }
-  const reason =
-    refusals.join('; ') || `no backend of this prompt's tags can mend an image with ${repair?.with ?? ''}`;
-  if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
+  await fail(desk, key, refusals.join('; '));
 }
 
 /** A server that may still hold the attempt's image from before a crash comes first, if it is well. */
@@ -189,6 +177,10 @@ async function postpone(
     throw new RetryLater(desk.backoffMs(errors));
   }
   const reason = [...refusals, `${maxServerErrors} server errors, the last one: ${error.message}`].join('; ');
-  if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
+  await fail(desk, key, reason);
   throw new RetryLater(0);
+}
+
+async function fail(desk: GenerateDesk, key: AttemptKey, reason: string): Promise<void> {
+  if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
 }

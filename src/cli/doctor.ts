@@ -113,7 +113,6 @@ function examineBackend(
 ): Promise<[string, undefined]> {
   return opening(async (releasers) => {
     const backend = await connect(config, releasers);
-    releasers.add(() => backend.close());
     const signal = AbortSignal.timeout(20_000);
     const info = await backend.probe(signal);
     const lacks = new Set<string>();

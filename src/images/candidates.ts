@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { sep } from 'node:path';
+import { GoneError, systemCode } from '../errors.js';
 import { pathInside, storing, writeAtomically } from './files.js';
 
 /** The images that attempts produced, as their servers made them, until they are published or discarded. */
 export interface Candidates {
   /** Stores `bytes` under `name`, a path below the folder such as `portraits-1/12-3.png`. Repeating it is harmless. */
   put(name: string, bytes: Uint8Array): Promise<{ file: string; sha256: string }>;
-  /** The bytes of a stored candidate. StorageError where it is gone. */
+  /** The bytes of a stored candidate. GoneError where it is no longer there. */
   read(file: string): Promise<Buffer>;
   /** Removes one. One that is already gone is no error. */
   remove(file: string): Promise<void>;
@@ -25,7 +26,13 @@ export async function openCandidates(folder: string): Promise<Candidates> {
     },
     async read(file) {
       const path = await pathInside(folder, file);
-      return storing('read', path, () => fs.readFile(path));
+      return storing('read', path, async () => {
+        try {
+          return await fs.readFile(path);
+        } catch (error) {
+          throw systemCode(error) === 'ENOENT' ? new GoneError(`${path} is gone`) : error;
+        }
+      });
     },
     async remove(file) {
       const path = await pathInside(folder, file);

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { ConfigError } from '../errors.js';
 import { laneOf } from '../loop/index.js';
-import type { Json, Shot, Step, Verdict } from '../loop/index.js';
+import type { Json, Repair, Shot, Step, Verdict } from '../loop/index.js';
 import { insertRun } from './create-run.js';
 import { cancelRun, failShot } from './end-shots.js';
 import { databaseError } from './failure.js';
@@ -28,6 +28,9 @@ import type {
 /** Shots, with all their attempts, that are read at a time. */
 const PAGE = 200;
 const LAST_INDEX = 2 ** 31 - 1;
+
+/** A lane's row: `repair` is null where its attempts mend nothing. */
+type DueLaneRow = Omit<DueLane, 'repair'> & { repair: Repair | null };
 
 /** From which states a run may move to one. Cancelling has a method of its own. */
 const legalMoves = { running: ['paused'], paused: ['running'], completed: ['running', 'paused'] };
@@ -99,7 +102,8 @@ export class SqlLedger implements Ledger {
   }
 
   async dueLanes(run: string): Promise<DueLane[]> {
-    return this.#query<DueLane>(statements.dueLanes, [run]);
+    const rows = await this.#query<DueLaneRow>(statements.dueLanes, [run]);
+    return rows.map((row) => present(row));
   }
 
   async attempt(key: AttemptKey): Promise<Attempt | undefined> {
@@ -194,7 +198,8 @@ export class SqlLedger implements Ledger {
     // Tags never change, so reading them before the write is as good as within it.
     const [shot] = await this.#query<{ tags: string[] }>(statements.tags, [key.run, key.shot]);
     const repair = step.repair === undefined ? null : toJsonb(step.repair);
-    return [toJsonb(step.request), laneOf(step.request, shot?.tags ?? []), repair, null, null, null];
+    const lane = laneOf(step.request, shot?.tags ?? [], step.repair);
+    return [toJsonb(step.request), lane, repair, null, null, null];
   }
 
   /** Up to `limit` shots of a range of indices, each with its attempts. */

@@ -127,10 +127,10 @@ export const dueLanes = statement(
              where a.run = $1 and a.state = 'due' and a.lane > lanes.lane order by a.lane limit 1)
      from lanes where lanes.lane is not null
    )
-   select lanes.lane, first.priority, first.request, first.tags,
+   select lanes.lane, first.priority, first.request, first.tags, first.repair,
      (select count(*)::int from reroll.attempts a where a.run = $1 and a.state = 'due' and a.lane = lanes.lane) as due
    from lanes cross join lateral (
-     select a.priority, a.request, s.tags
+     select a.priority, a.request, a.repair, s.tags
      from reroll.attempts a join reroll.shots s on s.run = a.run and s.shot = a.shot
      where a.run = $1 and a.state = 'due' and a.lane = lanes.lane
      order by a.priority desc, a.shot, a.number limit 1

@@ -122,9 +122,10 @@ export interface DueLane {
   due: number;
   /** The largest priority among its due attempts. */
   priority: number;
-  /** One of its due requests and its shot's tags: what a server needs to serve the lane. */
+  /** One of its due requests, its shot's tags and how it mends: what a server needs to serve the lane. */
   request: ImageRequest;
   tags: string[];
+  repair?: Repair;
 }
 
 /** How far every shot is: what the run's budget is shared out by. One row per distinct (ended, attempts) pair. */

@@ -1,12 +1,16 @@
-import type { ImageRequest } from './types.js';
+import type { ImageRequest, Repair } from './types.js';
 
 /**
- * The lane of a request: requests of one lane need the same things of a server (its tags, its
- * checkpoint), so a server that takes lane after lane reloads no checkpoint in between.
+ * The lane of a request: requests of one lane need the same things of a server (its tags, its checkpoint,
+ * a way of mending), so each of its servers can take any of them.
  * A short string of letters, digits and dashes: it becomes part of a queue's name.
  */
-export function laneOf(request: Pick<ImageRequest, 'checkpoint' | 'vae'>, tags: readonly string[]): string {
-  const needs = [request.checkpoint ?? '', request.vae ?? '', ...[...tags].sort()];
+export function laneOf(
+  request: Pick<ImageRequest, 'checkpoint' | 'vae'>,
+  tags: readonly string[],
+  repair?: Pick<Repair, 'with'>,
+): string {
+  const needs = [request.checkpoint ?? '', request.vae ?? '', repair?.with ?? '', ...[...tags].sort()];
   if (needs.every((need) => need === '')) return 'any';
   const words = needs
     .join('-')

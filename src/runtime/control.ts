@@ -1,8 +1,10 @@
 import { ConfigError } from '../errors.js';
 import type { Run, RunProgress } from '../ledger/index.js';
 import type { RunState } from '../loop/index.js';
+import { cancelInterrupted } from './cancel.js';
 import type { House } from './house.js';
 import type { ActiveRun } from './run.js';
+import { isOpen } from './start.js';
 
 /** Where a run stands. */
 export interface RunStatus extends Omit<RunProgress, 'state'> {
@@ -63,10 +65,7 @@ export class LocalControl implements Control {
   async cancel(id: string): Promise<RunStatus> {
     const run = await this.#find(id);
     if (this.#active?.run.id === run.id) await this.#active.run.cancel();
-    else {
-      await this.house.ledger.cancelRun(run.id);
-      await this.house.candidates.removeAll(run.id);
-    }
+    else if (isOpen(run)) await cancelInterrupted(this.house, run, process.env);
     return this.status(run.id);
   }
 
@@ -97,10 +96,9 @@ export class LocalControl implements Control {
   async #statusOf(run: Run): Promise<RunStatus> {
     const progress = await this.house.ledger.progress(run.id);
     const live = this.#active?.run.id === run.id ? this.#active : undefined;
-    const open = run.state === 'running' || run.state === 'paused';
     return {
       ...progress,
-      state: open && !live && run.state === 'running' ? 'interrupted' : run.state,
+      state: !live && run.state === 'running' ? 'interrupted' : run.state,
       name: run.name,
       createdAt: run.createdAt.toISOString(),
       ...(run.finishedAt && { finishedAt: run.finishedAt.toISOString() }),

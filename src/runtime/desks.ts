@@ -7,11 +7,13 @@ import type { Lanes } from './lanes.js';
 import { Output } from './output.js';
 import type { Work } from './run.js';
 
+type Failed = (key: Pick<AttemptKey, 'shot'>, reason: string) => void;
+
 /** What the generate worker needs, with the run's backends in it. */
 export function makeGenerateDesk(
   { house, pool }: Pick<Work, 'house' | 'pool'>,
   addClassify: (key: AttemptKey) => Promise<void>,
-  onShotEnded: () => void,
+  onFailed: Failed,
 ): GenerateDesk {
   const { emit } = house.events;
   return {
@@ -19,10 +21,8 @@ export function makeGenerateDesk(
     candidates: house.candidates,
     addClassify,
     backoffMs,
-    backendsFor(tags, first) {
-      const others = pool.members.filter(
-        (member) => member !== first && tags.every((tag) => member.tags.includes(tag)),
-      );
+    backendsFor(attempt, first) {
+      const others = pool.members.filter((member) => member !== first && member.serves(attempt));
       return [first, ...others.sort((a, b) => Number(b.well) - Number(a.well))];
     },
     onEvent: {
@@ -30,10 +30,7 @@ export function makeGenerateDesk(
       progress: (key, backend, share) => emit({ type: 'progress', key, backend, share }),
       generated: (key, backend, seconds) => emit({ type: 'generated', key, backend, seconds }),
       serverError: (key, backend, message) => emit({ type: 'server-error', key, backend, message }),
-      failed: ({ run, shot }, reason) => {
-        emit({ type: 'shot-ended', run, shot, outcome: 'failed', reason });
-        onShotEnded();
-      },
+      failed: onFailed,
     },
   };
 }
@@ -42,6 +39,7 @@ export function makeGenerateDesk(
 export function makeClassifyDesk(
   { house, run, pipeline, classifier }: Work,
   lanes: Lanes,
+  onFailed: Failed,
   onShotEnded: () => void,
 ): ClassifyDesk {
   const { emit } = house.events;
@@ -60,7 +58,8 @@ export function makeClassifyDesk(
       const standings = await house.ledger.budgetCounts(run.id, shot);
       return shareBudget(number, retry.attempts, runAttempts, standings);
     },
-    addGenerate: (key, { request, tags, priority }) => lanes.add(key, laneOf(request, tags), priority),
+    addGenerate: (key, { request, tags, repair, priority }) =>
+      lanes.add(key, laneOf(request, tags, repair), priority),
     onEvent: {
       judged: (key, verdict) => emit({ type: 'judged', key, verdict }),
       ended: (shot, step, published) => {
@@ -73,6 +72,7 @@ export function makeClassifyDesk(
         });
         onShotEnded();
       },
+      failed: onFailed,
     },
   };
 }

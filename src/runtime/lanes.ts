@@ -1,11 +1,13 @@
 import type { Lack } from '../backends/index.js';
 import { BackendError } from '../errors.js';
+import { laneOf } from '../loop/index.js';
 import type { AttemptKey, DueLane } from '../ledger/index.js';
 import type { Worker } from '../queue/index.js';
 import { describeLack } from '../../workers/generate.js';
 import { chooseLane } from './choose-lane.js';
 import type { House } from './house.js';
 import type { Member } from './pool.js';
+import { generateQueue } from './queue-names.js';
 
 /** Jobs in a lane's queue beyond this are left in the ledger for now: memory stays flat. */
 const window = 400;
@@ -15,16 +17,17 @@ const laneWide = new Set(['checkpoint', 'vae', 'node']);
 
 interface Seat {
   member: Member;
-  /** Only while the member is on the lane: each worker holds a connection to the queue. */
+  /** Only while the member is on the lane's track: each worker holds a connection to the queue. */
   worker: Worker | undefined;
 }
 
 interface Lane {
-  name: string;
   queue: string;
+  /** The lane of the same requests where they mend nothing: a server goes from one to the other at no cost. */
+  track: string;
   priority: number;
   checkpoint: string | undefined;
-  /** One for each backend that can serve the lane; only backends that are on it take its jobs. */
+  /** One for each backend that can serve the lane; only backends that are on its track take its jobs. */
   seats: Seat[];
   /** What each backend lacks for it, as far as it could be asked. */
   lacks: Map<Member, Lack[]>;
@@ -37,16 +40,17 @@ export interface LanesOptions {
   signal: AbortSignal;
   handle: (key: AttemptKey, member: Member, signal: AbortSignal) => Promise<void>;
   onBug: (error: unknown) => void;
-  onFailed: (shot: number, reason: string) => void;
+  onFailed: (key: AttemptKey, reason: string) => void;
 }
 
 /**
  * The generate queues of a run, one for each lane, and which backend is on which. The ledger says what is due;
- * the queues hold a window of it.
+ * the queues hold a window of it. Lanes that differ by what they mend alone are one track: a backend is on one
+ * track at a time, and takes from all lanes of it that it can serve.
  */
 export class Lanes {
   readonly #lanes = new Map<string, Lane>();
-  readonly #place = new Map<Member, Lane>();
+  readonly #place = new Map<Member, string>();
   /** Workers of lanes that their backend has left: what they had taken is still being worked on. */
   readonly #leaving = new Set<Worker>();
   #paused = false;
@@ -55,10 +59,6 @@ export class Lanes {
   #again = false;
 
   constructor(private readonly options: LanesOptions) {}
-
-  queueOf(lane: string): string {
-    return `generate-${this.options.run}-${lane}`;
-  }
 
   /** Puts due attempts into the queues, opens new lanes, and sends idle backends where there is work. */
   refresh(): Promise<void> {
@@ -72,7 +72,7 @@ export class Lanes {
 
   async add(key: AttemptKey, lane: string, priority: number): Promise<void> {
     const { queues } = this.options.house;
-    await queues.add(this.queueOf(lane), [jobOf(key, priority)]);
+    await queues.add(generateQueue(this.options.run, lane), [jobOf(key, priority)]);
     const known = this.#lanes.get(lane);
     if (!known) await this.refresh();
     else if (!this.#served(known)) await this.#settle();
@@ -120,8 +120,8 @@ export class Lanes {
 
   #open(due: DueLane): Lane {
     const lane: Lane = {
-      queue: this.queueOf(due.lane),
-      name: due.lane,
+      queue: generateQueue(this.options.run, due.lane),
+      track: laneOf(due.request, due.tags),
       priority: due.priority,
       checkpoint: due.request.checkpoint,
       seats: [],
@@ -133,9 +133,9 @@ export class Lanes {
 
   /** Seats every backend that has what the lane needs. Where none has, and all could be asked, its shots fail. */
   async #seat(lane: Lane, due: DueLane): Promise<void> {
-    const tagged = this.options.members.filter(({ tags }) => due.tags.every((tag) => tags.includes(tag)));
+    const able = this.options.members.filter((member) => member.serves(due));
     await Promise.all(
-      tagged.map(async (member) => {
+      able.map(async (member) => {
         // One that is down is asked when it is well again: a dark machine must not keep the others waiting.
         if (lane.lacks.has(member) || !member.well) return;
         const all = await member.backend.missing(due.request, this.options.signal).catch(unknownLacks);
@@ -145,10 +145,10 @@ export class Lanes {
         if (lacks.length === 0) lane.seats.push({ member, worker: undefined });
       }),
     );
-    if (lane.seats.length === 0 && tagged.every((member) => lane.lacks.has(member))) {
+    if (lane.seats.length === 0 && able.every((member) => lane.lacks.has(member))) {
       const reason =
-        tagged.length === 0
-          ? `no backend has the tags ${due.tags.join(', ')}`
+        able.length === 0
+          ? describeUnserved(due)
           : [...lane.lacks].map(([member, lacks]) => describeLacks(member.name, lacks)).join('; ');
       await this.#failLane(due.lane, reason);
     }
@@ -170,17 +170,17 @@ export class Lanes {
     for (;;) {
       const attempts = await house.ledger.dueAttempts(run, 'due', window, lane);
       if (attempts.length === 0) return;
-      for (const { shot } of attempts) {
-        if (await house.ledger.failShot(run, shot, reason)) onFailed(shot, reason);
+      for (const key of attempts) {
+        if (await house.ledger.failShot(run, key.shot, reason)) onFailed(key, reason);
       }
     }
   }
 
   #served(lane: Lane): boolean {
-    return [...this.#place.values()].includes(lane);
+    return lane.seats.some(({ member }) => this.#place.get(member) === lane.track);
   }
 
-  /** Sends every backend whose lane is dry to the one that needs it most. */
+  /** Sends every backend whose track is dry to the one that needs it most. */
   async #settle(): Promise<void> {
     const waiting = new Map<Lane, { ready: number; delayed: number }>();
     for (const lane of this.#lanes.values()) {
@@ -188,36 +188,33 @@ export class Lanes {
     }
     for (const member of this.options.members) {
       const here = this.#place.get(member);
-      if (here && (waiting.get(here)?.ready ?? 0) > 0) continue;
       const able = [...waiting].filter(([lane]) => lane.seats.some((seat) => seat.member === member));
-      // Where nothing is ready, somebody must look at the lanes whose jobs come back later.
-      const anyReady = able.some(([, { ready }]) => ready > 0);
-      const lane = chooseLane(
-        able.map(([lane, { ready, delayed }]) => ({
-          lane: lane.name,
-          waiting: anyReady ? ready : delayed,
-          priority: lane.priority,
-          members: [...this.#place].filter(([other, place]) => other !== member && place === lane).length,
-          loaded: lane.checkpoint !== undefined && lane.checkpoint === member.info?.checkpoint,
-        })),
-      );
-      const next = lane === undefined ? here : this.#lanes.get(lane);
-      if (next && next !== here) this.#move(member, next);
+      if (!able.some(([lane, { ready }]) => lane.track === here && ready > 0)) {
+        // Where nothing is ready, somebody must look at the lanes whose jobs come back later.
+        const anyReady = able.some(([, { ready }]) => ready > 0);
+        const next = chooseLane(
+          able.map(([lane, { ready, delayed }]) => ({
+            lane: lane.track,
+            waiting: anyReady ? ready : delayed,
+            priority: lane.priority,
+            members: [...this.#place].filter(([other, place]) => other !== member && place === lane.track)
+              .length,
+            loaded: lane.checkpoint !== undefined && lane.checkpoint === member.info?.checkpoint,
+          })),
+        );
+        if (next !== undefined) this.#place.set(member, next);
+      }
+      this.#steer(member);
     }
   }
 
-  #move(member: Member, to: Lane): void {
-    this.#place.set(member, to);
-    this.#steer(member);
-  }
-
-  /** Makes the member's workers match its place: the one on its lane runs, if it may; the others rest. */
+  /** Makes the member's workers match its place: those on its track run, if they may; the others rest. */
   #steer(member: Member): void {
     const place = this.#place.get(member);
     for (const lane of this.#lanes.values()) {
       const seat = lane.seats.find((seat) => seat.member === member);
       if (!seat) continue;
-      if (lane !== place) this.#leave(seat);
+      if (lane.track !== place) this.#leave(seat);
       else {
         seat.worker ??= this.#work(lane, member);
         if (member.well && !this.#paused && !this.#closed) seat.worker.resume();
@@ -252,4 +249,9 @@ function unknownLacks(error: unknown): undefined {
 
 function describeLacks(backend: string, lacks: Lack[]): string {
   return `${backend}: ${lacks.map(describeLack).join(', ')}`;
+}
+
+function describeUnserved({ tags, repair }: DueLane): string {
+  const who = tags.length === 0 ? 'no backend' : `no backend with the tags ${tags.join(', ')}`;
+  return repair ? `${who} can mend an image with ${repair.with}` : `${who} is in the pipeline`;
 }

@@ -1,15 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { bulkhead } from 'cockatiel';
 import {
+  canMend,
   createBackend,
   watchHealth,
   type Backend,
   type BackendHealthState,
-  type BackendKind,
   type Health,
   type ServerInfo,
 } from '../backends/index.js';
 import { BackendError, ConfigError, toError } from '../errors.js';
+import type { Repair } from '../loop/index.js';
 import type { BackendConfig } from '../pipeline/index.js';
 import { startSketchServer } from '../sketch/index.js';
 import type { GuardedBackend } from '../../workers/generate.js';
@@ -36,12 +37,13 @@ export class Member implements GuardedBackend {
     return this.backend.name;
   }
 
-  get kind(): BackendKind {
-    return this.backend.kind;
-  }
-
   get well(): boolean {
     return this.health.state !== 'down';
+  }
+
+  /** Whether it has the tags, and is of a kind that can mend so. */
+  serves({ tags, repair }: { tags: readonly string[]; repair?: Repair }): boolean {
+    return tags.every((tag) => this.tags.includes(tag)) && (!repair || canMend(this.backend.kind, repair));
   }
 
   call<T>(work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -88,7 +90,6 @@ async function openMember(
   releasers: Releasers,
 ): Promise<Member> {
   const backend = await connect(config, releasers);
-  releasers.add(() => backend.close());
   const health = watchHealth(backend, {
     onChange: (state, reason) => onChange(backend.name, state, reason),
   });
@@ -96,8 +97,14 @@ async function openMember(
   return new Member(backend, health, config.slots, config.tags);
 }
 
-/** The backend of a pipeline's entry; `kind: sketch` starts its server in this process. */
+/** The backend of a pipeline's entry, until it is released; `kind: sketch` starts its server in this process. */
 export async function connect(config: BackendConfig, releasers: Releasers): Promise<Backend> {
+  const backend = await create(config, releasers);
+  releasers.add(() => backend.close());
+  return backend;
+}
+
+async function create(config: BackendConfig, releasers: Releasers): Promise<Backend> {
   if (config.kind === 'sketch') {
     const server = await startSketchServer({
       protocol: config.protocol,

@@ -5,12 +5,14 @@ import type { Pipeline } from '../pipeline/index.js';
 import { RetryLater, type Job, type Worker } from '../queue/index.js';
 import { classify, reconsider, type ClassifyDesk } from '../../workers/classify.js';
 import { generate, type GenerateDesk } from '../../workers/generate.js';
+import { endRun } from './cancel.js';
 import { makeClassifyDesk, makeGenerateDesk } from './desks.js';
 import { Ending } from './ending.js';
 import { finishRun, type RunSummary } from './finish.js';
 import type { House } from './house.js';
 import { jobOf, Lanes } from './lanes.js';
 import type { Member, Pool } from './pool.js';
+import { classifyQueue, queuesOf } from './queue-names.js';
 
 /** All that it takes to work a run off. */
 export interface Work {
@@ -41,7 +43,6 @@ const totalsMs = 1_000;
 const classifyWindow = 400;
 /** One image is scored while the next is decoded. */
 const classifyConcurrency = 2;
-const cancelTimeoutMs = 10_000;
 
 /**
  * Works a run off until every shot has ended, the run is cancelled, or a signal says to leave.
@@ -77,6 +78,8 @@ class Execution implements ActiveRun {
   readonly #classifyQueue: string;
   #classifyWorker: Worker | undefined;
   #reconsidering = false;
+  /** Queues whose jobs nobody wants any more. */
+  #stale: string[] = [];
   #timers: NodeJS.Timeout[] = [];
 
   constructor(
@@ -86,7 +89,7 @@ class Execution implements ActiveRun {
     const { house, run, pool } = work;
     this.id = run.id;
     this.#signal = AbortSignal.any([this.#cancelled.signal, signals.force]);
-    this.#classifyQueue = `classify-${run.id}`;
+    this.#classifyQueue = classifyQueue(run.id);
     this.#lanes = new Lanes({
       house,
       run: run.id,
@@ -94,22 +97,17 @@ class Execution implements ActiveRun {
       signal: this.#signal,
       handle: (key, member, signal) => this.#generate(key, member, signal),
       onBug: this.#fail,
-      onFailed: (shot, reason) => {
-        house.events.emit({ type: 'shot-ended', run: run.id, shot, outcome: 'failed', reason });
-        this.#onShotEnded();
-      },
+      onFailed: this.#onFailed,
     });
     const addClassify = (key: AttemptKey) => house.queues.add(this.#classifyQueue, [jobOf(key, 0)]);
-    this.#generateDesk = makeGenerateDesk(work, addClassify, this.#onShotEnded);
-    this.#classifyDesk = makeClassifyDesk(work, this.#lanes, this.#onShotEnded);
+    this.#generateDesk = makeGenerateDesk(work, addClassify, this.#onFailed);
+    this.#classifyDesk = makeClassifyDesk(work, this.#lanes, this.#onFailed, this.#onShotEnded);
   }
 
   async start(): Promise<void> {
     const { house, pool } = this.work;
     // The queues of a run belong to this process alone: what a dead one left there is rebuilt from the ledger.
-    const lanes = await house.ledger.dueLanes(this.id);
-    const queues = [this.#classifyQueue, ...lanes.map(({ lane }) => this.#lanes.queueOf(lane))];
-    for (const queue of queues) await house.queues.clear(queue);
+    for (const queue of await queuesOf(house, this.id)) await house.queues.clear(queue);
 
     pool.onHealth = () => this.#watch(this.#lanes.onHealth());
     this.#classifyWorker = house.queues.work(this.#classifyQueue, {
@@ -142,6 +140,7 @@ class Execution implements ActiveRun {
     this.signals.force.addEventListener('abort', onForce, { once: true });
     await this.#close(force);
     this.signals.force.removeEventListener('abort', onForce);
+    for (const queue of this.#stale) await this.work.house.queues.clear(queue);
     await this.#emitTotals();
   }
 
@@ -153,14 +152,12 @@ class Execution implements ActiveRun {
   }
 
   async cancel(): Promise<void> {
-    const sent = await this.work.house.ledger.cancelRun(this.id);
-    const signal = AbortSignal.timeout(cancelTimeoutMs);
-    await Promise.all(
-      sent.map(async ({ backend, remoteId }) => {
-        const member = this.work.pool.members.find(({ name }) => name === backend);
-        // A server that cannot be reached cannot be told; the run is cancelled all the same.
-        await member?.backend.cancel(remoteId, signal).catch(() => undefined);
-      }),
+    const { house, pool } = this.work;
+    this.#stale = await queuesOf(house, this.id);
+    await endRun(
+      house,
+      this.id,
+      async (name) => pool.members.find((member) => member.name === name)?.backend,
     );
     this.#cancelled.abort();
     this.ending.end();
@@ -224,6 +221,11 @@ class Execution implements ActiveRun {
 
   /** Runs work that nobody waits for. */
   readonly #watch = (work: Promise<unknown>): void => void work.catch(this.#fail);
+
+  readonly #onFailed = ({ shot }: Pick<AttemptKey, 'shot'>, reason: string): void => {
+    this.work.house.events.emit({ type: 'shot-ended', run: this.id, shot, outcome: 'failed', reason });
+    this.#onShotEnded();
+  };
 
   readonly #onShotEnded = (): void => this.#watch(this.#checkEnd());
 

@@ -38,6 +38,11 @@ async function* within(shots: AsyncIterable<Shot>, runAttempts: number | undefin
   if (count === 0) throw new ConfigError('the pipeline has no prompts: nothing to generate.');
 }
 
+/** Whether something is left to do for it. */
+export function isOpen({ state }: Run): boolean {
+  return state === 'running' || state === 'paused';
+}
+
 /** A run that is not over, the newest if none is named, and its pipeline as it was recorded. */
 export async function findUnfinished(
   house: House,
@@ -45,8 +50,7 @@ export async function findUnfinished(
   env: NodeJS.ProcessEnv,
 ): Promise<{ run: Run; pipeline: Pipeline }> {
   const runs = await house.ledger.runs();
-  const open = (run: Run) => run.state === 'running' || run.state === 'paused';
-  const run = id === undefined ? runs.find(open) : runs.find((run) => run.id === id);
+  const run = id === undefined ? runs.find(isOpen) : runs.find((run) => run.id === id);
   if (!run) {
     throw new ConfigError(
       id === undefined
@@ -54,6 +58,6 @@ export async function findUnfinished(
         : `there is no run ${id} in ${house.home}; \`reroll runs\` lists them.`,
     );
   }
-  if (!open(run)) throw new ConfigError(`${run.id} is ${run.state}: nothing is left to do.`);
+  if (!isOpen(run)) throw new ConfigError(`${run.id} is ${run.state}: nothing is left to do.`);
   return { run, pipeline: compilePipeline(run.pipeline, { file: run.pipelineFile, env }) };
 }

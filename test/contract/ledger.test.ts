@@ -264,7 +264,7 @@ describe.each(databases)('the ledger on $database', ({ url }) => {
       expect(due).toEqual({
         ...keyOf(run, 1, 2),
         priority: 3,
-        lane: expect.stringMatching(/^other-xl-/) as string,
+        lane: expect.stringMatching(/^other-adetailer-xl-/) as string,
       });
       expect(await expectTrueCounters(run)).toMatchObject({ attempts: 1, rejected: 1, due: 1 });
     });

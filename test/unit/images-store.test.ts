@@ -34,7 +34,7 @@ test('a candidate is stored, read, removed, and a whole run is removed', async (
   expect((await candidates.read(stored.file)).toString()).toBe('bytes');
   await candidates.remove(stored.file);
   await candidates.remove(stored.file);
-  await expect(candidates.read(stored.file)).rejects.toMatchObject({ name: 'StorageError' });
+  await expect(candidates.read(stored.file)).rejects.toMatchObject({ name: 'GoneError' });
   await candidates.put('run-1/4-1.png', Buffer.from('a'));
   await candidates.put('run-2/1-1.png', Buffer.from('b'));
   await candidates.removeAll('run-1');

@@ -6,14 +6,15 @@ describe('lanes', () => {
     expectThat(laneOf({}, [])).toBe('any');
   });
 
-  it('differ by checkpoint, VAE and tags, whatever the order of the tags', () => {
+  it('differ by checkpoint, VAE, way of mending and tags, whatever the order of the tags', () => {
     const lanes = [
       laneOf({ checkpoint: 'a' }, []),
       laneOf({ vae: 'a' }, []),
       laneOf({}, ['a']),
       laneOf({}, ['a', 'b']),
+      laneOf({}, [], { with: 'adetailer' }),
     ];
-    expectThat(new Set(lanes).size).toBe(4);
+    expectThat(new Set(lanes).size).toBe(5);
     expectThat(laneOf({}, ['b', 'a'])).toBe(laneOf({}, ['a', 'b']));
   });
 

@@ -1,0 +1,50 @@
+import type { Backend } from '../backends/index.js';
+import type { Run } from '../ledger/index.js';
+import { compilePipeline } from '../pipeline/index.js';
+import { finishRun } from './finish.js';
+import type { House } from './house.js';
+import { connect } from './pool.js';
+import { queuesOf } from './queue-names.js';
+import { opening } from './releasers.js';
+
+const timeoutMs = 10_000;
+
+/** Ends a run as cancelled, and tells its servers to stop what they do for it, as far as they can be reached. */
+export async function endRun(
+  house: House,
+  run: string,
+  backendOf: (name: string) => Promise<Backend | undefined>,
+): Promise<void> {
+  const sent = await house.ledger.cancelRun(run);
+  const signal = AbortSignal.timeout(timeoutMs);
+  await Promise.all(
+    sent.map(async ({ backend, remoteId }) => {
+      // A server that cannot be reached cannot be told; the run is cancelled all the same.
+      const server = await backendOf(backend).catch(() => undefined);
+      await server?.cancel(remoteId, signal).catch(() => undefined);
+    }),
+  );
+}
+
+/**
+ * Cancels a run that no process works on: its servers may still be at what a killed process sent them. Throws
+ * ConfigError, and changes nothing, where its pipeline cannot be read any more (a variable is not set).
+ */
+export async function cancelInterrupted(house: House, run: Run, env: NodeJS.ProcessEnv): Promise<void> {
+  const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env });
+  const queues = await queuesOf(house, run.id);
+  await opening(async (releasers) => {
+    const connected = new Map<string, Promise<Backend>>();
+    await endRun(house, run.id, async (name) => {
+      const config = pipeline.backends.find((backend) => backend.name === name);
+      // A sketch server of a pipeline ended with its process.
+      if (!config || config.kind === 'sketch') return undefined;
+      const backend = connected.get(name) ?? connect(config, releasers);
+      connected.set(name, backend);
+      return backend;
+    });
+    await releasers.close();
+  });
+  for (const queue of queues) await house.queues.clear(queue);
+  await finishRun(house, run.id, pipeline, 0);
+}
