@@ -11,6 +11,7 @@ export {
 } from './health.js';
 export { canMend } from './mends.js';
 export { near } from './near.js';
+export { stem } from './stem.js';
 export type { A1111Options } from './a1111/index.js';
 export type { ComfyUIOptions } from './comfyui/index.js';
 export type * from './port.js';

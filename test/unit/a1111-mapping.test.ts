@@ -94,7 +94,7 @@ describe('a request becomes', () => {
   });
 
   it('for Forge, a VAE by the path of its file', () => {
-    const { body } = call(full, forge, { vaePath: '/models/VAE/ink.vae.safetensors' });
+    const { body } = call(full, forge, { vae: '/models/VAE/ink.vae.safetensors' });
     expect(body['override_settings']).toMatchObject({
       forge_additional_modules: ['/models/VAE/ink.vae.safetensors'],
     });

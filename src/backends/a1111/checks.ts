@@ -1,5 +1,6 @@
 import { BackendError } from '../../errors.js';
 import type { Json } from '../../loop/index.js';
+import { stem } from '../stem.js';
 import type { Body } from './mapping.js';
 import type { Picture } from './reply.js';
 import type { Checkpoint, Sampler, Scheduler } from './schema.js';
@@ -26,7 +27,12 @@ export function checkSubstitution(backend: string, body: Body, picture: Picture,
     differs('checkpoint', settings['sd_model_checkpoint'], info.sd_model_name, (asked, used) =>
       sameCheckpoint(asked, used, info.sd_model_hash, names.checkpoints),
     ) ??
-    differs('VAE', vaeAsked(settings), info.sd_vae_name, (asked, used) => stem(asked) === stem(used)) ??
+    differs(
+      'VAE',
+      vaeAsked(settings),
+      info.sd_vae_name === null ? 'none' : info.sd_vae_name,
+      (asked, used) => stem(asked) === stem(used),
+    ) ??
     differs('seed', body['seed'], info.all_seeds?.[0] ?? info.seed, (asked, used) => asked === used) ??
     differs(
       'size',
@@ -81,26 +87,33 @@ function sameCheckpoint(
   );
 }
 
+/**
+ * The checkpoint that a name means. Full names come before bare ones, which two folders may share; a hash
+ * in brackets must not be another one than the server's, as far as it has looked at the file.
+ */
 export function findCheckpoint(asked: string, checkpoints: readonly Checkpoint[]): Checkpoint | undefined {
-  return checkpoints.find(
-    ({ title, model_name, hash, sha256, filename }) =>
-      [title, model_name, hash, sha256].includes(asked) ||
-      (filename !== undefined && (filename === asked || stem(filename) === stem(asked))),
+  const wanted = /\[([0-9a-f]{10,64})\]$/i.exec(asked)?.[1]?.toLowerCase();
+  const known = checkpoints.filter(({ hash, sha256 }) => {
+    const has = sha256 ?? hash;
+    return !wanted || !has || has.startsWith(wanted) || wanted.startsWith(has);
+  });
+  return (
+    known.find(({ title, model_name, hash, sha256, filename }) =>
+      [title, model_name, hash, sha256, filename].includes(asked),
+    ) ??
+    known.find(({ title }) => title !== undefined && path(title) === path(asked)) ??
+    known.find(({ filename }) => filename !== undefined && stem(filename) === stem(asked))
   );
+}
+
+/** Without the hash, which a server knows only of files that it has loaded before. */
+function path(name: string): string {
+  return name.replace(/\s*\[[0-9a-f]+\]$/i, '').replaceAll('\\', '/');
 }
 
 function vaeAsked(settings: { [key: string]: Json }): string | undefined {
   const vae = settings['sd_vae'];
   return typeof vae === 'string' && !/^(automatic|none)$/i.test(vae) ? vae : undefined;
-}
-
-/** A name without folders, hash and file ending. */
-export function stem(name: string): string {
-  return name
-    .replace(/\s*\[[0-9a-f]+\]$/i, '')
-    .replace(/^.*[\\/]/, '')
-    .replace(/\.(safetensors|ckpt|pth?|gguf|sft)$/i, '')
-    .toLowerCase();
 }
 
 /** Undefined where the size of the picture is not simply the one asked for. */

@@ -3,7 +3,7 @@ import { BackendError, systemCode, type Fault } from '../../errors.js';
 import type { ImageRequest, Json } from '../../loop/index.js';
 import { HttpClient, NetError, withDeadline } from '../../net/index.js';
 import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
-import { checkSubstitution } from './checks.js';
+import { checkSubstitution, findCheckpoint } from './checks.js';
 import { identify, withVersion, type Family } from './family.js';
 import { otherKind, toBackendError } from './faults.js';
 import { findMissing, findVae, lack, Lists, suggestion } from './lists.js';
@@ -112,11 +112,20 @@ export class A1111Backend implements Backend {
       if (request.init_image !== undefined) parts.initImage = await this.#read(request.init_image);
       if (request.mask !== undefined) parts.mask = await this.#read(request.mask);
     }
-    if (request.vae !== undefined && family.vae.setting === 'forge_additional_modules') {
-      const path = findVae(request.vae, (await this.#lists.vaes(family, signal)) ?? [])?.filename;
-      if (path !== undefined) parts.vaePath = path;
-    }
+    Object.assign(parts, await this.#ownNames(request, family, signal));
     return toCall(request, parts, family);
+  }
+
+  /** What the server itself calls the request's checkpoint and VAE, where it lists them. */
+  async #ownNames({ checkpoint, vae }: ImageRequest, family: Family, signal: AbortSignal) {
+    const title =
+      checkpoint === undefined
+        ? undefined
+        : findCheckpoint(checkpoint, (await this.#lists.checkpoints(signal)) ?? [])?.title;
+    const found =
+      vae === undefined ? undefined : findVae(vae, (await this.#lists.vaes(family, signal)) ?? []);
+    const name = family.vae.setting === 'sd_vae' ? found?.model_name : found?.filename;
+    return { ...(title !== undefined && { checkpoint: title }), ...(name !== undefined && { vae: name }) };
   }
 
   async #checkADetailer(model: string, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,8 @@ import type { HttpClient } from '../../net/index.js';
 import type { ImageRequest } from '../../loop/index.js';
 import { near } from '../near.js';
 import type { Lack } from '../port.js';
-import { findCheckpoint, stem } from './checks.js';
+import { stem } from '../stem.js';
+import { findCheckpoint } from './checks.js';
 import { optional, type Family } from './family.js';
 import * as schema from './schema.js';
 

@@ -20,8 +20,10 @@ export interface Parts {
   repair?: ADetailerRepair;
   /** Of `initImage`, where that is what the result shall have (hires makes it larger than the request says). */
   size?: Size;
-  /** Path of the VAE's file, where the server wants a path. */
-  vaePath?: string;
+  /** The server's own name for the checkpoint: it drops one in another spelling, silently. */
+  checkpoint?: string;
+  /** Likewise for the VAE, or the path of its file, where the server wants a path. */
+  vae?: string;
   /** Settings that earlier requests of ours changed on the server, and what they were before. */
   putBack?: Body;
 }
@@ -76,9 +78,9 @@ function common(request: ImageRequest, parts: Parts, family: Family): Body {
     override_settings: {
       ...parts.putBack,
       ...defined({
-        sd_model_checkpoint: request.checkpoint,
+        sd_model_checkpoint: parts.checkpoint ?? request.checkpoint,
         CLIP_stop_at_last_layers: family.clipSkip === 'setting' ? request.clip_skip : undefined,
-        [family.vae.setting]: vaeSetting(request.vae, parts.vaePath, family),
+        [family.vae.setting]: vaeSetting(request.vae, parts.vae, family),
       }),
     },
     // Restoring would make the server load the old weights again before somebody else's request.
@@ -86,9 +88,10 @@ function common(request: ImageRequest, parts: Parts, family: Family): Body {
   };
 }
 
-function vaeSetting(vae: string | undefined, path: string | undefined, family: Family): Json | undefined {
-  if (vae === undefined || family.vae.setting === 'sd_vae') return vae;
-  return /^(automatic|none)$/i.test(vae) ? [] : [path ?? vae];
+function vaeSetting(vae: string | undefined, known: string | undefined, family: Family): Json | undefined {
+  if (vae === undefined) return undefined;
+  if (family.vae.setting === 'sd_vae') return known ?? vae;
+  return /^(automatic|none)$/i.test(vae) ? [] : [known ?? vae];
 }
 
 function hiresFields(request: ImageRequest, family: Family): Body {

@@ -22,7 +22,8 @@ export const generationInfo = z.object({
   sampler_name: text,
   sd_model_name: text,
   sd_model_hash: text,
-  sd_vae_name: text,
+  /** null: no VAE but the checkpoint's own. SD.Next does not say. */
+  sd_vae_name: z.string().nullish().catch(undefined),
   index_of_first_image: number,
   job_timestamp: text,
   version: text,
