@@ -118,21 +118,28 @@ const fails =
   (response) =>
     sendJson(response, body, status);
 
+const sdNext = { '/sdapi/v1/version': { app: 'sd.next', commit: '058a7f0', updated: '2026-07-23' } };
+
 describe('which server it is', () => {
   it.each([
     ['AUTOMATIC1111', ['/internal/progress'], {}],
     ['Forge', ['/internal/progress', '/sdapi/v1/sd-modules'], {}],
-    [
-      'SD.Next',
-      ['/sdapi/v1/version'],
-      { '/sdapi/v1/version': { app: 'sd.next', commit: '058a7f0', updated: '2026-07-23' } },
-    ],
+    ['SD.Next', ['/sdapi/v1/version'], sdNext],
   ])('%s, by the paths that it serves', async (product, paths, answers) => {
     const { backend } = await setup(answers, paths);
     expect(await backend.probe(signal)).toMatchObject({
       product,
       checkpoint: 'hands.safetensors [abc1234567]',
     });
+  });
+
+  it('SD.Next without git knows no version of its own', async () => {
+    const { backend } = await setup({ '/sdapi/v1/version': { commit: 'unknown', updated: 'unknown' } }, [
+      '/sdapi/v1/version',
+    ]);
+    const found = await backend.probe(signal);
+    expect(found.product).toBe('SD.Next');
+    expect(found).not.toHaveProperty('version');
   });
 
   it('is asked without the list of paths too, which some extensions break', async () => {
@@ -269,6 +276,21 @@ describe('errors of a generation', () => {
     expect((await failure(backend.generate(job(), signal))).fault).toBe('transient');
   });
 
+  it('200 with no image from SD.Next that has no checkpoint loaded says so: no request can mend that', async () => {
+    const { backend } = await setup(
+      {
+        ...sdNext,
+        '/sdapi/v1/checkpoint': { type: null, class: null },
+        '/sdapi/v1/txt2img': { images: [], info: '' },
+      },
+      ['/sdapi/v1/version'],
+    );
+    expect(await failure(backend.generate(job(), signal))).toMatchObject({
+      fault: 'backend',
+      message: expect.stringMatching(/no checkpoint loaded/) as string,
+    });
+  });
+
   it('a job that the server says was interrupted is not taken', async () => {
     const { backend } = await setup({
       '/sdapi/v1/txt2img': { images: [png], info: info({ job_timestamp: '20260101120000' }) },
@@ -306,6 +328,23 @@ describe('silent substitution', () => {
     expect(error.message).toMatch(words);
   });
 
+  it('of the checkpoint, which SD.Next names only in the infotext', async () => {
+    const { backend } = await setup({
+      '/sdapi/v1/txt2img': {
+        images: [png],
+        info: info({
+          sd_model_name: undefined,
+          sd_model_hash: undefined,
+          infotexts: ['Model: feet, of course\nSteps: 4, Size: 64x64, Model: hands, Operations: txt2img'],
+        }),
+      },
+    });
+    const made = await backend.generate(job({ checkpoint: 'hands' }), signal);
+    expect(made.server.checkpoint).toBe('hands');
+    const error = await failure(backend.generate(job({ checkpoint: 'feet' }), signal));
+    expect(error.message).toMatch(/checkpoint feet .* hands was used/);
+  });
+
   it.each([
     { sampler: 'Euler Karras' },
     { sampler: 'k_euler' },
@@ -321,6 +360,17 @@ describe('silent substitution', () => {
     await expect(backend.generate(job(changes), signal)).resolves.toMatchObject({ seed: 7 });
   });
 });
+
+it.each(['hands', 'HANDS.safetensors', 'abc1234567'])(
+  'a checkpoint called %s is asked for by the name that the server has for it',
+  async (checkpoint) => {
+    const { backend, sent } = await setup();
+    await backend.generate(job({ checkpoint }), signal);
+    expect(sent('/sdapi/v1/txt2img')[0]?.body).toMatchObject({
+      override_settings: { sd_model_checkpoint: 'art/hands.safetensors [abc1234567]' },
+    });
+  },
+);
 
 describe('what is missing', () => {
   it('is named, with what looks alike', async () => {
@@ -339,6 +389,23 @@ describe('what is missing', () => {
       { what: 'scheduler', asked: 'karas', near: ['karras', 'Karras'] },
       { what: 'upscaler', asked: 'ESRGAN 4x', near: ['R-ESRGAN 4x+'] },
       { what: 'script', asked: 'ControllNet', near: ['controlnet'] },
+    ]);
+  });
+
+  it('may be a LoRA of the prompt, by its file or its alias', async () => {
+    const { backend } = await setup({ '/sdapi/v1/loras': [{ name: 'ink_v2', alias: 'Ink' }] });
+    const { request } = job({ prompt: 'a <lora:Ink:0.8> hand, <lora:ink_v2>, <lora:inc_v2:1:2>' });
+    expect(await backend.missing(request, signal)).toEqual([
+      { what: 'LoRA', asked: 'inc_v2', near: ['ink_v2'] },
+    ]);
+  });
+
+  it("may be a scheduler that SD.Next has not, which has few, and names for some of the others'", async () => {
+    const { backend } = await setup(sdNext, ['/sdapi/v1/version']);
+    expect(await backend.missing(job({ scheduler: 'Karras' }).request, signal)).toEqual([]);
+    expect(await backend.missing(job({ scheduler: 'Beta' }).request, signal)).toEqual([]);
+    expect(await backend.missing(job({ scheduler: 'sgm_uniform' }).request, signal)).toMatchObject([
+      { what: 'scheduler', asked: 'sgm_uniform' },
     ]);
   });
 
@@ -504,4 +571,11 @@ it('a setting that one request changed is back for the next that does not name i
     ({ body }) => (body as { override_settings: unknown }).override_settings,
   );
   expect(settings).toEqual([{ CLIP_stop_at_last_layers: 2 }, { CLIP_stop_at_last_layers: 1 }]);
+});
+
+it('a VAE that one request chose is gone for the next, of SD.Next too, which does not say its default', async () => {
+  const { backend, sent } = await setup(sdNext, ['/sdapi/v1/version']);
+  await backend.generate(job({ vae: 'ink.vae.safetensors' }), signal);
+  await backend.generate(job(), signal);
+  expect(sent('/sdapi/v1/txt2img')[1]?.body).toMatchObject({ override_settings: { sd_vae: 'Automatic' } });
 });

@@ -10,14 +10,21 @@ const a1111: Family = {
   scheduler: 'scheduler',
   vae: { setting: 'sd_vae', list: '/sdapi/v1/sd-vae' },
   clipSkip: 'setting',
-  forgeHires: false,
+  hires: 'A1111',
+  unsaid: {},
 };
 const forge: Family = {
   ...a1111,
   vae: { setting: 'forge_additional_modules', list: '/sdapi/v1/sd-modules' },
-  forgeHires: true,
+  hires: 'Forge',
 };
-const sdNext: Family = { ...a1111, taskIds: false, scheduler: 'schedulers_sigma', clipSkip: 'field' };
+const sdNext: Family = {
+  ...a1111,
+  taskIds: false,
+  scheduler: 'schedulers_sigma',
+  clipSkip: 'field',
+  hires: 'SD.Next',
+};
 
 const plain: ImageRequest = {
   prompt: 'a hand',
@@ -85,6 +92,7 @@ describe('a request becomes', () => {
   it('the fields of SD.Next, which has other ones and no task ids', () => {
     const { body } = call(full, sdNext);
     expect(body).toMatchObject({ schedulers_sigma: 'karras', clip_skip: 2 });
+    expect(call({ ...full, scheduler: 'Beta' }, sdNext).body).toMatchObject({ schedulers_sigma: 'betas' });
     expect(body['override_settings']).toEqual({
       sd_model_checkpoint: 'hands.safetensors',
       sd_vae: 'ink.vae.safetensors',
@@ -121,6 +129,23 @@ describe('hires', () => {
 
   it('needs two more fields on Forge: without them it fails, or forgets the negative prompt', () => {
     expect(call(hires, forge).body).toMatchObject({ hr_additional_modules: ['Use same choices'], hr_cfg: 6 });
+  });
+});
+
+describe('hires on SD.Next', () => {
+  it('is told to change the size, and to sample again: by itself it does neither', () => {
+    const hires = { ...full, hires: { scale: 1.5, upscaler: 'Resize Lanczos' } };
+    expect(call(hires, sdNext).body).toMatchObject({
+      hr_resize_mode: 1,
+      hr_force: true,
+      hr_upscaler: 'Resize Lanczos',
+    });
+  });
+
+  it('has an upscaler in any case: without one it fails', () => {
+    expect(call({ ...full, hires: { scale: 1.5 } }, sdNext).body).toMatchObject({
+      hr_upscaler: 'Latent Bilinear',
+    });
   });
 });
 

@@ -4,12 +4,12 @@ import type { ImageRequest, Json } from '../../loop/index.js';
 import { HttpClient, NetError, withDeadline } from '../../net/index.js';
 import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
 import { checkSubstitution, findCheckpoint } from './checks.js';
-import { identify, withVersion, type Family } from './family.js';
+import { identify, optional, withVersion, type Family } from './family.js';
 import { otherKind, toBackendError } from './faults.js';
 import { findMissing, findVae, lack, Lists, suggestion } from './lists.js';
 import { detectorOf, toCall, withoutPictures, type Body, type Call, type Parts } from './mapping.js';
 import { readReply, sizeOf, type Picture } from './reply.js';
-import { options as optionsSchema, type ServerOptions } from './schema.js';
+import { loaded, options as optionsSchema, type ServerOptions } from './schema.js';
 import { Work, type Patience } from './work.js';
 
 export interface A1111Options extends Partial<Patience> {
@@ -149,7 +149,7 @@ export class A1111Backend implements Backend {
   /** Sends the call and waits for the picture, for as long as there is progress. */
   async #made(call: Call, job: GenerateJob, family: Family, signal: AbortSignal): Promise<Picture> {
     signal.throwIfAborted();
-    this.#rememberSettings(call.body);
+    this.#rememberSettings(call.body, family);
     const control = new AbortController();
     const onAbort = () => control.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -166,7 +166,10 @@ export class A1111Backend implements Backend {
           .finally(() => (working = false)),
         this.#work.watch(job.remoteId, family, job.onProgress, control.signal),
       ]);
-      const picture = await readReply(this.name, reply);
+      const picture = await readReply(this.name, reply).catch(async (error: unknown) => {
+        await this.#checkLoaded(family, control.signal);
+        throw error;
+      });
       await this.#check(job.remoteId, call.body, picture, control.signal);
       return picture;
     } catch (thrown) {
@@ -181,6 +184,17 @@ export class A1111Backend implements Backend {
       control.abort();
       signal.removeEventListener('abort', onAbort);
       this.#work.end(job.remoteId);
+    }
+  }
+
+  async #checkLoaded(family: Family, signal: AbortSignal): Promise<void> {
+    if (family.loaded === undefined) return;
+    const said = loaded.safeParse(await optional(this.#http.getJson(family.loaded, { signal }))).data;
+    if (said?.type === null) {
+      throw this.#error(
+        'has no checkpoint loaded: choose one in its settings, and look at its log.',
+        'backend',
+      );
     }
   }
 
@@ -199,9 +213,9 @@ export class A1111Backend implements Backend {
   }
 
   /** Settings stay as a request left them; a later request that does not name one must find the old value. */
-  #rememberSettings(body: Body): void {
+  #rememberSettings(body: Body, family: Family): void {
     const settings = body['override_settings'];
-    const before: Record<string, unknown> = this.#server?.options ?? {};
+    const before: Record<string, unknown> = { ...family.unsaid, ...this.#server?.options };
     for (const key of Object.keys(settings as Body)) {
       const value = before[key];
       if (!(key in this.#putBack) && value !== undefined) this.#putBack[key] = value as Json;

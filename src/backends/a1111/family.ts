@@ -1,4 +1,5 @@
 import { NetError, type HttpClient } from '../../net/index.js';
+import type { Body } from './mapping.js';
 import { openapi, version } from './schema.js';
 
 /** What sets the members of the family apart, as data: nothing else in this folder asks for a product's name. */
@@ -15,9 +16,25 @@ export interface Family {
   vae: { setting: 'sd_vae' | 'forge_additional_modules'; list: '/sdapi/v1/sd-vae' | '/sdapi/v1/sd-modules' };
   /** CLIP skip is a setting of the server, or a field of the request. */
   clipSkip: 'setting' | 'field';
-  /** The hires pass needs Forge's own fields: without them it fails, or loses its negative prompt. */
-  forgeHires: boolean;
+  /** Whose fields the hires pass needs beside A1111's. */
+  hires: 'A1111' | 'Forge' | 'SD.Next';
+  /** Settings that it leaves out of its /options while they have these values. */
+  unsaid: Body;
+  /** The page that says which checkpoint is loaded, where a server with none answers 200 without images. */
+  loaded?: '/sdapi/v1/checkpoint';
 }
+
+/** SD.Next's schedulers, by our names in lower case. Any other name is none to it, silently. */
+export const sigmas: { readonly [name: string]: string } = {
+  automatic: 'default',
+  default: 'default',
+  karras: 'karras',
+  beta: 'betas',
+  betas: 'betas',
+  exponential: 'exponential',
+  lambdas: 'lambdas',
+  flowmatch: 'flowmatch',
+};
 
 const a1111: Family = {
   product: 'AUTOMATIC1111',
@@ -26,14 +43,15 @@ const a1111: Family = {
   scheduler: 'scheduler',
   vae: { setting: 'sd_vae', list: '/sdapi/v1/sd-vae' },
   clipSkip: 'setting',
-  forgeHires: false,
+  hires: 'A1111',
+  unsaid: {},
 };
 const reForge: Family = { ...a1111, product: 'reForge', samplerNames: 'any-case' };
 const forge: Family = {
   ...a1111,
   product: 'Forge',
   vae: { setting: 'forge_additional_modules', list: '/sdapi/v1/sd-modules' },
-  forgeHires: true,
+  hires: 'Forge',
 };
 const sdNext: Family = {
   ...a1111,
@@ -42,6 +60,9 @@ const sdNext: Family = {
   samplerNames: 'aliases',
   scheduler: 'schedulers_sigma',
   clipSkip: 'field',
+  hires: 'SD.Next',
+  unsaid: { sd_vae: 'Automatic' },
+  loaded: '/sdapi/v1/checkpoint',
 };
 
 /** Reads which server this is from the list of paths that it serves. */
@@ -60,7 +81,12 @@ async function identifyBy(
 ): Promise<Family> {
   if (paths === undefined || paths.has('/sdapi/v1/version')) {
     const found = version.safeParse(await optional(http.getJson('/sdapi/v1/version', { signal })));
-    if (found.success) return { ...sdNext, version: found.data.commit ?? found.data.updated ?? 'unknown' };
+    if (found.success) {
+      const { commit, updated } = found.data;
+      // It reads its version with git: where there is none, as in many containers, all is 'unknown'.
+      const known = [commit, updated].find((word) => word !== undefined && word !== 'unknown');
+      return known === undefined ? sdNext : { ...sdNext, version: known };
+    }
   }
   if (paths === undefined) return a1111;
   const taskIds = paths.has('/internal/progress');

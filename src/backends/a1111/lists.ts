@@ -5,7 +5,7 @@ import { near } from '../near.js';
 import type { Lack } from '../port.js';
 import { stem } from '../stem.js';
 import { findCheckpoint } from './checks.js';
-import { optional, type Family } from './family.js';
+import { optional, sigmas, type Family } from './family.js';
 import * as schema from './schema.js';
 
 /** A server's own lists, each read when it is first asked for. Undefined: the server has no such list. */
@@ -25,6 +25,7 @@ export class Lists {
   samplers = (signal: AbortSignal) => this.#read('/sdapi/v1/samplers', schema.samplers, signal);
   schedulers = (signal: AbortSignal) => this.#read('/sdapi/v1/schedulers', schema.schedulers, signal);
   vaes = (family: Family, signal: AbortSignal) => this.#read(family.vae.list, schema.vaes, signal);
+  loras = (signal: AbortSignal) => this.#read('/sdapi/v1/loras', schema.loras, signal);
   scripts = (signal: AbortSignal) => this.#read('/sdapi/v1/scripts', schema.scripts, signal);
   detectors = (signal: AbortSignal) => this.#read('/adetailer/v1/ad_model', schema.detailerModels, signal);
 
@@ -79,7 +80,11 @@ export async function findMissing(
   if (scheduler !== undefined) {
     const known = await lists.schedulers(signal);
     const names = known?.flatMap(({ name, label }) => [name, label ?? name]);
-    lacks.push(lack('scheduler', scheduler, family.scheduler === 'scheduler' ? names : undefined));
+    lacks.push(
+      family.scheduler === 'scheduler'
+        ? lack('scheduler', scheduler, names)
+        : lack('scheduler', scheduler, Object.keys(sigmas), sameInAnyCase),
+    );
   }
   if (vae !== undefined && !/^(automatic|none)$/i.test(vae)) {
     const known = await lists.vaes(family, signal);
@@ -97,13 +102,19 @@ export async function findMissing(
   if (hires?.upscaler !== undefined) {
     lacks.push(lack('upscaler', hires.upscaler, await lists.upscalers(signal)));
   }
+  for (const lora of askedLoras(request)) {
+    const names = (await lists.loras(signal))?.flatMap(({ name, alias }) => [name, alias ?? name]);
+    lacks.push(lack('LoRA', lora, names));
+  }
   for (const script of askedScripts(request)) {
     const known = await lists.scripts(signal);
     const names = request.init_image === undefined ? known?.txt2img : known?.img2img;
-    lacks.push(lack('script', script, names, (a, b) => a.toLowerCase() === b.toLowerCase()));
+    lacks.push(lack('script', script, names, sameInAnyCase));
   }
   return lacks.filter((one) => one !== undefined);
 }
+
+const sameInAnyCase = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
 
 export function lack(
   what: string,
@@ -139,6 +150,12 @@ function takesSampler(
     fold,
   );
   return names.some((name) => endings.some((ending) => name + ending === fold(asked)));
+}
+
+/** `<lora:NAME:0.8>` in a prompt: these servers leave out silently what they do not have. */
+function askedLoras({ prompt, negative_prompt: negative }: ImageRequest): string[] {
+  const asked = [prompt, negative].flatMap((text) => [...text.matchAll(/<lora:([^:>]+)/gi)]);
+  return [...new Set(asked.map(([, name = '']) => name.trim()))];
 }
 
 function askedScripts(request: ImageRequest): string[] {

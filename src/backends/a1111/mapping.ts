@@ -1,5 +1,5 @@
 import type { ImageRequest, Json, Repair } from '../../loop/index.js';
-import type { Family } from './family.js';
+import { sigmas, type Family } from './family.js';
 import type { Size } from './reply.js';
 
 export type Body = { [field: string]: Json };
@@ -67,8 +67,7 @@ function common(request: ImageRequest, parts: Parts, family: Family): Body {
     save_images: false,
     ...defined({
       sampler_name: request.sampler,
-      [family.scheduler]:
-        family.scheduler === 'schedulers_sigma' ? request.scheduler?.toLowerCase() : request.scheduler,
+      [family.scheduler]: schedulerName(request.scheduler, family),
       styles: request.styles,
       tiling: request.tiling,
       restore_faces: request.restore_faces,
@@ -88,6 +87,11 @@ function common(request: ImageRequest, parts: Parts, family: Family): Body {
   };
 }
 
+function schedulerName(scheduler: string | undefined, family: Family): string | undefined {
+  if (scheduler === undefined || family.scheduler === 'scheduler') return scheduler;
+  return sigmas[scheduler.toLowerCase()] ?? scheduler;
+}
+
 function vaeSetting(vae: string | undefined, known: string | undefined, family: Family): Json | undefined {
   if (vae === undefined) return undefined;
   if (family.vae.setting === 'sd_vae') return known ?? vae;
@@ -105,8 +109,23 @@ function hiresFields(request: ImageRequest, family: Family): Body {
       hr_second_pass_steps: hires.steps,
       denoising_strength: hires.denoising_strength ?? request.denoising_strength,
     }),
-    ...(family.forgeHires && { hr_additional_modules: ['Use same choices'], hr_cfg: request.cfg_scale }),
+    ...hiresOf(request, family),
   };
+}
+
+function hiresOf(request: ImageRequest, family: Family): Body {
+  switch (family.hires) {
+    case 'A1111':
+      return {};
+    case 'Forge': // which fails without the first, and loses its negative prompt without the second
+      return { hr_additional_modules: ['Use same choices'], hr_cfg: request.cfg_scale };
+    case 'SD.Next': // which keeps the size without a mode, fails without an upscaler, and only resizes unless forced
+      return {
+        hr_resize_mode: 1,
+        hr_force: true,
+        hr_upscaler: request.hires?.upscaler ?? 'Latent Bilinear',
+      };
+  }
 }
 
 function imageFields(request: ImageRequest, parts: Parts): Body {

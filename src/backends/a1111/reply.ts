@@ -45,10 +45,17 @@ export async function sizeOf(image: Buffer): Promise<Size | undefined> {
 
 function readInfo(text: string | null | undefined): GenerationInfo {
   try {
-    return generationInfo.parse(JSON.parse(text ?? '{}'));
+    const info = generationInfo.parse(JSON.parse(text ?? '{}'));
+    return { ...info, sd_model_name: info.sd_model_name ?? modelOf(info.infotexts?.[0]) };
   } catch {
     return {}; // SD.Next sends '' when it failed quietly
   }
+}
+
+/** SD.Next names the checkpoint nowhere else: `Steps: 20, ..., Model: hands, ...`, after the prompts. */
+function modelOf(infotext: string | undefined): string | undefined {
+  const settings = infotext?.slice(infotext.lastIndexOf('\n') + 1);
+  return settings === undefined ? undefined : /(?:^|, )Model: ([^,]+)/.exec(settings)?.[1];
 }
 
 /** Base64, with or without `data:image/png;base64,` before it. */

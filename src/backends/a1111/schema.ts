@@ -24,6 +24,7 @@ export const generationInfo = z.object({
   sd_model_hash: text,
   /** null: no VAE but the checkpoint's own. SD.Next does not say. */
   sd_vae_name: z.string().nullish().catch(undefined),
+  infotexts: z.array(z.string()).optional().catch(undefined),
   index_of_first_image: number,
   job_timestamp: text,
   version: text,
@@ -74,6 +75,9 @@ export const openapi = z.object({
 /** SD.Next's GET /sdapi/v1/version. */
 export const version = z.object({ commit: text, updated: text });
 
+/** SD.Next's GET /sdapi/v1/checkpoint: `type` is null while none is loaded. */
+export const loaded = z.object({ type: z.string().nullable() });
+
 export const checkpoints = z.array(
   z.object({ title: text, model_name: text, hash: text, sha256: text, filename: text }),
 );
@@ -86,6 +90,8 @@ export const schedulers = z.array(z.object({ name: z.string(), label: text }));
 export type Scheduler = z.infer<typeof schedulers>[number];
 export const vaes = z.array(z.object({ model_name: z.string(), filename: text }));
 export type Vae = z.infer<typeof vaes>[number];
+/** Names of files, and what their authors call them. */
+export const loras = z.array(z.object({ name: z.string(), alias: text }));
 export const named = z.array(z.object({ name: z.string() }));
 export const scripts = z.object({
   txt2img: z.array(z.string()).optional().catch(undefined),
