@@ -1,4 +1,4 @@
-import type { Lack } from '../backends/index.js';
+import { stem, type Lack } from '../backends/index.js';
 import { BackendError } from '../errors.js';
 import { laneOf } from '../loop/index.js';
 import type { AttemptKey, DueLane } from '../ledger/index.js';
@@ -199,7 +199,7 @@ export class Lanes {
             priority: lane.priority,
             members: [...this.#place].filter(([other, place]) => other !== member && place === lane.track)
               .length,
-            loaded: lane.checkpoint !== undefined && lane.checkpoint === member.info?.checkpoint,
+            loaded: hasLoaded(member, lane),
           })),
         );
         if (next !== undefined) this.#place.set(member, next);
@@ -234,6 +234,12 @@ export class Lanes {
       .then(() => this.#leaving.delete(worker))
       .catch(this.options.onBug);
   }
+}
+
+/** Servers say a title with a hash, or a bare name; a pipeline may say either. */
+function hasLoaded({ info }: Member, { checkpoint }: Lane): boolean {
+  const loaded = info?.checkpoint;
+  return checkpoint !== undefined && loaded !== undefined && stem(checkpoint) === stem(loaded);
 }
 
 /** A job's id is its attempt's: adding one that is there changes nothing. */

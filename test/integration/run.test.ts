@@ -140,6 +140,18 @@ describe('a run', () => {
 const faults = FAULTS_OF.a1111.filter((fault) => fault !== 'substituted');
 
 describe('two lanes and one server', () => {
+  it('begin with the one whose checkpoint is loaded, by whatever name', async () => {
+    await startServers(1);
+    const prompts = [
+      { text: 'a hand', checkpoint: 'sketch-hands-v2', count: 4 },
+      // What a sketch server has loaded when it starts; more is due of the other.
+      { text: 'a hand', checkpoint: 'sketch-hands-v1', count: 2 },
+    ];
+    const { events } = await run(pipeline({ prompts }));
+    const first = events.find(({ type }) => type === 'generating');
+    expect(first).toMatchObject({ key: { shot: 5 } });
+  });
+
   it('are both worked off, even if jobs of the first are put off when the second takes its turn', async () => {
     await startServers(1);
     const [first, second] = ['sketch-hands-v1.safetensors', 'sketch-hands-v2.safetensors'];
