@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { ConfigError } from '../errors.js';
 import { laneOf } from '../loop/index.js';
 import type { Json, Repair, Shot, Step, Verdict } from '../loop/index.js';
+import { claimRun } from './claim.js';
 import { insertRun } from './create-run.js';
 import { cancelRun, failShot } from './end-shots.js';
 import { databaseError } from './failure.js';
@@ -77,6 +78,10 @@ export class SqlLedger implements Ledger {
 
   async cancelRun(id: string): Promise<{ backend: string; remoteId: string }[]> {
     return this.#transaction((client) => cancelRun(client, id));
+  }
+
+  async claimRun(id: string): Promise<() => Promise<void>> {
+    return this.#read(claimRun(this.#pool, id));
   }
 
   async progress(id: string): Promise<RunProgress> {

@@ -152,6 +152,11 @@ export interface Ledger {
   moveRun(id: string, to: 'running' | 'paused' | 'completed'): Promise<boolean>;
   /** Ends the run and every open shot as cancelled, drops their attempts, and says which servers may still be at work. */
   cancelRun(id: string): Promise<{ backend: string; remoteId: string }[]>;
+  /**
+   * Makes the run this process's alone, among all that share the database, until what is returned is called or the
+   * process ends. ConfigError where another process has it.
+   */
+  claimRun(id: string): Promise<() => Promise<void>>;
   progress(id: string): Promise<RunProgress>;
   /** How many shots are still open. */
   openShots(id: string): Promise<number>;

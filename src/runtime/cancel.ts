@@ -28,12 +28,14 @@ export async function endRun(
 
 /**
  * Cancels a run that no process works on: its servers may still be at what a killed process sent them. Throws
- * ConfigError, and changes nothing, where its pipeline cannot be read any more (a variable is not set).
+ * ConfigError, and changes nothing, where its pipeline cannot be read any more (a variable is not set), or where a
+ * process on another machine works on it.
  */
 export async function cancelInterrupted(house: House, run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env });
-  const queues = await queuesOf(house, run.id);
   await opening(async (releasers) => {
+    releasers.add(await house.ledger.claimRun(run.id));
+    const queues = await queuesOf(house, run.id);
     const connected = new Map<string, Promise<Backend>>();
     await endRun(house, run.id, async (name) => {
       const config = pipeline.backends.find((backend) => backend.name === name);
@@ -43,8 +45,8 @@ export async function cancelInterrupted(house: House, run: Run, env: NodeJS.Proc
       connected.set(name, backend);
       return backend;
     });
+    for (const queue of queues) await house.queues.clear(queue);
+    await finishRun(house, run.id, pipeline, 0);
     await releasers.close();
   });
-  for (const queue of queues) await house.queues.clear(queue);
-  await finishRun(house, run.id, pipeline, 0);
 }

@@ -53,18 +53,24 @@ export async function executeRun(
   signals: RunSignals,
   onActive: (active: ActiveRun) => void | Promise<void>,
 ): Promise<RunSummary> {
+  const { house, run, pipeline } = work;
   const startedAt = performance.now();
-  const execution = new Execution(work, signals);
+  const release = await house.ledger.claimRun(run.id);
   try {
-    // Before anybody can pause it: a pause must not be undone by the start.
-    await work.house.ledger.moveRun(work.run.id, 'running');
-    await onActive(execution);
-    await execution.start();
-    await execution.ending.wait();
+    const execution = new Execution(work, signals);
+    try {
+      // Before anybody can pause it: a pause must not be undone by the start.
+      await house.ledger.moveRun(run.id, 'running');
+      await onActive(execution);
+      await execution.start();
+      await execution.ending.wait();
+    } finally {
+      await execution.stop();
+    }
+    return await finishRun(house, run.id, pipeline, (performance.now() - startedAt) / 1000);
   } finally {
-    await execution.stop();
+    await release();
   }
-  return finishRun(work.house, work.run.id, work.pipeline, (performance.now() - startedAt) / 1000);
 }
 
 class Execution implements ActiveRun {

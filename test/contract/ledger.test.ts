@@ -24,21 +24,22 @@ import {
   someShots,
   type TestLedger,
 } from '../support/ledger.js';
+import { findPostgres, startPostgres, type PostgresServer } from '../support/postgres.js';
 
-const databaseUrl = process.env.REROLL_TEST_DATABASE_URL;
-const databases: { database: string; url?: string }[] = [
+const programs = findPostgres();
+const databases: { database: string; programs?: string }[] = [
   { database: 'PGlite' },
-  ...(databaseUrl === undefined ? [] : [{ database: 'PostgreSQL', url: databaseUrl }]),
+  ...(programs === undefined ? [] : [{ database: 'PostgreSQL', programs }]),
 ];
-if (databaseUrl === undefined)
-  console.log('The ledger contract runs on PGlite alone: REROLL_TEST_DATABASE_URL is not set.');
 
 const free = () => Promise.resolve(false);
 const accept: Step = { kind: 'end', outcome: 'accepted', keep: 1 };
 const retry: Step = { kind: 'retry', request: aRequest({ seed: 2 }) };
 const wait: Step = { kind: 'wait' };
 
-describe.each(databases)('the ledger on $database', ({ url }) => {
+describe.each(databases)('the ledger on $database', ({ programs }) => {
+  let postgres: PostgresServer | undefined;
+  let url: string | undefined;
   let store: TestLedger;
   let ledger: Ledger;
   let names = 0;
@@ -60,10 +61,15 @@ describe.each(databases)('the ledger on $database', ({ url }) => {
   };
 
   beforeAll(async () => {
+    if (programs !== undefined) postgres = await startPostgres(programs);
+    url = postgres?.url;
     store = await openTestLedger(url);
     ledger = store.ledger;
   });
-  afterAll(() => store.remove());
+  afterAll(async () => {
+    await store.remove();
+    await postgres?.close();
+  });
 
   describe('a new run', () => {
     it('has its shots and attempt 1 of each, exactly as they were given', async () => {
@@ -526,6 +532,21 @@ describe.each(databases)('the ledger on $database', ({ url }) => {
     await Promise.all([migrate(store.pool), migrate(store.pool), migrate(store.pool)]);
     const { rows } = await store.pool.query<{ number: number }>('select number from reroll.migrations');
     expect(rows.map(({ number }) => number)).toEqual(migrations.map((_, index) => index + 1));
+  });
+
+  it.runIf(programs !== undefined)('lets one process alone work on a run', async () => {
+    const run = await newRun();
+    const other = await openTestLedger(url);
+    const release = await ledger.claimRun(run);
+    await expect(other.ledger.claimRun(run)).rejects.toThrow(/another reroll process works on/);
+    await (
+      await other.ledger.claimRun(await newRun())
+    )();
+    await release();
+    await (
+      await other.ledger.claimRun(run)
+    )();
+    await other.remove();
   });
 
   it('refuses a database of a newer version', async () => {

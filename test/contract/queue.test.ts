@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { ConfigError, QueueError } from '../../src/errors.js';
 import { openPGlitePool } from '../../src/ledger/pglite-pool.js';
 import { type Job, openQueues, type Queues, RetryLater, type WorkOptions } from '../../src/queue/index.js';
+import { findPostgres, startPostgres, type PostgresServer } from '../support/postgres.js';
 import { redisAvailable, startRedis, type RedisServer } from '../support/redis.js';
 
 /** One way to have queues. */
@@ -67,22 +68,27 @@ function onRedis(): Home {
   };
 }
 
-function onPostgres(databaseUrl: string): Home {
+function onPostgres(programs: string): Home {
+  let postgres: PostgresServer;
   return {
     name: 'PostgreSQL',
-    start: async () => undefined,
-    stop: async () => undefined,
-    open: () => openQueues({ databaseUrl }, unheard),
-    place: () => databaseUrl,
+    start: async () => void (postgres = await startPostgres(programs)),
+    stop: () => postgres.close(),
+    open: () => openQueues({ databaseUrl: postgres.url }, unheard),
+    place: () => postgres.url,
+    async restart() {
+      await postgres.kill();
+      await postgres.start();
+    },
   };
 }
 
-const databaseUrl = process.env['REROLL_TEST_DATABASE_URL'];
+const postgres = findPostgres();
 const withRedis = redisAvailable();
 const homes = [
   embedded(),
   ...(withRedis ? [onRedis()] : []),
-  ...(databaseUrl ? [onPostgres(databaseUrl)] : []),
+  ...(postgres === undefined ? [] : [onPostgres(postgres)]),
 ];
 
 const job = (id: string, more: { priority?: number; delayMs?: number } = {}) => ({

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startSketchServer, type SketchServer } from '../../src/sketch/index.js';
+import { findPostgres, startPostgres, type PostgresServer } from '../support/postgres.js';
 import { redisAvailable, startRedis, type RedisServer } from '../support/redis.js';
 import { tinyModel, makeWorkspace, type Workspace } from '../support/workspace.js';
 
@@ -80,6 +81,50 @@ describe('a run that is killed again and again', () => {
     await killAndResume(workspace, {});
     await expectWhole(workspace);
     await workspace.remove();
+  });
+});
+
+const programs = findPostgres();
+
+describe.runIf(programs !== undefined && redisAvailable())(
+  'a run in PostgreSQL with its queue on Redis',
+  () => {
+    let redis: RedisServer;
+    let postgres: PostgresServer;
+    beforeAll(async () => {
+      [redis, postgres] = await Promise.all([startRedis(), startPostgres(programs ?? '')]);
+    });
+    afterAll(() => Promise.all([redis.close(), postgres.close()]));
+
+    it('ends like an undisturbed one, however often it is killed', async () => {
+      const workspace = await makeWorkspace(pipeline());
+      const env = { REROLL_REDIS_URL: redis.url, REROLL_DATABASE_URL: postgres.url };
+      await killAndResume(workspace, env);
+      await expectWhole(workspace);
+      await workspace.remove();
+    });
+  },
+);
+
+describe.runIf(programs !== undefined)('a run in PostgreSQL', () => {
+  let postgres: PostgresServer;
+  beforeAll(async () => {
+    postgres = await startPostgres(programs ?? '');
+  });
+  afterAll(() => postgres.close());
+
+  it('is one process’s, also among machines that share the database', async () => {
+    const [here, there] = await Promise.all([makeWorkspace(pipeline()), makeWorkspace(pipeline())]);
+    const env = { REROLL_DATABASE_URL: postgres.url };
+    const started = here.start(['run', 'pipeline.yaml', '--json'], env);
+    await started.saw(/shot \d+ accepted/);
+    const second = await there.reroll(['resume', 'killed-1'], env);
+    expect(second.stderr).toContain('another reroll process works on killed-1');
+    expect(second.code).toBe(2);
+    const finished = await started.finished;
+    expect(finished.code, finished.stderr).toBeLessThanOrEqual(1);
+    await expectWhole(here);
+    await Promise.all([here.remove(), there.remove()]);
   });
 });
 

@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { type Daemon, freePort, startDaemon } from './daemon.js';
 
 /** Debian's redis-server on a free port of the loopback, with its append-only file in a folder of its own. */
 export interface RedisServer {
@@ -35,34 +34,18 @@ export function redisAvailable(): boolean {
 export async function startRedis(settings: string[] = []): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'reroll-redis-'));
   const port = await freePort();
-  let server: ChildProcess | undefined;
+  const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
+  const durable = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+  const args = [...place, ...durable, '--maxmemory-policy', 'noeviction', ...settings];
+  let server: Daemon | undefined;
 
   const redis: RedisServer = {
     url: `redis://127.0.0.1:${port}`,
     async start() {
-      server = spawn(
-        'redis-server',
-        [
-          ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''],
-          ...[
-            '--appendonly',
-            'yes',
-            '--appendfsync',
-            'always',
-            '--maxmemory-policy',
-            'noeviction',
-            ...settings,
-          ],
-        ],
-        { stdio: ['ignore', 'pipe', 'inherit'] },
-      );
-      await saysReady(server);
+      server = await startDaemon('redis-server', args, 'Ready to accept connections');
     },
     async kill() {
-      if (!server || server.exitCode !== null || server.signalCode !== null) return;
-      const gone = once(server, 'exit');
-      server.kill('SIGKILL');
-      await gone;
+      await server?.kill();
     },
     async flush() {
       const admin = new Redis(redis.url);
@@ -76,25 +59,4 @@ export async function startRedis(settings: string[] = []): Promise<RedisServer> 
   };
   await redis.start();
   return redis;
-}
-
-function saysReady(server: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let log = '';
-    server.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      log += text;
-      if (log.includes('Ready to accept connections')) resolve();
-    });
-    server.once('error', reject);
-    server.once('exit', () => reject(new Error(`redis-server ended at once:\n${log}`)));
-  });
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
