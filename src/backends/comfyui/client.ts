@@ -1,21 +1,20 @@
-import { readFile } from 'node:fs/promises';
-import { BackendError, ConfigError, systemCode, type Fault } from '../../errors.js';
+import { BackendError, type Fault } from '../../errors.js';
 import type { ImageRequest, Json } from '../../loop/index.js';
 import { HttpClient, NetError, parseJson, withDeadline } from '../../net/index.js';
 import { near } from '../near.js';
 import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
-import { describeBindings, didYouMean } from './bindings.js';
+import { describeBindings } from './bindings.js';
 import { cancelPrompt } from './cancel.js';
 import { defaultWorkflow } from './default-workflow.js';
+import { Drafts } from './drafts.js';
 import { Events } from './events.js';
 import { describeRefusal, failureOf, isPassing, toBackendError } from './faults.js';
-import { nodeName, type Graph } from './graph.js';
+import type { Graph } from './graph.js';
 import { identify, otherKind } from './identify.js';
 import { findMissing, Lists } from './lists.js';
-import { filenamePrefix, fill, type Parts } from './mapping.js';
+import { fill } from './mapping.js';
 import { fetchFile, resultFile } from './results.js';
 import { posted, type HistoryEntry } from './schema.js';
-import { Uploads } from './uploads.js';
 import { Job, Watch, type Patience } from './watch.js';
 import { readWorkflow, type Workflow, type WorkflowFile } from './workflow.js';
 
@@ -46,7 +45,7 @@ export class ComfyUIBackend implements Backend {
   readonly #events: Events;
   readonly #lists: Lists;
   readonly #watch: Watch;
-  readonly #uploads: Uploads;
+  readonly #drafts: Drafts;
   #info: ServerInfo | undefined;
   /** Ids that the server gave (older than 0.3.45) in the place of ours. */
   readonly #renamed = new Map<string, string>();
@@ -69,7 +68,7 @@ export class ComfyUIBackend implements Backend {
     this.#events = new Events({ url, ...(auth !== undefined && { auth }) });
     this.#lists = new Lists(this.#http);
     this.#watch = new Watch(name, this.#http, { pollMs, stallMs });
-    this.#uploads = new Uploads(name, this.#http);
+    this.#drafts = new Drafts(name, this.#http, this.#lists, this.#workflow);
   }
 
   async probe(signal: AbortSignal): Promise<ServerInfo> {
@@ -90,7 +89,7 @@ export class ComfyUIBackend implements Backend {
 
   async generate(job: GenerateJob, signal: AbortSignal): Promise<Generated> {
     signal.throwIfAborted();
-    const workflow = job.repair ? await this.#repairWorkflow(job.repair.repair) : this.#workflow;
+    const workflow = await this.#drafts.workflowOf(job);
     try {
       return await this.#generate(job, workflow, signal);
     } catch (thrown) {
@@ -122,7 +121,7 @@ export class ComfyUIBackend implements Backend {
     const info = this.#info ?? (await this.probe(signal));
     const place = given.adopt ? await this.#watch.find(given.remoteId, signal) : undefined;
     const adopted = place !== undefined && place.state !== 'absent';
-    const graph = await this.#graphFor(given, workflow, signal);
+    const graph = await this.#drafts.graphOf(given, workflow, signal);
     const job = new Job(workflow.samplers, given.onProgress);
     const entry =
       place?.state === 'finished' ? place.entry : await this.#made(given, graph, adopted, job, signal);
@@ -195,66 +194,12 @@ export class ComfyUIBackend implements Backend {
     return answer?.prompt_id ?? given.remoteId;
   }
 
-  async #graphFor(job: GenerateJob, workflow: Workflow, signal: AbortSignal): Promise<Graph> {
-    const { request, repair } = job;
-    const parts: Parts = { filenamePrefix: filenamePrefix(job) };
-    if (repair) {
-      if (workflow.bindings.init_image === undefined) {
-        throw this.#error(
-          `cannot mend an image with ${workflow.path}: it has no LoadImage to put it in.`,
-          'request',
-        );
-      }
-      parts.initImage = await this.#uploads.bytes(repair.candidate, '.png', signal);
-    } else if (request.init_image !== undefined) {
-      parts.initImage = await this.#uploads.file(request.init_image, signal);
-    }
-    if (request.mask !== undefined) parts.mask = await this.#uploads.file(request.mask, signal);
-    const { graph, lacks } = fill(request, workflow, parts);
-    const [lack] = lacks;
-    if (lack !== undefined) {
-      throw this.#error(
-        `${workflow.path} has no input that takes ${lack.asked}.${didYouMean(lack.near)} Say which one it is under bindings, or leave ${lack.asked} out.`,
-        'request',
-      );
-    }
-    await this.#chooseCheckpoint(graph, workflow, signal);
-    return graph;
-  }
-
-  /** An empty checkpoint means whichever the server has. */
-  async #chooseCheckpoint(graph: Graph, workflow: Workflow, signal: AbortSignal): Promise<void> {
-    for (const { node: id, input } of workflow.bindings.checkpoint ?? []) {
-      const node = graph[id];
-      if (node?.inputs[input] !== '') continue;
-      const [first] = (await this.#lists.choices(node.class_type, input, signal)) ?? [];
-      if (first === undefined) throw this.#error(`has no checkpoint for ${nodeName(graph, id)}.`, 'request');
-      node.inputs[input] = first;
-    }
-  }
-
   async #image(entry: HistoryEntry, workflow: Workflow, signal: AbortSignal): Promise<Buffer> {
     const saver = workflow.bindings.filename_prefix?.[0]?.node;
     const found = resultFile(entry, saver);
     if (found !== undefined) return fetchFile(this.name, this.#http, found, signal);
     if (saver !== undefined) throw this.#error('finished the prompt without an image.', 'transient');
     throw this.#error(`${workflow.path} saves no image: add a SaveImage node to it.`, 'request');
-  }
-
-  async #repairWorkflow(repair: NonNullable<GenerateJob['repair']>['repair']): Promise<Workflow> {
-    if (repair.with !== 'workflow') {
-      throw this.#error('is a ComfyUI server and has no ADetailer: mend with a workflow there.', 'request');
-    }
-    const { workflow: path, bindings } = repair;
-    try {
-      return readWorkflow({ text: await readFile(path, 'utf8'), path }, bindings);
-    } catch (error) {
-      if (error instanceof ConfigError) throw this.#error(error.message, 'request');
-      throw this.#error(
-        `the workflow ${path} cannot be read (${systemCode(error) ?? String(error)}).`,
-        'request',
-      );
-    }
   }
 
   /** Stops work that nobody waits for any more: it would keep the server from what somebody waits for. */
