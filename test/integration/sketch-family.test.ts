@@ -140,6 +140,49 @@ describe('SD.Next', () => {
     });
   });
 
+  it('says of its options only what was changed, and the checkpoint', async () => {
+    const server = await start('sdnext');
+    const said = async () => Object.keys((await ask(server, '/sdapi/v1/options')).body);
+    expect(await said()).toEqual(['sd_model_checkpoint']);
+    await ask(server, '/sdapi/v1/options', { sd_vae: 'ink' });
+    expect((await said()).sort()).toEqual(['sd_model_checkpoint', 'sd_vae']);
+  });
+
+  it('breaks over its own list of schedulers', async () => {
+    const server = await start('sdnext');
+    expect(await ask(server, '/sdapi/v1/schedulers')).toMatchObject({
+      status: 500,
+      body: { error: 'ResponseValidationError', code: 500 },
+    });
+  });
+
+  it('takes a file name with its ending for no checkpoint, silently', async () => {
+    const server = await start('sdnext');
+    const used = async (sd_model_checkpoint: string) => {
+      const override_settings = { sd_model_checkpoint };
+      const reply = await ask(server, '/sdapi/v1/txt2img', { ...small, override_settings });
+      return /, Model: ([^,]+)/.exec(JSON.parse(reply.body.info).infotexts[0])?.[1];
+    };
+    expect(await used('sketch-hands-v2.safetensors')).toBe('sketch-hands-v1');
+    expect(await used('sketch-hands-v2')).toBe('sketch-hands-v2');
+  });
+
+  it('makes a hires picture larger only in a mode, and then needs an upscaler', async () => {
+    const server = await start('sdnext');
+    const width = async (more: object) => {
+      const reply = await ask(server, '/sdapi/v1/txt2img', {
+        ...small,
+        enable_hr: true,
+        hr_scale: 2,
+        ...more,
+      });
+      return reply.status === 200 ? imageOf(reply).readUInt32BE(16) : String(reply.body.error);
+    };
+    expect(await width({ hr_upscaler: 'Latent Bilinear' })).toBe(64);
+    expect(await width({ hr_upscaler: 'Latent Bilinear', hr_resize_mode: 1 })).toBe(128);
+    expect(await width({ hr_resize_mode: 1 })).toBe('AttributeError');
+  });
+
   it('repairs hands with its own detailer', async () => {
     const server = await start('sdnext', { badRate: 1 });
     const mend = async (seed: number, model: string): Promise<string | undefined> => {

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { pick } from '../luck.js';
 import type { DrawRequest } from '../drawing/index.js';
 import type { Fault } from '../types.js';
-import { LATENT_UPSCALE_MODES, SELECTABLE_SCRIPTS, UPSCALERS } from './catalogue.js';
+import { LATENT_UPSCALE_MODES, SELECTABLE_SCRIPTS } from './catalogue.js';
 import { OUT_OF_MEMORY } from './out-of-memory.js';
 import type { Detailer, Family, JobKind } from './family/index.js';
 import type { Request } from './fields.js';
@@ -51,9 +51,9 @@ export function planJob(webui: Webui, kind: JobKind, request: Request, fault: Fa
     if (key in webui.options || family.isSdNext) continue;
     throw family.failure(500, 'KeyError', '', `'${key}'`);
   }
-  const hires = kind === 'txt2img' && request.flag('enable_hr');
+  const hires = kind === 'txt2img' && family.resizes(request);
   const upscaler = request.name('hr_upscaler');
-  if (hires && upscaler !== undefined && ![...UPSCALERS, ...LATENT_UPSCALE_MODES].includes(upscaler)) {
+  if (hires && upscaler !== undefined && ![...family.upscalers, ...LATENT_UPSCALE_MODES].includes(upscaler)) {
     throw family.failure(500, 'Exception', '', `could not find upscaler named ${upscaler}`);
   }
   const seed = request.number('seed') === -1 ? randomInt(2 ** 32) : request.number('seed');
@@ -121,12 +121,19 @@ export function decodeImage(family: Family, encoded: unknown): Buffer {
 function checkScripts(family: Family, kind: JobKind, request: Request): void {
   const known = family.scripts[kind];
   const selected = request.name('script_name')?.toLowerCase();
-  if (selected !== undefined && !(SELECTABLE_SCRIPTS.includes(selected) && known.includes(selected))) {
+  const isKnown =
+    selected === undefined || (SELECTABLE_SCRIPTS.includes(selected) && known.includes(selected));
+  // SD.Next leaves an unknown one out, silently.
+  if (!isKnown && !family.isSdNext) {
     throw family.failure(422, 'HTTPException', `Script '${request.text('script_name')}' not found`);
   }
   for (const name of Object.keys(request.dict('alwayson_scripts'))) {
     if (!known.includes(name.toLowerCase())) {
-      throw family.failure(422, 'HTTPException', `always on script ${name} not found`);
+      throw family.failure(
+        422,
+        'HTTPException',
+        family.isSdNext ? `Always on script not found: ${name}` : `always on script ${name} not found`,
+      );
     }
     if (SELECTABLE_SCRIPTS.includes(name.toLowerCase())) {
       const detail = 'Cannot have a selectable script in the always on scripts params';

@@ -2,7 +2,7 @@ import { readBody, Router, send, sendHtml, type Call } from '../http.js';
 import { readTexts } from '../png.js';
 import { PLAINLY, VERSION } from '../types.js';
 import { AD_MODELS, AD_VERSION } from './adetailer.js';
-import { LATENT_UPSCALE_MODES, MODULES, SELECTABLE_SCRIPTS, UPSCALERS, vaeFile, VAES } from './catalogue.js';
+import { LATENT_UPSCALE_MODES, MODULES, SELECTABLE_SCRIPTS, vaeFile, VAES } from './catalogue.js';
 import { DETAILERS } from './family/index.js';
 import { parseJson, readRequest, type Fields } from './fields.js';
 import { generate } from './generate.js';
@@ -60,7 +60,7 @@ export function routes(webui: Webui): Router {
     return null;
   });
 
-  get('/sdapi/v1/options', () => webui.options);
+  get('/sdapi/v1/options', () => webui.said());
   router.add('POST /sdapi/v1/options', async ({ request, response }) => {
     const settings = readRequest({ settings: parseJson(await readBody(request, BODY_LIMIT)) }, SETTINGS).dict(
       'settings',
@@ -81,11 +81,14 @@ export function routes(webui: Webui): Router {
     modules.map((name) => ({ model_name: name, filename: vaeFile(name) })),
   );
   get('/sdapi/v1/samplers', () => family.samplers);
-  get('/sdapi/v1/schedulers', () => family.schedulers);
+  get('/sdapi/v1/schedulers', () => {
+    // Its list does not pass its own check of replies: some entries have no class.
+    if (family.isSdNext) throw family.failure(500, 'ResponseValidationError', '', '23 validation errors');
+    return family.schedulers;
+  });
   get('/sdapi/v1/upscalers', () =>
-    UPSCALERS.map((name) => ({ name, model_name: null, model_path: null, model_url: null, scale: 4 })),
+    family.upscalers.map((name) => ({ name, model_name: null, model_path: null, model_url: null, scale: 4 })),
   );
-  get('/sdapi/v1/latent-upscale-modes', () => LATENT_UPSCALE_MODES.map((name) => ({ name })));
   get('/sdapi/v1/loras', () => []);
   get('/sdapi/v1/embeddings', () => ({ loaded: {}, skipped: {} }));
   get('/sdapi/v1/hypernetworks', () => []);
@@ -129,8 +132,10 @@ export function routes(webui: Webui): Router {
       branch: 'sketch',
     }));
     get('/sdapi/v1/status', () => ({ status: webui.tasks.current === undefined ? 'idle' : 'running' }));
+    get('/sdapi/v1/checkpoint', () => ({ type: 'sd', title: family.checkpoint(webui.checkpoint).title }));
     get('/sdapi/v1/detailers', () => DETAILERS.map((name) => ({ name, path: vaeFile(name) })));
   } else {
+    get('/sdapi/v1/latent-upscale-modes', () => LATENT_UPSCALE_MODES.map((name) => ({ name })));
     get('/adetailer/v1/version', () => ({ version: AD_VERSION }));
     get('/adetailer/v1/ad_model', () => ({ ad_model: AD_MODELS }));
   }

@@ -34,6 +34,16 @@ export class Webui {
     };
   }
 
+  /** The options as it says them: SD.Next leaves out what is as it was at first, but for the checkpoint. */
+  said(): Record<string, unknown> {
+    if (!this.family.isSdNext) return this.options;
+    const first = new Webui(this.life).options;
+    const isChanged = (name: string) => JSON.stringify(this.options[name]) !== JSON.stringify(first[name]);
+    return Object.fromEntries(
+      Object.entries(this.options).filter(([name]) => name === 'sd_model_checkpoint' || isChanged(name)),
+    );
+  }
+
   /** The checkpoint file that the options name. */
   get checkpoint(): string {
     return this.findCheckpoint(this.options['sd_model_checkpoint']) ?? this.life.gpu.loaded;

@@ -1,7 +1,7 @@
 import { HttpAnswer, type JsonObject } from '../../http.js';
 import { VERSION } from '../../types.js';
 import { readADetailer } from '../adetailer.js';
-import { checkpointOf, SAMPLERS, samplerAndScheduler, SCHEDULERS, SCRIPTS } from '../catalogue.js';
+import { checkpointOf, SAMPLERS, samplerAndScheduler, SCHEDULERS, SCRIPTS, UPSCALERS } from '../catalogue.js';
 import { IMG2IMG, TXT2IMG, type Request } from '../fields.js';
 import type { InfoValue } from '../infotext.js';
 import type { Job } from '../job.js';
@@ -12,6 +12,7 @@ export const a1111: Family = {
   fields: { txt2img: TXT2IMG, img2img: IMG2IMG },
   samplers: SAMPLERS,
   schedulers: SCHEDULERS.map((scheduler) => ({ ...scheduler })),
+  upscalers: UPSCALERS,
   scripts: SCRIPTS,
   modules: 'sd-vae',
   failure: (status, error, detail, errors = '') =>
@@ -24,6 +25,7 @@ export const a1111: Family = {
       throw a1111.failure(404, 'HTTPException', 'Init image not found');
     }
   },
+  resizes: (request) => request.flag('enable_hr'),
   detailer: (request) => readADetailer(request.dict('alwayson_scripts')),
   settings,
   processed,

@@ -21,6 +21,8 @@ export interface Family {
   fields: Readonly<Record<JobKind, Fields>>;
   samplers: readonly Sampler[];
   schedulers: readonly JsonObject[];
+  /** Beside the latent ones, which SD.Next alone has among them. */
+  upscalers: readonly string[];
   scripts: Readonly<Record<JobKind, readonly string[]>>;
   /** Which of sd-vae and sd-modules it has. */
   modules: 'sd-vae' | 'sd-modules';
@@ -34,6 +36,8 @@ export interface Family {
   aliases: (name: string) => readonly string[];
   /** @throws HttpAnswer for what it refuses beside what all refuse. */
   check: (kind: JobKind, request: Request) => void;
+  /** Whether a hires pass makes the picture larger. */
+  resizes: (request: Request) => boolean;
   detailer: (request: Request) => Detailer | undefined;
   /** The settings line of the infotext, in its order. */
   settings: (job: Job, seed: number) => Record<string, InfoValue>;

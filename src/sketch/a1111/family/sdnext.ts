@@ -51,6 +51,8 @@ const fields = (base: Fields, denoising: number): Fields => {
     cfg_scale: ['float', 6],
     denoising_strength: ['float', denoising],
     clip_skip: ['int', 1],
+    hr_resize_mode: ['int', 0],
+    hr_force: ['bool', false],
     detailer_enabled: ['bool', false],
     detailer_prompt: ['str', ''],
     detailer_negative: ['str', ''],
@@ -69,6 +71,14 @@ export const sdnext: Family = {
     img2img: { ...fields(IMG2IMG, 0.5), inpaint_full_res: ['bool', false] },
   },
   samplers,
+  upscalers: [
+    'None',
+    'Resize Nearest',
+    'Resize Lanczos',
+    'Latent Nearest',
+    'Latent Bilinear',
+    'ESRGAN 4x Ultrasharp',
+  ],
   schedulers: samplers.map(({ name }) => ({ name, cls: `${name.replace(/\W/g, '')}Scheduler`, options: {} })),
   scripts: {
     txt2img: ['prompt matrix', 'prompts from file', 'x/y/z grid', 'face: multiple id transfers'],
@@ -99,8 +109,12 @@ export const sdnext: Family = {
     if (kind === 'img2img' && request.list('init_images') === undefined) {
       throw new HttpAnswer(400, { error: 'Init image is none' });
     }
+    if (resizes(request) && request.name('hr_upscaler') === undefined) {
+      throw sdnext.failure(500, 'AttributeError', '', "'NoneType' object has no attribute 'lower'");
+    }
   },
   detailer,
+  resizes,
   settings: (job, seed) => ({
     Steps: job.steps,
     Size: `${job.width}x${job.height}`,
@@ -120,6 +134,11 @@ export const sdnext: Family = {
   processed,
   isSdNext: true,
 };
+
+/** Whether the hires pass changes the size: without a mode it does not. */
+function resizes(request: Request): boolean {
+  return request.flag('enable_hr') && request.number('hr_resize_mode') > 0;
+}
 
 function checkpoint(name: string): Checkpoint {
   const model_name = name.replace(/\.[^.]+$/, '');
