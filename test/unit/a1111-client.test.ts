@@ -400,6 +400,27 @@ describe('what is missing', () => {
     ]);
   });
 
+  it('is no LoRA that came after the start of the server, which must be told to look again', async () => {
+    let names = ['ink'];
+    const { backend, sent } = await setup({
+      '/sdapi/v1/loras': (response) =>
+        sendJson(
+          response,
+          names.map((name) => ({ name })),
+        ),
+      '/sdapi/v1/refresh-loras': (response) => {
+        names = ['ink', 'late'];
+        sendJson(response, null);
+      },
+    });
+    const missing = (prompt: string) => backend.missing(job({ prompt }).request, signal);
+    expect(await missing('<lora:ink:1>')).toEqual([]);
+    expect(sent('/sdapi/v1/refresh-loras')).toHaveLength(0);
+    expect(await missing('<lora:late:1>')).toEqual([]);
+    expect(await missing('<lora:Late:1>')).toMatchObject([{ what: 'LoRA', asked: 'Late', near: ['late'] }]);
+    expect(sent('/sdapi/v1/refresh-loras')).toHaveLength(1);
+  });
+
   it("may be a scheduler that SD.Next has not, which has few, and names for some of the others'", async () => {
     const { backend } = await setup(sdNext, ['/sdapi/v1/version']);
     expect(await backend.missing(job({ scheduler: 'Karras' }).request, signal)).toEqual([]);

@@ -8,6 +8,9 @@ import { findCheckpoint } from './checks.js';
 import { optional, sigmas, type Family } from './family.js';
 import * as schema from './schema.js';
 
+const loras = '/sdapi/v1/loras';
+const refresh = '/sdapi/v1/refresh-loras';
+
 /** A server's own lists, each read when it is first asked for. Undefined: the server has no such list. */
 export class Lists {
   readonly #http: HttpClient;
@@ -21,11 +24,25 @@ export class Lists {
     this.#cache.clear();
   }
 
+  /**
+   * The names of its LoRAs, `asked` among them if it has it. A file that came after the server's start is found
+   * when it is used, but is in this list only once the server was told to look again.
+   */
+  async loraNames(asked: string, signal: AbortSignal): Promise<string[] | undefined> {
+    const read = async () => (await this.#loras(signal))?.flatMap(({ name, alias }) => [name, alias ?? name]);
+    const names = await read();
+    if (names === undefined || names.includes(asked) || this.#cache.has(refresh)) return names;
+    await optional(this.#http.postJson(refresh, {}, { signal }));
+    this.#cache.set(refresh, true); // once between two probes is enough
+    this.#cache.delete(loras);
+    return read();
+  }
+
   checkpoints = (signal: AbortSignal) => this.#read('/sdapi/v1/sd-models', schema.checkpoints, signal);
   samplers = (signal: AbortSignal) => this.#read('/sdapi/v1/samplers', schema.samplers, signal);
   schedulers = (signal: AbortSignal) => this.#read('/sdapi/v1/schedulers', schema.schedulers, signal);
   vaes = (family: Family, signal: AbortSignal) => this.#read(family.vae.list, schema.vaes, signal);
-  loras = (signal: AbortSignal) => this.#read('/sdapi/v1/loras', schema.loras, signal);
+  #loras = (signal: AbortSignal) => this.#read(loras, schema.loras, signal);
   scripts = (signal: AbortSignal) => this.#read('/sdapi/v1/scripts', schema.scripts, signal);
   detectors = (signal: AbortSignal) => this.#read('/adetailer/v1/ad_model', schema.detailerModels, signal);
 
@@ -103,8 +120,7 @@ export async function findMissing(
     lacks.push(lack('upscaler', hires.upscaler, await lists.upscalers(signal)));
   }
   for (const lora of askedLoras(request)) {
-    const names = (await lists.loras(signal))?.flatMap(({ name, alias }) => [name, alias ?? name]);
-    lacks.push(lack('LoRA', lora, names));
+    lacks.push(lack('LoRA', lora, await lists.loraNames(lora, signal)));
   }
   for (const script of askedScripts(request)) {
     const known = await lists.scripts(signal);
