@@ -156,7 +156,7 @@ describe('txt2img', () => {
       [
         { ...small, alwayson_scripts: { nobody: {} } },
         422,
-        { error: 'HTTPException', detail: 'always on script nobody not found', body: '', errors: '' },
+        { error: 'HTTPException', detail: "Script 'nobody' not found", body: '', errors: '' },
       ],
       [
         { ...small, override_settings: { nobody: 1 } },

@@ -142,6 +142,15 @@ describe('which server it is', () => {
     expect(found).not.toHaveProperty('version');
   });
 
+  it('is told to people where it does not say whose image it makes', async () => {
+    const { backend } = await setup();
+    await backend.probe(signal);
+    expect(backend.notes).toEqual([]);
+    const { backend: withoutPage } = await setup({}, []);
+    await withoutPage.probe(signal);
+    expect(withoutPage.notes).toEqual([expect.stringMatching(/--nowebui/)]);
+  });
+
   it('is asked without the list of paths too, which some extensions break', async () => {
     const { backend } = await setup({ '/openapi.json': fails(500, 'Internal Server Error') });
     expect((await backend.probe(signal)).product).toBe('AUTOMATIC1111');

@@ -62,6 +62,13 @@ export class A1111Backend implements Backend {
     );
   }
 
+  get notes(): string[] {
+    if (this.#server === undefined || this.#server.family.taskIds) return [];
+    return [
+      'It does not say whose image it makes, so what it does for us cannot be stopped. AUTOMATIC1111 and Forge say it unless they are started with --nowebui.',
+    ];
+  }
+
   async missing(request: ImageRequest, signal: AbortSignal): Promise<Lack[]> {
     const { family } = await this.#known(signal);
     return this.#asked(signal, () => findMissing(request, family, this.#lists, signal));

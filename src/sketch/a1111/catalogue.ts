@@ -149,6 +149,8 @@ export function checkpointOf(name: string): Checkpoint {
   };
 }
 
+export const LORAS = ['sketch-ink-style'];
+
 /** Forge's modules: VAEs and text encoders, by path. */
 export const MODULES = [...VAES, 'sketch-t5xxl.safetensors'];
 
@@ -157,6 +159,8 @@ export function modulesOf(paths: readonly string[], vae: unknown): string[] {
   const all = paths.length === 0 && typeof vae === 'string' ? [vae] : paths;
   return all.map((path) => path.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, ''));
 }
+
+export const loraFile = (name: string): string => `${FOLDER}/Lora/${name}.safetensors`;
 
 export const vaeFile = (name: string): string => `${FOLDER}/VAE/${name}`;
 

@@ -132,7 +132,7 @@ function checkScripts(family: Family, kind: JobKind, request: Request): void {
       throw family.failure(
         422,
         'HTTPException',
-        family.isSdNext ? `Always on script not found: ${name}` : `always on script ${name} not found`,
+        family.isSdNext ? `Always on script not found: ${name}` : `Script '${name}' not found`,
       );
     }
     if (SELECTABLE_SCRIPTS.includes(name.toLowerCase())) {

@@ -2,7 +2,15 @@ import { readBody, Router, send, sendHtml, type Call } from '../http.js';
 import { readTexts } from '../png.js';
 import { PLAINLY, VERSION } from '../types.js';
 import { AD_MODELS, AD_VERSION } from './adetailer.js';
-import { LATENT_UPSCALE_MODES, MODULES, SELECTABLE_SCRIPTS, vaeFile, VAES } from './catalogue.js';
+import {
+  LATENT_UPSCALE_MODES,
+  loraFile,
+  LORAS,
+  MODULES,
+  SELECTABLE_SCRIPTS,
+  vaeFile,
+  VAES,
+} from './catalogue.js';
 import { DETAILERS } from './family/index.js';
 import { parseJson, readRequest, type Fields } from './fields.js';
 import { generate } from './generate.js';
@@ -89,7 +97,9 @@ export function routes(webui: Webui): Router {
   get('/sdapi/v1/upscalers', () =>
     family.upscalers.map((name) => ({ name, model_name: null, model_path: null, model_url: null, scale: 4 })),
   );
-  get('/sdapi/v1/loras', () => []);
+  get('/sdapi/v1/loras', () =>
+    LORAS.map((name) => ({ name, alias: name, path: loraFile(name), metadata: {} })),
+  );
   get('/sdapi/v1/embeddings', () => ({ loaded: {}, skipped: {} }));
   get('/sdapi/v1/hypernetworks', () => []);
   get('/sdapi/v1/face-restorers', () => []);

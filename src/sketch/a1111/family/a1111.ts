@@ -48,12 +48,16 @@ export function askedNames(request: Request): [string | undefined, string | unde
 
 function aliases(name: string): string[] {
   const { title, model_name, hash, sha256 } = checkpointOf(name);
-  const bare = name.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, '');
+  const bare = bareName(name);
   return [name, title, model_name, bare, hash, sha256, `${bare} [${hash}]`];
 }
 
+/** What images name their checkpoint by: neither folder nor ending. */
+function bareName(name: string): string {
+  return name.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, '');
+}
+
 function settings(job: Job, seed: number): Record<string, InfoValue> {
-  const { hash, model_name } = checkpointOf(job.checkpoint);
   // ADetailer sets the base pass to one step of 128x128, and the infotext says so.
   const base = job.detailer?.skipImg2img === true ? { steps: 1, size: '128x128' } : undefined;
   return {
@@ -63,8 +67,8 @@ function settings(job: Job, seed: number): Record<string, InfoValue> {
     'CFG scale': decimal(job.cfgScale),
     Seed: seed,
     Size: base?.size ?? `${job.width}x${job.height}`,
-    'Model hash': hash,
-    Model: model_name,
+    'Model hash': checkpointOf(job.checkpoint).hash,
+    Model: bareName(job.checkpoint),
     VAE: job.vae,
     'Denoising strength': job.denoising,
     'Clip skip': job.clipSkip > 1 ? job.clipSkip : undefined,
@@ -75,7 +79,6 @@ function settings(job: Job, seed: number): Record<string, InfoValue> {
 }
 
 function processed(job: Job, jobTimestamp: string, infotexts: readonly string[]): JsonObject {
-  const { hash, model_name } = checkpointOf(job.checkpoint);
   const count = job.seeds.length;
   return {
     prompt: job.prompt,
@@ -95,8 +98,8 @@ function processed(job: Job, jobTimestamp: string, infotexts: readonly string[])
     batch_size: job.batchSize,
     restore_faces: false,
     face_restoration_model: null,
-    sd_model_name: model_name,
-    sd_model_hash: hash,
+    sd_model_name: bareName(job.checkpoint),
+    sd_model_hash: checkpointOf(job.checkpoint).hash,
     sd_vae_name: job.vae ?? null,
     sd_vae_hash: null,
     seed_resize_from_w: -1,
