@@ -93,6 +93,10 @@ describe('a request becomes', () => {
     const { body } = call(full, sdNext);
     expect(body).toMatchObject({ schedulers_sigma: 'karras', clip_skip: 2 });
     expect(call({ ...full, scheduler: 'Beta' }, sdNext).body).toMatchObject({ schedulers_sigma: 'betas' });
+    expect(call({ ...plain, sampler: 'DPM++ 2M Karras' }, sdNext).body).toMatchObject({
+      sampler_name: 'DPM++ 2M',
+      schedulers_sigma: 'karras',
+    });
     expect(body['override_settings']).toEqual({
       sd_model_checkpoint: 'hands.safetensors',
       sd_vae: 'ink.vae.safetensors',
@@ -220,6 +224,15 @@ describe("the user's own fields", () => {
     expect(kept).not.toContain('iVBOR');
     expect(kept).toContain('(picture, 1650 bytes)');
     expect(kept).toContain(body.prompt);
+  });
+});
+
+it('small pictures are kept out of the record too, and words are not', () => {
+  const mask = 'iVBORw0KGgoAAAANSUhEUgAAAQAAAAEACAAAAAB5Gfe6';
+  expect(withoutPictures({ mask, init_images: [`data:image/png;base64,${mask}`], prompt: 'hand' })).toEqual({
+    mask: '(picture, 33 bytes)',
+    init_images: ['(picture, 50 bytes)'],
+    prompt: 'hand',
   });
 });
 

@@ -1,5 +1,5 @@
 import type { ImageRequest, Json, Repair } from '../../loop/index.js';
-import { sigmas, type Family } from './family.js';
+import { asTwo, sigmas, type Family } from './family.js';
 import type { Size } from './reply.js';
 
 export type Body = { [field: string]: Json };
@@ -66,8 +66,7 @@ function common(request: ImageRequest, parts: Parts, family: Family): Body {
     send_images: true,
     save_images: false,
     ...defined({
-      sampler_name: request.sampler,
-      [family.scheduler]: schedulerName(request.scheduler, family),
+      ...samplerFields(request, family),
       styles: request.styles,
       tiling: request.tiling,
       restore_faces: request.restore_faces,
@@ -87,9 +86,14 @@ function common(request: ImageRequest, parts: Parts, family: Family): Body {
   };
 }
 
-function schedulerName(scheduler: string | undefined, family: Family): string | undefined {
-  if (scheduler === undefined || family.scheduler === 'scheduler') return scheduler;
-  return sigmas[scheduler.toLowerCase()] ?? scheduler;
+function samplerFields({ sampler, scheduler }: ImageRequest, family: Family) {
+  if (family.scheduler === 'scheduler') return { sampler_name: sampler, scheduler };
+  const two = sampler === undefined ? undefined : asTwo(sampler);
+  const asked = scheduler ?? two?.scheduler;
+  return {
+    sampler_name: two?.sampler ?? sampler,
+    schedulers_sigma: asked && (sigmas[asked.toLowerCase()] ?? asked),
+  };
 }
 
 function vaeSetting(vae: string | undefined, known: string | undefined, family: Family): Json | undefined {
@@ -160,8 +164,10 @@ export function detectorOf(repair: ADetailerRepair): string {
 /** The body without pictures: what the ledger and the manifest keep. */
 export function withoutPictures(value: Json): Json {
   if (typeof value === 'string') {
-    const picture = value.length > 1000 && /^(data:[^,]{1,100},)?[A-Za-z0-9+/=\r\n]+$/.test(value);
-    return picture ? `(picture, ${Math.round((value.length * 3) / 4)} bytes)` : value;
+    const base64 = /^(data:[^,]{1,100},)?[A-Za-z0-9+/=\r\n]+$/.test(value);
+    // A mask may be a few hundred bytes: known by how PNG, JPEG and WebP begin.
+    const picture = value.length > 1000 || /^(data:image|iVBORw0KGgo|\/9j\/|UklGR)/.test(value);
+    return base64 && picture ? `(picture, ${Math.round((value.length * 3) / 4)} bytes)` : value;
   }
   if (Array.isArray(value)) return value.map(withoutPictures);
   if (typeof value !== 'object' || value === null) return value;
