@@ -9,14 +9,14 @@ import type { PGlite } from '@electric-sql/pglite';
  * itself, the body. https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 export class PGliteSession {
-  readonly #db: Pick<PGlite, 'execProtocolRawSync'>;
+  readonly #db: Pick<PGlite, 'execProtocolRawStream'>;
   readonly #listeners = new Set<Connection>();
   #turns: { connection: Connection; messages: Buffer }[] = [];
   /** Whose transaction is open. */
   #holder: Connection | undefined;
   #scheduled = false;
 
-  constructor(db: Pick<PGlite, 'execProtocolRawSync'>) {
+  constructor(db: Pick<PGlite, 'execProtocolRawStream'>) {
     this.#db = db;
   }
 
@@ -34,10 +34,7 @@ export class PGliteSession {
   leave(connection: Connection): void {
     this.#listeners.delete(connection);
     this.#turns = this.#turns.filter((turn) => turn.connection !== connection);
-    if (this.#holder !== connection) return;
-    this.#holder = undefined;
-    this.#db.execProtocolRawSync(ROLLBACK);
-    this.#schedule();
+    if (this.#holder === connection) this.submit(connection, ROLLBACK);
   }
 
   /** One turn per round of the event loop: PGlite blocks while it works, and timers and sockets must live on. */
@@ -45,9 +42,10 @@ export class PGliteSession {
     if (this.#scheduled || !this.#turns.some((turn) => this.#mayRun(turn.connection))) return;
     this.#scheduled = true;
     setImmediate(() => {
-      this.#scheduled = false;
-      this.#takeTurn();
-      this.#schedule();
+      void this.#takeTurn().then(() => {
+        this.#scheduled = false;
+        this.#schedule();
+      });
     });
   }
 
@@ -55,14 +53,20 @@ export class PGliteSession {
     return this.#holder === undefined || this.#holder === connection;
   }
 
-  #takeTurn(): void {
+  async #takeTurn(): Promise<void> {
     const index = this.#turns.findIndex((turn) => this.#mayRun(turn.connection));
     const [turn] = index < 0 ? [] : this.#turns.splice(index, 1);
     if (!turn) return;
     const { connection } = turn;
     try {
-      const answer = this.#db.execProtocolRawSync(turn.messages);
-      this.#deliver(connection, Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength));
+      const answer: Buffer[] = [];
+      // Its other ways to run raw messages keep every answer's rows for ever: a night's run would fill the memory.
+      await this.#db.execProtocolRawStream(turn.messages, {
+        syncToFs: false,
+        // A view of PGlite's memory, where the next answer will be written.
+        onRawData: (bytes) => void answer.push(Buffer.from(bytes)),
+      });
+      this.#deliver(connection, Buffer.concat(answer));
     } catch (error) {
       // The WebAssembly itself failed, not the SQL.
       connection.destroy(error instanceof Error ? error : new Error(String(error)));
@@ -82,7 +86,7 @@ export class PGliteSession {
       if (type === READY) this.#holder = frame[5] === IDLE ? undefined : connection;
       own.push(frame);
     }
-    if (own.length > 0) connection.push(Buffer.concat(own));
+    if (own.length > 0 && !connection.destroyed) connection.push(Buffer.concat(own));
   }
 }
 

@@ -1,6 +1,8 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { bigserial, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
@@ -191,4 +193,13 @@ test('new folders are copies of one database in the cache, and do without where 
   await third.end();
   vi.unstubAllEnvs();
   expect((await readdir(folder)).filter((name) => name.includes('.'))).toEqual([]);
+});
+
+test('answers that were read leave nothing behind: a run of a night asks millions of times', async () => {
+  const child = fork(resolve('test/support/pglite-reader.ts'), [join(folder, 'read')], {
+    execArgv: ['--expose-gc', '--import', 'tsx'],
+  });
+  const [grown] = (await once(child, 'message')) as [number];
+  await once(child, 'exit');
+  expect(grown).toBeLessThan(1_000_000);
 });
