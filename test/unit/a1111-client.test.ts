@@ -401,6 +401,13 @@ describe('what is missing', () => {
     ]);
   });
 
+  it('may be a style', async () => {
+    const { backend } = await setup({ '/sdapi/v1/prompt-styles': [{ name: 'Ink' }] });
+    expect(await backend.missing(job({ styles: ['Ink', 'ink'] }).request, signal)).toEqual([
+      { what: 'style', asked: 'ink', near: ['Ink'] },
+    ]);
+  });
+
   it('may be a LoRA of the prompt, by its file or its alias', async () => {
     const { backend } = await setup({ '/sdapi/v1/loras': [{ name: 'ink_v2', alias: 'Ink' }] });
     const { request } = job({ prompt: 'a <lora:Ink:0.8> hand, <lora:ink_v2>, <lora:inc_v2:1:2>' });

@@ -43,6 +43,8 @@ export class Lists {
   schedulers = (signal: AbortSignal) => this.#read('/sdapi/v1/schedulers', schema.schedulers, signal);
   vaes = (family: Family, signal: AbortSignal) => this.#read(family.vae.list, schema.vaes, signal);
   #loras = (signal: AbortSignal) => this.#read(loras, schema.loras, signal);
+  styles = async (signal: AbortSignal) =>
+    (await this.#read('/sdapi/v1/prompt-styles', schema.named, signal))?.map(({ name }) => name);
   scripts = (signal: AbortSignal) => this.#read('/sdapi/v1/scripts', schema.scripts, signal);
   detectors = (signal: AbortSignal) => this.#read('/adetailer/v1/ad_model', schema.detailerModels, signal);
 
@@ -118,6 +120,9 @@ export async function findMissing(
   }
   if (hires?.upscaler !== undefined) {
     lacks.push(lack('upscaler', hires.upscaler, await lists.upscalers(signal)));
+  }
+  for (const style of request.styles ?? []) {
+    lacks.push(lack('style', style, await lists.styles(signal)));
   }
   for (const lora of askedLoras(request)) {
     lacks.push(lack('LoRA', lora, await lists.loraNames(lora, signal)));
