@@ -118,7 +118,10 @@ const fails =
   (response) =>
     sendJson(response, body, status);
 
-const sdNext = { '/sdapi/v1/version': { app: 'sd.next', commit: '058a7f0', updated: '2026-07-23' } };
+const sdNext = {
+  '/sdapi/v1/version': { app: 'sd.next', commit: '058a7f0', updated: '2026-07-23' },
+  '/sdapi/v1/schedulers': fails(500, { error: 'ResponseValidationError', code: 500 }),
+};
 
 describe('which server it is', () => {
   it.each([
@@ -441,6 +444,7 @@ describe('what is missing', () => {
     const { backend } = await setup(sdNext, ['/sdapi/v1/version']);
     expect(await backend.missing(job({ scheduler: 'Karras' }).request, signal)).toEqual([]);
     expect(await backend.missing(job({ scheduler: 'Beta' }).request, signal)).toEqual([]);
+    expect(await backend.missing(job({ sampler: 'DPM++ 2M Exponential' }).request, signal)).toEqual([]);
     expect(await backend.missing(job({ scheduler: 'sgm_uniform' }).request, signal)).toMatchObject([
       { what: 'scheduler', asked: 'sgm_uniform' },
     ]);

@@ -36,6 +36,12 @@ export const sigmas: { readonly [name: string]: string } = {
   flowmatch: 'flowmatch',
 };
 
+/** A1111's "DPM++ 2M Karras" as two names: SD.Next takes it for none. */
+export function asTwo(sampler: string): { sampler: string; scheduler: string } | undefined {
+  const [, name, scheduler] = /^(.+) (karras|exponential|beta)$/i.exec(sampler) ?? [];
+  return name === undefined || scheduler === undefined ? undefined : { sampler: name, scheduler };
+}
+
 const a1111: Family = {
   product: 'AUTOMATIC1111',
   taskIds: true,

@@ -5,7 +5,7 @@ import { near } from '../near.js';
 import type { Lack } from '../port.js';
 import { stem } from '../stem.js';
 import { findCheckpoint } from './checks.js';
-import { optional, sigmas, type Family } from './family.js';
+import { asTwo, optional, sigmas, type Family } from './family.js';
 import * as schema from './schema.js';
 
 const loras = '/sdapi/v1/loras';
@@ -85,7 +85,8 @@ export async function findMissing(
   if (sampler !== undefined) {
     const known = await lists.samplers(signal);
     const schedulers = (await lists.schedulers(signal)) ?? [];
-    if (known && !known.some((one) => takesSampler(family, one, sampler, schedulers))) {
+    const asked = family.scheduler === 'scheduler' ? sampler : (asTwo(sampler)?.sampler ?? sampler);
+    if (known && !known.some((one) => takesSampler(family, one, asked, schedulers))) {
       lacks.push({
         what: 'sampler',
         asked: sampler,
