@@ -84,6 +84,8 @@ export function startWorker(server: Server, queue: string, options: WorkOptions)
       bull.cancelAllJobs('the worker is closing');
       await Promise.race([Promise.all(active), delay(HAND_BACK_MS, undefined, { ref: false })]);
       closed ??= bull.close(true);
+      // A wait for the next job that goes on would keep the process for up to five seconds.
+      void bull.getBackend().disconnectBlocking(false).catch(report);
       // A close() that waits for handlers that do not obey would keep the connections.
       await Promise.race([closed, bull.getBackend().close(true)]);
     },

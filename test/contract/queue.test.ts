@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ConfigError, QueueError } from '../../src/errors.js';
 import { openPGlitePool } from '../../src/ledger/pglite-pool.js';
 import { type Job, openQueues, type Queues, RetryLater, type WorkOptions } from '../../src/queue/index.js';
@@ -120,6 +120,25 @@ function gate() {
   const opened = new Promise<void>((resolve) => (open = resolve));
   return { open, opened };
 }
+
+test('closing by force ends the wait for the next job, which would keep the process', async () => {
+  const home = embedded();
+  await home.start();
+  const queues = await home.open();
+  const set = vi.spyOn(globalThis, 'setTimeout');
+  const clear = vi.spyOn(globalThis, 'clearTimeout');
+  const wait = () => set.mock.results[set.mock.calls.findIndex(([, ms]) => ms === 5000)]?.value as unknown;
+  const worker = queues.work('idle', {
+    concurrency: 1,
+    handler: async () => undefined,
+    onError: console.error,
+  });
+  while (wait() === undefined) await new Promise(setImmediate);
+  await worker.close({ force: true });
+  expect(clear).toHaveBeenCalledWith(wait());
+  vi.restoreAllMocks();
+  await home.stop();
+});
 
 describe.each(homes)('queues: $name', (home) => {
   let queues: Queues;
