@@ -314,6 +314,16 @@ describe('errors of a generation', () => {
     expect((await failure(backend.generate(job(), signal))).message).toMatch(/interrupted/);
   });
 
+  it("SD.Next's picture of an interrupted job is not taken: there is one infotext more than pictures", async () => {
+    const { backend } = await setup({
+      '/sdapi/v1/txt2img': { images: [png], info: info({ infotexts: ['Steps: 4', 'Steps: 4'] }) },
+    });
+    expect(await failure(backend.generate(job(), signal))).toMatchObject({
+      fault: 'transient',
+      message: expect.stringMatching(/interrupted/) as string,
+    });
+  });
+
   it("another job's interruption is not held against it", async () => {
     const { backend } = await setup({
       '/sdapi/v1/txt2img': { images: [png], info: info({ job_timestamp: '20260101120000' }) },

@@ -31,6 +31,10 @@ export async function readReply(backend: string, reply: unknown): Promise<Pictur
       { backend, fault: 'transient' },
     );
   }
+  // Where SD.Next is interrupted it sends the preview as the picture, and tells of it twice: nothing else shows it.
+  if ((info.infotexts?.length ?? 0) > images.length) {
+    throw new BackendError('was interrupted: the image is half done.', { backend, fault: 'transient' });
+  }
   const bytes = decode(backend, image);
   return { image: bytes, size: await sizeOf(bytes), info };
 }

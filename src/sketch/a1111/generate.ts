@@ -45,6 +45,8 @@ export async function generate(webui: Webui, kind: JobKind, request: Request, ca
       done.map((sample, index) => develop(job, sample, infotexts[index] ?? '', fault)),
     );
     const info = family.processed(job, timestamp, infotexts);
+    const isHalfDone = done.some(({ share }) => share < 1);
+    if (isHalfDone && family.isSdNext) Object.assign(info, { infotexts: [...infotexts, ...infotexts] });
     if (request.flag('save_images') && webui.options['return_grid'] === true && images.length > 1) {
       images.unshift(await grid(images, infotexts[0] ?? ''));
       Object.assign(info, { index_of_first_image: 1, infotexts: [infotexts[0], ...infotexts] });
