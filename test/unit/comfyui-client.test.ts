@@ -268,6 +268,20 @@ describe('a prompt that was sent before', () => {
     expect(made.adopted).toBe(false);
     expect(server.stats().generated).toEqual({ [id]: 1 });
   });
+
+  it('and was stopped is sent again: who left by force stopped it', async () => {
+    const server = await sketch({ latencyMs: 100 });
+    const backend = open(server.url);
+    const begun = new Promise((resolve) => server.once('started', resolve));
+    const leaving = new AbortController();
+    const left = backend.generate(job(), leaving.signal).catch(() => undefined);
+    await begun;
+    leaving.abort();
+    await left;
+    const made = await backend.generate(job({}, { adopt: true }), signal);
+    expect(made.adopted).toBe(false);
+    expect(server.stats().generated).toEqual({ [id]: 1 });
+  });
 });
 
 describe('what the server hands back', () => {

@@ -8,7 +8,7 @@ import { cancelPrompt } from './cancel.js';
 import { defaultWorkflow } from './default-workflow.js';
 import { Drafts } from './drafts.js';
 import { Events } from './events.js';
-import { describeRefusal, failureOf, isPassing, toBackendError } from './faults.js';
+import { describeRefusal, failureOf, isPassing, toBackendError, wasInterrupted } from './faults.js';
 import type { Graph } from './graph.js';
 import { identify, otherKind } from './identify.js';
 import { findMissing, Lists } from './lists.js';
@@ -120,11 +120,12 @@ export class ComfyUIBackend implements Backend {
   async #generate(given: GenerateJob, workflow: Workflow, signal: AbortSignal): Promise<Generated> {
     const info = this.#info ?? (await this.probe(signal));
     const place = given.adopt ? await this.#watch.find(given.remoteId, signal) : undefined;
-    const adopted = place !== undefined && place.state !== 'absent';
+    const done = place?.state === 'finished' ? place.entry : undefined;
+    // One that was stopped while we were away, or by us as we left, is no failure now: it is sent again.
+    const adopted = place !== undefined && place.state !== 'absent' && !(done && wasInterrupted(done));
     const graph = await this.#drafts.graphOf(given, workflow, signal);
     const job = new Job(workflow.samplers, given.onProgress);
-    const entry =
-      place?.state === 'finished' ? place.entry : await this.#made(given, graph, adopted, job, signal);
+    const entry = adopted && done ? done : await this.#made(given, graph, adopted, job, signal);
     const failure = failureOf(this.name, entry);
     if (failure) throw failure;
     const checkpoint = valueOf(graph, workflow, 'checkpoint');

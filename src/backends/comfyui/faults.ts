@@ -99,6 +99,11 @@ async function describeWhole(error: Problem, graph: Graph, suggest: Suggest): Pr
   return excerpt(details === '' || details === message ? message : `${message}: ${details}`);
 }
 
+/** Whether a prompt in the history was stopped, by us or by somebody at the server. */
+export function wasInterrupted(entry: HistoryEntry): boolean {
+  return lastMessage(entry, 'execution_interrupted') !== undefined;
+}
+
 /** How a prompt in the history failed; undefined where it succeeded. */
 export function failureOf(backend: string, entry: HistoryEntry): BackendError | undefined {
   const fail = (message: string) => new BackendError(message, { backend, fault: 'transient' });
@@ -116,7 +121,6 @@ export function failureOf(backend: string, entry: HistoryEntry): BackendError | 
     }
     return fail(`node ${id} (${type}) failed: ${kind}${kind && ': '}${words}`);
   }
-  if (lastMessage(entry, 'execution_interrupted') !== undefined)
-    return fail('was interrupted before the image was done.');
+  if (wasInterrupted(entry)) return fail('was interrupted before the image was done.');
   return entry.status?.status_str === 'error' ? fail('failed, and does not say why.') : undefined;
 }
