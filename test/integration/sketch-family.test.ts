@@ -105,7 +105,7 @@ describe('SD.Next', () => {
     server.nextFault('out-of-memory');
     expect(await ask(server, '/sdapi/v1/txt2img', small)).toMatchObject({
       status: 200,
-      body: { images: [], info: '' },
+      body: { images: [] },
     });
   });
 

@@ -27,7 +27,7 @@ export async function readReply(backend: string, reply: unknown): Promise<Pictur
   const wanted = info.all_seeds?.length ?? 1;
   if (image === undefined || images.length - first < wanted) {
     throw new BackendError(
-      `answered with ${images.length} images where ${first + wanted} were due: the work was interrupted, or memory ran out.`,
+      `answered with ${images.length} images where ${first + wanted} were due: the work was interrupted or failed, or memory ran out. Its log says which.`,
       { backend, fault: 'transient' },
     );
   }

@@ -54,8 +54,7 @@ export async function generate(webui: Webui, kind: JobKind, request: Request, ca
     send(call.response, 200, {
       images: request.flag('send_images') ? images.map((image) => image.toString('base64')) : [],
       parameters: echo(kind, request),
-      // SD.Next has nothing to say about a generation that failed.
-      info: done.length === 0 && family.isSdNext ? '' : JSON.stringify(info),
+      info: JSON.stringify(info),
     });
   } finally {
     webui.tasks.pending.delete(job.taskId);
