@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { ConfigError } from '../../errors.js';
-import { findBindings, samplersOf, type Bindings } from './bindings.js';
+import { findBindings, type Bindings } from './bindings.js';
+import { samplersOf } from './discover.js';
 import { linkOf, nodeName, type Graph } from './graph.js';
+import { savingItsPicture } from './outputs.js';
 
 /** A workflow file that ComfyUI's File > Export (API) wrote. */
 export interface WorkflowFile {
@@ -27,7 +29,8 @@ const notANumber = '\0NaN';
  * before what is found. ConfigError where it is no API-format workflow, or a binding leads nowhere.
  */
 export function readWorkflow(file: WorkflowFile, explicit: { [setting: string]: string } = {}): Workflow {
-  const graph = readGraph(file);
+  const read = readGraph(file);
+  const graph = explicit['filename_prefix'] === undefined ? savingItsPicture(read, file.path) : read;
   return {
     path: file.path,
     graph,
@@ -37,8 +40,11 @@ export function readWorkflow(file: WorkflowFile, explicit: { [setting: string]: 
 }
 
 function readGraph({ text, path }: WorkflowFile): Graph {
-  const value = parse(text, path);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  const parsed = parse(text, path);
+  // What is posted to the API has the workflow under `prompt`; people keep that too.
+  const posted = isRecord(parsed) ? parsed['prompt'] : undefined;
+  const value = isRecord(posted) && !('class_type' in posted) ? posted : parsed;
+  if (!isRecord(value)) {
     throw new ConfigError(`${path} is no ComfyUI workflow: it must be a JSON object of nodes.`);
   }
   if ('nodes' in value && Array.isArray(value.nodes)) {
@@ -46,11 +52,18 @@ function readGraph({ text, path }: WorkflowFile): Graph {
       `${path} is a workflow as ComfyUI's editor saves it, which its API does not take: export it with File > Export (API).`,
     );
   }
-  if (Object.keys(value).length === 0) throw new ConfigError(`${path} has no nodes.`);
   const graph: Graph = {};
-  for (const [id, raw] of Object.entries(value)) graph[id] = readNode(id, raw, path);
+  for (const [id, raw] of Object.entries(value)) {
+    // Tools keep notes of their own beside the nodes ("_comment"); ComfyUI refuses the whole for one.
+    if (/^[\d:]+$/.test(id) || (isRecord(raw) && 'class_type' in raw)) graph[id] = readNode(id, raw, path);
+  }
+  if (Object.keys(graph).length === 0) throw new ConfigError(`${path} has no nodes.`);
   for (const id of Object.keys(graph)) checkInputs(graph, id, path);
   return graph;
+}
+
+function isRecord(value: unknown): value is { [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What ComfyUI wrote beside these (`is_changed`) would make it skip its own check for changed files. */
@@ -86,15 +99,15 @@ function checkInputs(graph: Graph, id: string, path: string): void {
   }
 }
 
-/** Strings are matched too, so that what stands in them is left alone. */
-const special = /"(?:\\.|[^"\\])*"|-?\bInfinity\b|\bNaN\b|-?\b\d{16,}\b(?![.eE])/g;
+/** Strings and fractions are matched too, so that what stands in them is left alone. */
+const special = /"(?:\\.|[^"\\])*"|-?\bInfinity\b|\bNaN\b|-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /** JSON as Python writes it. Whole numbers beyond 2^53 (seeds) become text, which ComfyUI reads as numbers. */
 function parse(text: string, path: string): unknown {
   const plain = text.replace(special, (match) => {
     if (match.startsWith('"')) return match;
     if (/[NI]/.test(match)) return JSON.stringify(notANumber);
-    return Number.isSafeInteger(Number(match)) ? match : `"${match}"`;
+    return /^-?\d{16,}$/.test(match) && !Number.isSafeInteger(Number(match)) ? `"${match}"` : match;
   });
   try {
     return JSON.parse(plain);
