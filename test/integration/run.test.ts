@@ -169,7 +169,13 @@ describe('two lanes and one server', () => {
 describe('a server that fails half of all requests', () => {
   it.each(faults)('costs no attempt: %s', async (fault) => {
     await startServers(2);
-    const few = { prompts: [{ text: 'a hand', count: 5 }], retry: { ...pipeline().retry, attempts: 2 } };
+    // A server says that an image was interrupted until its next one begins, which two slots have waiting there.
+    const slots = fault === 'interrupted' ? 1 : 2;
+    const few = {
+      backends: pipeline().backends.map((backend) => ({ ...backend, slots })),
+      prompts: [{ text: 'a hand', count: 5 }],
+      retry: { ...pipeline().retry, attempts: 2 },
+    };
     const undisturbed = await run(pipeline(few), 'a');
     servers.forEach((server) => server.setFaults(0.5, [fault]));
     const disturbed = await run(pipeline(few), 'b');
