@@ -11,6 +11,7 @@ import {
   type Target,
 } from './graph.js';
 import { findOutput } from './outputs.js';
+import { hasPicture, maskImage, startImage } from './pictures.js';
 import { textsBehind, type Side } from './texts.js';
 
 /** Where each setting goes, by following the links back from the samplers; `givenOutput` is the node that saves. */
@@ -20,14 +21,15 @@ export function discover(graph: Graph, givenOutput: string | undefined): Binding
   const samplers = samplersOf(graph, used);
   // The first pass: what it samples from comes from no other sampler.
   const first = samplers.find((id) => samplersOf(graph, upstream(graph, id).slice(1)).length === 0);
-  const masks = used.filter((id) => graph[id]?.class_type === 'LoadImageMask');
   return withoutEmpty({
     ...(first !== undefined && ofSampler(graph, first, samplers)),
-    vae: firstWith(graph, used, ['vae_name'], 'text'),
-    init_image: findInitImage(graph, first, used),
-    mask: masks.flatMap((id) => written(graph, id, 'image', 'text')),
-    filename_prefix:
-      output === undefined ? [] : firstWith(graph, [output], ['filename_prefix', 'save_prefix'], 'text'),
+    vae: nearest(graph, used, ['vae_name'], 'text'),
+    init_image: startImage(graph, first, used),
+    mask: maskImage(graph, used),
+    // Its own input even where that is a link: a text box behind it may be the prompt's too.
+    filename_prefix: ['filename_prefix', 'save_prefix']
+      .filter((input) => output !== undefined && has(graph, output, input))
+      .map((input) => ({ node: output ?? '', input })),
   });
 }
 
@@ -54,7 +56,7 @@ function ofSampler(graph: Graph, first: string, samplers: readonly string[]): Bi
       !hasPicture(graph, id, ['samples']),
   );
   const ofEmpty = (inputs: readonly string[]) =>
-    empty === undefined ? [] : firstWith(graph, [empty], inputs, 'number');
+    empty === undefined ? [] : inputs.flatMap((input) => written(graph, empty, input, 'number'));
   const prompt = texts(graph, first, 'positive', samplers);
   return {
     prompt,
@@ -77,7 +79,7 @@ function ofSampler(graph: Graph, first: string, samplers: readonly string[]): Bi
       ['ckpt_name', 'base_ckpt_name', 'unet_name'],
       'text',
     ),
-    clip_skip: firstWith(
+    clip_skip: nearest(
       graph,
       upstream(graph, first),
       ['stop_at_clip_layer', 'clip_skip', 'base_clip_skip'],
@@ -110,52 +112,24 @@ function setting(
   inputs: readonly string[],
   type: 'text' | 'number',
 ): Target[] {
-  return firstWith(graph, upstream(graph, sampler, new RegExp(`${via}|pipe`, 'i')), inputs, type);
+  return nearest(graph, upstream(graph, sampler, new RegExp(`${via}|pipe`, 'i')), inputs, type);
 }
-
-/** What leads from pictures and latents to a sampler; its words and models come by other inputs. */
-const pictorial = /^(?!.*(mask|positive|negative|cond|model|clip|vae|control|guider|noise|sigmas|pipe))/i;
 
 /**
- * A picture to start from: the one that the latent is made of, or else the only one that a VAE encodes for
- * the conditioning (edit models). A ControlNet's or an IPAdapter's is none.
+ * The input of the nearest node that has one: where its value is written, or else the input itself, whose
+ * link (to a sum, to a list of presets) the value then takes the place of.
  */
-function findInitImage(graph: Graph, sampler: string | undefined, used: readonly string[]): Target[] {
-  const loadersIn = (ids: readonly string[]) => ids.filter((id) => isLoader(graph, id));
-  const behind = (id: string) => loadersIn(upstream(graph, id, pictorial));
-  const [started] = sampler === undefined ? [] : behind(sampler);
-  if (started !== undefined) return written(graph, started, 'image', 'text');
-  const words = sampler === undefined ? [] : upstream(graph, sampler, /positive|cond|guider|pipe|^latent$/i);
-  const encoders = words.slice(1).filter((id) => encodes(graph, id));
-  const loaders = new Set(sampler === undefined ? loadersIn(used) : encoders.flatMap(behind));
-  return loaders.size === 1 ? [...loaders].flatMap((id) => written(graph, id, 'image', 'text')) : [];
-}
-
-/** LoadImage and what uploads as it does: others read paths and URLs, not the server's input folder. */
-function isLoader(graph: Graph, id: string): boolean {
-  const { class_type: name, inputs } = graph[id] ?? { class_type: '', inputs: {} };
-  return name === 'LoadImage' || (inputs['upload'] === 'image' && name !== 'LoadImageMask');
-}
-
-function encodes(graph: Graph, id: string): boolean {
-  return has(graph, id, 'vae') && !has(graph, id, 'control_net');
-}
-
-/** Nodes that scale have a size too, but of another picture. */
-function hasPicture(graph: Graph, id: string, more: readonly string[] = []): boolean {
-  return ['pixels', 'image', ...more].some((input) => has(graph, id, input));
-}
-
-function firstWith(
+function nearest(
   graph: Graph,
   ids: readonly string[],
   inputs: readonly string[],
   type: 'text' | 'number',
 ): Target[] {
-  for (const id of ids) {
-    const input = inputs.find((one) => has(graph, id, one));
-    const found = input === undefined ? [] : written(graph, id, input, type);
-    if (found.length > 0) return found;
+  for (const node of ids) {
+    const input = inputs.find((one) => has(graph, node, one));
+    if (input === undefined) continue;
+    const found = written(graph, node, input, type);
+    return found.length > 0 ? found : [{ node, input }];
   }
   return [];
 }

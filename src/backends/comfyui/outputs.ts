@@ -1,6 +1,9 @@
 import { ConfigError } from '../../errors.js';
 import { has, sourceOf, upstream, type Graph } from './graph.js';
 
+/** They leave nothing in the server's output folder. */
+const shows = new Set(['PreviewImage', 'SaveImageWebsocket']);
+
 /** The node whose picture is the result: of several that save one, the one that most nodes lead to. */
 export function findOutput(graph: Graph): string | undefined {
   const images = (test: (id: string) => boolean) => largest(graph, (id) => test(id) && !isVideo(graph, id));
@@ -11,16 +14,14 @@ export function findOutput(graph: Graph): string | undefined {
 }
 
 /**
- * A workflow that only shows its picture (PreviewImage, SaveImageWebsocket) shall save it: those leave
- * nothing in the server's output folder. ConfigError where there is none, only a video say.
+ * A workflow that only shows its picture shall save it. ConfigError where there is no picture, only a
+ * video say.
  */
 export function savingItsPicture(graph: Graph, path: string): Graph {
   if (findOutput(graph) !== undefined) return graph;
   const ids = Object.keys(graph);
   const video = ids.find((id) => isVideo(graph, id));
-  const shown = largest(graph, (id) =>
-    ['PreviewImage', 'SaveImageWebsocket'].includes(graph[id]?.class_type ?? ''),
-  );
+  const shown = largest(graph, (id) => shows.has(graph[id]?.class_type ?? ''));
   const images = shown === undefined ? undefined : graph[shown]?.inputs['images'];
   if (video !== undefined || shown === undefined || images === undefined) {
     const instead = video === undefined ? '' : ` but a video (${graph[video]?.class_type ?? ''})`;
@@ -34,7 +35,9 @@ export function savingItsPicture(graph: Graph, path: string): Graph {
 /** Savers that want no prefix, and samplers that save by themselves. */
 function saves(graph: Graph, id: string): boolean {
   const { class_type: name = '', inputs = {} } = graph[id] ?? {};
-  return (/save/i.test(name) && takesPicture(graph, id)) || /save/i.test(String(inputs['image_output']));
+  const isSaver = /save/i.test(name) && !shows.has(name) && takesPicture(graph, id);
+  const { image_output: output } = inputs;
+  return isSaver || (typeof output === 'string' && /save/i.test(output));
 }
 
 function takesPicture(graph: Graph, id: string): boolean {
