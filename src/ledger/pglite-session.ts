@@ -68,7 +68,8 @@ export class PGliteSession {
       });
       this.#deliver(connection, Buffer.concat(answer));
     } catch (error) {
-      // The WebAssembly itself failed, not the SQL.
+      // The WebAssembly itself failed, not the SQL. Nobody may wait for a ROLLBACK that failed so: the others hear of it too.
+      if (connection.destroyed) this.#holder = undefined;
       connection.destroy(error instanceof Error ? error : new Error(String(error)));
     }
   }
