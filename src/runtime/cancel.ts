@@ -27,7 +27,8 @@ export async function endRun(
 }
 
 /**
- * Cancels a run that no process works on: its servers may still be at what a killed process sent them. Throws
+ * Cancels a run that no process works on: its servers may still be at what a killed process sent them. Repeating it
+ * tells them again, and writes the same files. Throws
  * ConfigError, and changes nothing, where its pipeline cannot be read any more (a variable is not set), or where a
  * process on another machine works on it.
  */
@@ -45,8 +46,8 @@ export async function cancelInterrupted(house: House, run: Run, env: NodeJS.Proc
       connected.set(name, backend);
       return backend;
     });
-    for (const queue of queues) await house.queues.clear(queue);
     await finishRun(house, run.id, pipeline, 0);
+    for (const queue of queues) await house.queues.clear(queue);
     await releasers.close();
   });
 }

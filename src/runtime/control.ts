@@ -4,7 +4,6 @@ import type { RunState } from '../loop/index.js';
 import { cancelInterrupted } from './cancel.js';
 import type { House } from './house.js';
 import type { ActiveRun } from './run.js';
-import { isOpen } from './start.js';
 
 /** Where a run stands. */
 export interface RunStatus extends Omit<RunProgress, 'state'> {
@@ -65,7 +64,8 @@ export class LocalControl implements Control {
   async cancel(id: string): Promise<RunStatus> {
     const run = await this.#find(id);
     if (this.#active?.run.id === run.id) await this.#active.run.cancel();
-    else if (isOpen(run)) await cancelInterrupted(this.house, run, process.env);
+    // Again also where it is cancelled already: whoever did that may have died before the servers and the manifest.
+    else if (run.state !== 'completed') await cancelInterrupted(this.house, run, process.env);
     return this.status(run.id);
   }
 

@@ -146,7 +146,7 @@ class Execution implements ActiveRun {
     this.signals.force.addEventListener('abort', onForce, { once: true });
     await this.#close(force);
     this.signals.force.removeEventListener('abort', onForce);
-    for (const queue of this.#stale) await this.work.house.queues.clear(queue);
+    for (const queue of this.#stale) await this.work.house.queues.clear(queue).catch(this.#fail);
     await this.#emitTotals();
   }
 
@@ -159,7 +159,8 @@ class Execution implements ActiveRun {
 
   async cancel(): Promise<void> {
     const { house, pool } = this.work;
-    this.#stale = await queuesOf(house, this.id);
+    // Asked a second time, the ledger no longer knows them.
+    this.#stale.push(...(await queuesOf(house, this.id)));
     await endRun(
       house,
       this.id,

@@ -39,7 +39,7 @@ async function* within(shots: AsyncIterable<Shot>, runAttempts: number | undefin
 }
 
 /** Whether something is left to do for it. */
-export function isOpen({ state }: Run): boolean {
+function isOpen({ state }: Run): boolean {
   return state === 'running' || state === 'paused';
 }
 
