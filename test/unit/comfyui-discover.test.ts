@@ -304,12 +304,16 @@ describe('the prompt is asked for', () => {
     expect(bound(rewired(graph, '51', { text: 'a hand' }))).toMatchObject({ prompt: '6.text, 51.text' });
   });
 
-  it('where it is made of a picture', () => {
+  it('where it, or a part of it, is read off a picture', () => {
     const graph = changed(rewired(t2i, '6', { text: ['50', 0] }), {
       '50': node('Florence2Run', { image: ['51', 0], text: 'describe', seed: 1 }),
       '51': node('LoadImage', { image: 'a.png' }),
     });
     expect(refusal(() => read(graph))).toMatch(/take the prompt/);
+    const parts = changed(rewired(graph, '6', { text: ['52', 0] }), {
+      '52': node('StringConcatenate', { string_a: 'in the style of', string_b: ['50', 0] }),
+    });
+    expect(refusal(() => read(parts))).toMatch(/52\.inputs\.string_a/);
   });
 });
 
@@ -369,6 +373,14 @@ describe('the other settings', () => {
     expect(bound(painted)).toMatchObject({ denoising_strength: '3.denoise', init_image: '20.image' });
     const sized = changed(t2i, { '5': node('SizePicker', { resolution: '1024x1024' }) });
     expect(bound(sized)).not.toHaveProperty('denoising_strength');
+  });
+
+  it('take no picture for the start image that only gives its size', () => {
+    const graph = changed(rewired(t2i, '5', { width: ['50', 0] }), {
+      '40': node('LoadImage', { image: 'a.png' }),
+      '50': node('GetImageSize', { image: ['40', 0] }),
+    });
+    expect(bound(graph)).not.toHaveProperty('init_image');
   });
 
   const picture = { '40': node('LoadImage', { image: 'a.png' }) };

@@ -3,7 +3,7 @@ import { filenamePrefix, fill } from '../../src/backends/comfyui/mapping.js';
 import { comfySampler, comfyScheduler } from '../../src/backends/comfyui/names.js';
 import { readWorkflow } from '../../src/backends/comfyui/workflow.js';
 import type { ImageRequest } from '../../src/loop/index.js';
-import { repairGraph, textToImage } from '../support/sketch-graphs.js';
+import { flux, repairGraph, textToImage } from '../support/sketch-graphs.js';
 
 const plain: ImageRequest = {
   prompt: 'a hand, open',
@@ -37,6 +37,20 @@ describe('a request becomes a graph', () => {
     expect(graph['7']?.inputs['text']).toBe('blurry');
     expect(graph['9']?.inputs['filename_prefix']).toBe('new');
     expect(t2i.graph).toEqual(before);
+  });
+
+  it.each([
+    ['text to image', textToImage(1, 'old')],
+    ['Flux', flux(1, 'old')],
+    ['a repair', repairGraph('old.png', 1, 'old')],
+  ])('that differs from the workflow in the bound inputs alone: %s', (_, source) => {
+    const workflow = read(source);
+    const { graph } = fill(plain, workflow, { filenamePrefix: 'new' });
+    for (const { node, input } of Object.values(workflow.bindings).flat()) {
+      delete graph[node]?.inputs[input];
+      delete source[node]?.inputs[input];
+    }
+    expect(graph).toEqual(source);
   });
 
   it('with the workflow’s own values for what it does not name', () => {

@@ -46,9 +46,10 @@ export function findBindings(graph: Graph, explicit: { [setting: string]: string
   for (const setting of needed) {
     if (bindings[setting] !== undefined) continue;
     const places = placesFor(graph, setting);
+    const [example = `3.inputs.${setting}`] = places;
     const there = places.length === 0 ? '' : ` It may be ${places.join(', or ')}.`;
     throw new ConfigError(
-      `${path}: no node is seen to take the ${setting}. Say which input it is, for example bindings: { ${setting}: "${places[0] ?? `3.inputs.${setting}`}" }.${there}`,
+      `${path}: no node is seen to take the ${setting}. Say which input it is, for example bindings: { ${setting}: "${example}" }.${there}`,
     );
   }
   return bindings;

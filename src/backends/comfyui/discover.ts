@@ -76,7 +76,7 @@ function ofSampler(graph: Graph, first: string, samplers: readonly string[]): Bi
       graph,
       first,
       'model|guider|tuple|ctx|^any_|^input',
-      ['ckpt_name', 'base_ckpt_name', 'unet_name'],
+      ['ckpt_name', 'base_ckpt_name', 'unet_name', 'gguf_name'],
       'text',
     ),
     clip_skip: nearest(

@@ -1,7 +1,8 @@
 import { distinct, has, upstream, written, type Graph, type Target } from './graph.js';
 
-/** What leads from pictures and latents to a sampler; its words and models come by other inputs. */
-const pictorial = /^(?!.*(mask|positive|negative|cond|model|clip|vae|control|guider|noise|sigmas|pipe))/i;
+/** What leads from pictures and latents to a sampler. Its words and models come by other inputs, and a mere size is no picture. */
+const pictorial =
+  /^(?!.*(mask|positive|negative|cond|model|clip|vae|control|guider|noise|sigmas|pipe|width|height))/i;
 
 /**
  * A picture to start from: the one that the latent is made of, or else the only one that a VAE encodes for

@@ -9,14 +9,15 @@ const sided: { readonly [S in Side]: RegExp } = {
 };
 
 /** Links that conditioning takes from node to node: combined, switched, bundled. */
-const carrying = /cond|pipe|tuple|embed|ctx|context|^any_|^input|^on_(true|false)$/i;
+const carrying =
+  /^(?!.*(control|image)).*(cond|pipe|tuple|embed|ctx|context|^any_|^input|^on_(true|false)$)/i;
 
 /** The words of one encoder or text box. All that it has take the same prompt. */
 const words =
   /^(text|text_[gl]|clip_[lg]|t5xxl|bert|mt5xl|llama|prompt|string|value|wildcard_text|populated_text)$/;
 
 /** What a text is put together of. */
-const parts = /text|string|prompt/i;
+const parts = /text|string|prompt|^[a-d]$/i;
 const noParts = /delimiter|separator|find|replace|pattern|mode|style/i;
 
 /**
@@ -33,7 +34,7 @@ export function textsBehind(graph: Graph, sampler: string, side: Side): Target[]
   return theOne(graph, search(graph, start, side, new Set()));
 }
 
-/** Each list holds inputs that take the same words. */
+/** Each list holds inputs that take the same words; an empty one stands for words that come from elsewhere. */
 function search(graph: Graph, id: string, side: Side, seen: Set<string>): Target[][] {
   // ConditioningZeroOut throws the words away.
   if (seen.has(id) || graph[id]?.class_type === 'ConditioningZeroOut') return [];
@@ -53,14 +54,16 @@ function search(graph: Graph, id: string, side: Side, seen: Set<string>): Target
   // What changes conditioning comes before words: GLIGEN's box has words too, but no prompt.
   const carried = inputs.filter((input) => carrying.test(input) && isLink(input));
   if (carried.length > 0) return carried.flatMap(follow);
-  // Words that are made of a picture (a caption) are nobody's prompt.
-  if (isLink('image') && !isLink('clip')) return [];
+  // Words that are read off a picture.
+  if (isLink('image') && !isLink('clip')) return [[]];
   const encoded = inputs.filter((input) => words.test(input)).map(follow);
-  if (encoded.length > 0)
+  if (encoded.length > 0) {
     return encoded.some((found) => found.length > 1) ? encoded.flat() : [encoded.flat(2)];
+  }
   // An empty part that is written there is a place that nobody uses.
   const used = inputs.filter((input) => graph[id]?.inputs[input] !== '');
-  return used.filter((input) => parts.test(input) && !noParts.test(input)).flatMap(follow);
+  const found = used.filter((input) => parts.test(input) && !noParts.test(input)).flatMap(follow);
+  return found.length > 0 ? found : [[]];
 }
 
 /** All of them where they say the same. */
