@@ -22,6 +22,8 @@ export interface GenerateDesk {
   candidates: Candidates;
   /** The backends that may serve an attempt, the given one first, those that are down last. */
   backendsFor(attempt: Attempt, first: GuardedBackend): GuardedBackend[];
+  /** False where nothing new may be sent: the run is paused, or this process leaves. */
+  isTaking(): boolean;
   addClassify(key: AttemptKey): Promise<void>;
   onEvent: {
     generating(key: AttemptKey, backend: string, prompt: string): void;
@@ -91,6 +93,8 @@ async function generateOn(
     candidate: await readPrevious(desk, attempt),
   };
   const { generated, candidate } = await server.call(async (backend) => {
+    // It may have waited long for the slot.
+    if (!desk.isTaking()) throw new RetryLater(0);
     const lacks = await backend.missing(attempt.request, signal);
     if (lacks.length > 0) {
       throw new BackendError(`has ${lacks.map(describeLack).join(', ')}.`, {

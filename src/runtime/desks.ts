@@ -12,6 +12,7 @@ type Failed = (key: Pick<AttemptKey, 'shot'>, reason: string) => void;
 /** What the generate worker needs, with the run's backends in it. */
 export function makeGenerateDesk(
   { house, pool }: Pick<Work, 'house' | 'pool'>,
+  lanes: Lanes,
   addClassify: (key: AttemptKey) => Promise<void>,
   onFailed: Failed,
 ): GenerateDesk {
@@ -19,6 +20,7 @@ export function makeGenerateDesk(
   return {
     ledger: house.ledger,
     candidates: house.candidates,
+    isTaking: () => lanes.isTaking,
     addClassify,
     backoffMs,
     backendsFor(attempt, first) {

@@ -78,6 +78,11 @@ export class Lanes {
     else if (!this.#served(known)) await this.#settle();
   }
 
+  /** False where the run is paused, or this process leaves: what waits for a server's slot then waits no longer. */
+  get isTaking(): boolean {
+    return !this.#paused && !this.#closed;
+  }
+
   setPaused(paused: boolean): void {
     this.#paused = paused;
     for (const member of this.#place.keys()) this.#steer(member);
@@ -217,7 +222,7 @@ export class Lanes {
       if (lane.track !== place) this.#leave(seat);
       else {
         seat.worker ??= this.#work(lane, member);
-        if (member.well && !this.#paused && !this.#closed) seat.worker.resume();
+        if (member.well && this.isTaking) seat.worker.resume();
         else seat.worker.pause();
       }
     }

@@ -106,7 +106,7 @@ class Execution implements ActiveRun {
       onFailed: this.#onFailed,
     });
     const addClassify = (key: AttemptKey) => house.queues.add(this.#classifyQueue, [jobOf(key, 0)]);
-    this.#generateDesk = makeGenerateDesk(work, addClassify, this.#onFailed);
+    this.#generateDesk = makeGenerateDesk(work, this.#lanes, addClassify, this.#onFailed);
     this.#classifyDesk = makeClassifyDesk(work, this.#lanes, this.#onFailed, this.#onShotEnded);
   }
 

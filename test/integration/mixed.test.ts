@@ -227,6 +227,28 @@ describe('a rejected candidate', () => {
     expect(made).toBe(22);
   });
 
+  it('is not begun on any more when the run is told to leave', async () => {
+    await start(['a1111'], { badRate: 1, latencyMs: 1000 });
+    const leave = new AbortController();
+    let judged = 0;
+    let begun = 0;
+    await run(
+      pipeline({
+        backends: pipeline().backends.map((backend) => ({ ...backend, slots: 1 })),
+        prompts: [{ text: 'a hand', count: 8 }],
+        retry: { attempts: 2, ladder: [{ repair: { with: 'adetailer' } }] },
+      }),
+      ({ type }) => {
+        if (type === 'judged') judged++;
+        // A repair has the one slot, or waits for it while a first attempt has it.
+        if (type === 'progress' && judged > 1) leave.abort();
+        if (type === 'generating' && leave.signal.aborted) begun++;
+      },
+      { signals: { drain: leave.signal } },
+    );
+    expect(begun).toBe(0);
+  });
+
   it('fails its shot where it is gone, and the run goes on', async () => {
     await start(['a1111'], { badRate: 1 });
     const candidates = join(dir, 'home-a', 'candidates', 'mixed-1');
