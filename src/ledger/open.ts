@@ -20,8 +20,8 @@ export interface OpenLedger {
   close: () => Promise<void>;
 }
 
-/** A queue's workers keep a connection each to listen on; the rest is opened as needed. */
-const MAX_CONNECTIONS = 40;
+/** One is kept for the claim on a run; the others are opened as needed. The queue has its own. */
+const MAX_CONNECTIONS = 20;
 
 /**
  * Opens the ledger of the state folder `home`, which is this process's alone until `close`: the

@@ -38,8 +38,8 @@ export async function postgresServer(databaseUrl: string, warn: (message: string
   registerSecret(password);
   const pool = new pg.Pool({
     connectionString: databaseUrl,
-    // Every worker keeps one connection to be woken by.
-    max: 50,
+    // Every worker keeps one connection to be woken by. With the ledger's it stays below the 100 of a server's default.
+    max: 70,
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_MS,
     options: `-c search_path=${SCHEMA},public`,

@@ -253,6 +253,21 @@ describe.each(homes)('queues: $name', (home) => {
     await has(1);
   });
 
+  test('sixty workers that wait leave room for those who ask', async () => {
+    const names = Array.from({ length: 60 }, (_, place) => `${queue}-${place}`);
+    const { note, has } = diary();
+    const onError = (error: Error) => errors.push(error.message);
+    const workers = names.map((name) =>
+      queues.work(name, { concurrency: 1, handler: async ({ id }) => note(id), onError }),
+    );
+    for (const round of ['first', 'second']) {
+      await Promise.all(names.map((name) => queues.add(name, [job(`${name}-${round}`)])));
+      await has(round === 'first' ? 60 : 120);
+    }
+    await Promise.all(workers.map((worker) => worker.close({ force: true })));
+    for (const name of names) await queues.clear(name);
+  });
+
   test('a worker does as many jobs at a time as it may, and no more', async () => {
     const { note, has } = diary();
     let now = 0;
