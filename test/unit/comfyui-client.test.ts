@@ -516,7 +516,7 @@ describe('a picture that goes to the server', () => {
         ),
       );
     for (const [name, words] of [
-      ['none.api.json', /has no LoadImage/],
+      ['none.api.json', /no LoadImage is seen to take it/],
       ['ui.json', /File > Export \(API\)/],
       ['gone.json', /ENOENT/],
     ] as const) {

@@ -1,7 +1,7 @@
 import { ConfigError } from '../../errors.js';
 import { near } from '../near.js';
 import { discover, samplersOf } from './discover.js';
-import { nodeName, type Graph, type Target } from './graph.js';
+import { inputsOf, nodeName, upstream, type Graph, type Target } from './graph.js';
 
 /** What can be filled into a workflow. Named as in the pipeline file. */
 export const settings = [
@@ -47,7 +47,8 @@ export function findBindings(graph: Graph, explicit: { [setting: string]: string
     if (bindings[setting] !== undefined) continue;
     const places = placesFor(graph, setting);
     const [example = `3.inputs.${setting}`] = places;
-    const there = places.length === 0 ? '' : ` It may be ${places.join(', or ')}.`;
+    const same = ' Without one it makes the same image again and again.';
+    const there = places.length > 0 ? ` It may be ${places.join(', or ')}.` : setting === 'seed' ? same : '';
     throw new ConfigError(
       `${path}: no node is seen to take the ${setting}. Say which input it is, for example bindings: { ${setting}: "${example}" }.${there}`,
     );
@@ -55,13 +56,15 @@ export function findBindings(graph: Graph, explicit: { [setting: string]: string
   return bindings;
 }
 
-/** Where a person may look for the prompt or the seed: the inputs with such a value under such a name. */
+/** Where a person may look for the prompt or the seed: what the samplers need under such a name. */
 function placesFor(graph: Graph, setting: Setting): string[] {
   const name = setting === 'seed' ? /seed|^value$/i : /text|prompt|string|positive|^value$/i;
   const type = setting === 'seed' ? 'number' : 'string';
-  const all = Object.entries(graph).flatMap(([id, { inputs }]) =>
-    Object.keys(inputs)
-      .filter((input) => name.test(input) && typeof inputs[input] === type)
+  const samplers = samplersOf(graph, Object.keys(graph));
+  const needed = new Set(samplers.flatMap((id) => upstream(graph, id)));
+  const all = [...(needed.size > 0 ? needed : Object.keys(graph))].flatMap((id) =>
+    inputsOf(graph, id)
+      .filter((input) => name.test(input) && typeof graph[id]?.inputs[input] === type)
       .map((input) => `${id}.inputs.${input}`),
   );
   return all.slice(0, 8);

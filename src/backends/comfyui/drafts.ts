@@ -33,7 +33,9 @@ export class Drafts {
     const parts: Parts = { filenamePrefix: filenamePrefix(job) };
     if (repair) {
       if (workflow.bindings.init_image === undefined) {
-        throw this.#error(`cannot mend an image with ${workflow.path}: it has no LoadImage to put it in.`);
+        throw this.#error(
+          `cannot mend an image with ${workflow.path}: no LoadImage is seen to take it. Say which one does, for example bindings: { init_image: "10.inputs.image" }.`,
+        );
       }
       parts.initImage = await this.#uploads.bytes(repair.candidate, '.png', signal);
     } else if (request.init_image !== undefined) {
