@@ -185,6 +185,7 @@ describe('a rejected candidate', () => {
     await start(['a1111', 'comfyui']);
     const ran = await run(
       pipeline({
+        generate: { width: 64, height: 64, steps: 4, sampler: 'DPM++ 2M' },
         prompts: [{ text: 'a hand', count: 20 }],
         retry: { attempts: 4, ladder: [{ repair: rung.repair }] },
       }),

@@ -413,20 +413,50 @@ describe('img2img and repair', () => {
     expect(await Promise.all(Array.from({ length: 20 }, (_, seed) => mend(seed)))).toEqual(first);
   });
 
-  it('ignores ADetailer without a word where one key is misspelled or the model is unknown', async () => {
+  const mendWith = async (server: SketchServer, ...units: object[]) => {
+    const request = {
+      ...small,
+      sampler_name: 'DPM++ 2M',
+      init_images: [`data:image/png;base64,${await badHand(server)}`],
+      alwayson_scripts: { ADetailer: { args: [true, true, ...units] } },
+    };
+    const reply = await ask(server, '/sdapi/v1/img2img', request);
+    expect(reply.status).toBe(200);
+    const info = JSON.parse(reply.body.info);
+    return { info, infotext: info.infotexts[0], anatomy: readTruth(imageOf(reply))?.truth.anatomy };
+  };
+
+  it('ignores ADetailer without a word where one key is misspelled: the picture is made anew', async () => {
     const server = await start({ badRate: 1 });
-    const init = `data:image/png;base64,${await badHand(server)}`;
-    for (const unit of [{ ad_model: 'hand_yolov8n.pt', ad_promt: 'x' }, { ad_model: 'nobody.pt' }]) {
-      const request = {
-        ...small,
-        init_images: [init],
-        alwayson_scripts: { ADetailer: { args: [true, true, unit] } },
-      };
-      const reply = await ask(server, '/sdapi/v1/img2img', request);
-      expect(reply.status).toBe(200);
-      expect(JSON.parse(reply.body.info).infotexts[0]).not.toContain('ADetailer');
-      expect(readTruth(imageOf(reply))?.truth.anatomy).toBe('bad');
-    }
+    const { infotext, info, anatomy } = await mendWith(server, {
+      ad_model: 'hand_yolov8n.pt',
+      ad_promt: 'x',
+    });
+    expect(infotext).not.toContain('ADetailer');
+    expect(info.sampler_name).toBe('DPM++ 2M');
+    expect(anatomy).toBe('bad');
+  });
+
+  it('leaves out a misspelled one of two', async () => {
+    const units = [{ ad_model: 'hand_yolov8n.pt', ad_promt: 'x' }, { ad_model: 'hand_yolov8s.pt' }];
+    const { infotext } = await mendWith(await start({ badRate: 1 }), ...units);
+    expect(infotext).toContain('ADetailer model: hand_yolov8s.pt');
+    expect(infotext).not.toContain('hand_yolov8n.pt');
+  });
+
+  it('names an unknown model in the infotext, and mends nothing', async () => {
+    const { infotext, anatomy } = await mendWith(await start({ badRate: 1 }), { ad_model: 'nobody.pt' });
+    expect(infotext).toContain('ADetailer model: nobody.pt');
+    expect(anatomy).toBe('bad');
+  });
+
+  it('says of the pass that ADetailer skips: Euler, one step, 128x128', async () => {
+    const { info, infotext } = await mendWith(await start({ badRate: 1 }), {
+      ad_model: 'hand_yolov8n.pt',
+      ad_prompt: 'x, y',
+    });
+    expect(info).toMatchObject({ sampler_name: 'Euler', steps: 1, width: 128, height: 128 });
+    expect(infotext).toMatch(/Steps: 1, Sampler: Euler, .*Size: 128x128, .*ADetailer prompt: "x, y"/);
   });
 
   it('says in the infotext that ADetailer was on', async () => {

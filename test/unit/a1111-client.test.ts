@@ -513,17 +513,18 @@ describe('the picture', () => {
 });
 
 describe('mending by ADetailer', () => {
-  const mend = async (setting: Awaited<ReturnType<typeof setup>>, model?: string) =>
+  const mend = async (
+    setting: Awaited<ReturnType<typeof setup>>,
+    model?: string,
+    request: Partial<ImageRequest> = {},
+  ) =>
     setting.backend.generate(
-      job(
-        {},
-        {
-          repair: {
-            repair: { with: 'adetailer', ...(model && { model }) },
-            candidate: Buffer.from(png, 'base64'),
-          },
+      job(request, {
+        repair: {
+          repair: { with: 'adetailer', ...(model && { model }) },
+          candidate: Buffer.from(png, 'base64'),
         },
-      ),
+      }),
       signal,
     );
 
@@ -535,6 +536,36 @@ describe('mending by ADetailer', () => {
       width: 64,
       height: 64,
       alwayson_scripts: { ADetailer: { args: [true, true, { ad_model: 'hand_yolov8n.pt' }] } },
+    });
+  });
+
+  /** As ADetailer 25.3.0 leaves it where the base pass is skipped. */
+  const mended = {
+    sampler_name: 'Euler',
+    width: 128,
+    height: 128,
+    infotexts: ['a hand\nSteps: 1, Sampler: Euler, Size: 128x128, ADetailer model: hand_yolov8n.pt'],
+  };
+
+  it('takes a picture that names the sampler of the pass that was skipped', async () => {
+    const setting = await setup({ '/sdapi/v1/img2img': { images: [png], info: info(mended) } });
+    const made = await mend(setting, undefined, { sampler: 'DPM++ 2M' });
+    expect(made.image.toString('base64')).toBe(png);
+  });
+
+  it('still looks for another checkpoint', async () => {
+    const other = info({ ...mended, sd_model_name: 'other', sd_model_hash: 'fff0000000' });
+    const setting = await setup({ '/sdapi/v1/img2img': { images: [png], info: other } });
+    const error = await failure(mend(setting, undefined, { checkpoint: 'hands.safetensors' }));
+    expect(error.message).toMatch(/checkpoint .* was asked for, but other was used/);
+  });
+
+  it('fails where ADetailer did nothing: the whole picture was made anew', async () => {
+    const anew = info({ infotexts: ['a hand\nSteps: 4, Sampler: Euler, Size: 64x64'] });
+    const error = await failure(mend(await setup({ '/sdapi/v1/img2img': { images: [png], info: anew } })));
+    expect(error).toMatchObject({
+      fault: 'request',
+      message: expect.stringContaining('ADetailer did not mend') as string,
     });
   });
 

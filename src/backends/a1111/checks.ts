@@ -3,7 +3,7 @@ import type { Json } from '../../loop/index.js';
 import { stem } from '../stem.js';
 import type { Body } from './mapping.js';
 import type { Picture } from './reply.js';
-import type { Checkpoint, Sampler, Scheduler } from './schema.js';
+import type { Checkpoint, GenerationInfo, Sampler, Scheduler } from './schema.js';
 
 /** The server's own names, where they are known: one thing has several. */
 export interface Names {
@@ -43,6 +43,19 @@ export function checkSubstitution(backend: string, body: Body, picture: Picture,
   if (wrong === undefined) return;
   throw new BackendError(
     `${wrong.what} ${wrong.asked} was asked for, but ${wrong.used} was used. The server does this silently with what it does not know: see the names that it lists.`,
+    { backend, fault: 'request' },
+  );
+}
+
+/**
+ * ADetailer that does not like its arguments, or is switched off, says so in the server's log alone, and the whole
+ * picture is made anew instead. Throws a BackendError where the infotext does not name it. Where it does, it may
+ * still have found nothing to mend: then the picture comes back as it was.
+ */
+export function checkMended(backend: string, { infotexts }: GenerationInfo): void {
+  if (infotexts?.[0]?.includes('ADetailer model: ') ?? true) return;
+  throw new BackendError(
+    "ADetailer did not mend the image: the server made it anew instead. ADetailer refuses arguments that it does not know: its words are in the server's log.",
     { backend, fault: 'request' },
   );
 }

@@ -3,7 +3,7 @@ import { BackendError, systemCode, type Fault } from '../../errors.js';
 import type { ImageRequest, Json } from '../../loop/index.js';
 import { HttpClient, NetError, withDeadline } from '../../net/index.js';
 import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
-import { checkSubstitution, findCheckpoint } from './checks.js';
+import { checkMended, checkSubstitution, findCheckpoint } from './checks.js';
 import { identify, optional, withVersion, type Family } from './family.js';
 import { otherKind, toBackendError } from './faults.js';
 import { findMissing, findVae, lack, Lists, suggestion } from './lists.js';
@@ -177,7 +177,7 @@ export class A1111Backend implements Backend {
         await this.#checkLoaded(family, control.signal);
         throw error;
       });
-      await this.#check(job.remoteId, call.body, picture, control.signal);
+      await this.#check(job, call.body, picture, control.signal);
       return picture;
     } catch (thrown) {
       const lost = working || (thrown instanceof NetError && thrown.kind === 'broken');
@@ -205,10 +205,10 @@ export class A1111Backend implements Backend {
     }
   }
 
-  async #check(remoteId: string, body: Body, picture: Picture, signal: AbortSignal): Promise<void> {
+  async #check(job: GenerateJob, body: Body, picture: Picture, signal: AbortSignal): Promise<void> {
     const { job_timestamp: timestamp } = picture.info;
     // A look that fails proves nothing; the picture is there.
-    if (await this.#work.wasInterrupted(remoteId, timestamp, signal).catch(() => false)) {
+    if (await this.#work.wasInterrupted(job.remoteId, timestamp, signal).catch(() => false)) {
       throw this.#error('was interrupted: the image is half done.', 'transient');
     }
     const [samplers, schedulers, checkpoints] = await Promise.all([
@@ -216,7 +216,10 @@ export class A1111Backend implements Backend {
       this.#lists.schedulers(signal).catch(() => undefined),
       this.#lists.checkpoints(signal).catch(() => undefined),
     ]);
-    checkSubstitution(this.name, body, picture, { samplers, schedulers, checkpoints });
+    if (job.repair) checkMended(this.name, picture.info);
+    // ADetailer alone leaves the reply with the pass that it skipped: Euler, one step, 128x128.
+    const asked = job.repair ? { ...body, sampler_name: null } : body;
+    checkSubstitution(this.name, asked, picture, { samplers, schedulers, checkpoints });
   }
 
   /** Settings stay as a request left them; a later request that does not name one must find the old value. */

@@ -26,11 +26,11 @@ const KEYS = new Set(
   ).split(' '),
 );
 
-const DEFAULT_MAX_MODELS = 2;
+const DEFAULT_MAX_MODELS = 4;
 
 /**
- * ADetailer's part of `alwayson_scripts`, if it takes effect: on, every dict valid, every model known.
- * Anything else has no effect and no error, as in the real script.
+ * ADetailer's part of `alwayson_scripts`, if it takes effect: on, with one valid dict at least. Anything else has no
+ * effect and no error, and an unknown model has no effect either, but is in the infotext: as in the real script.
  */
 export function readADetailer(scripts: JsonObject): Detailer | undefined {
   const script = Object.entries(scripts).find(([name]) => name.toLowerCase() === 'adetailer')?.[1];
@@ -40,27 +40,33 @@ export function readADetailer(scripts: JsonObject): Detailer | undefined {
   const units = args
     .filter(isObject)
     .slice(0, DEFAULT_MAX_MODELS)
+    .filter((unit) => Object.keys(unit).every((key) => KEYS.has(key)))
     .filter((unit) => unit['ad_model'] !== 'None' && unit['ad_tab_enable'] !== false);
-  if (units.length === 0 || units.some((unit) => Object.keys(unit).some((key) => !KEYS.has(key))))
-    return undefined;
-  const settings: Record<string, string | number> = {};
-  for (const [index, unit] of units.entries()) {
-    const suffix = index === 0 ? '' : ` ${ordinal(index + 1)}`;
-    const model = unit['ad_model'];
-    if (typeof model !== 'string' || !AD_MODELS.includes(model)) return undefined;
-    settings[`ADetailer model${suffix}`] = model;
-    settings[`ADetailer confidence${suffix}`] = Number(unit['ad_confidence'] ?? 0.3);
-    settings[`ADetailer dilate erode${suffix}`] = Number(unit['ad_dilate_erode'] ?? 4);
-    settings[`ADetailer mask blur${suffix}`] = Number(unit['ad_mask_blur'] ?? 4);
-    settings[`ADetailer denoising strength${suffix}`] = Number(unit['ad_denoising_strength'] ?? 0.4);
-    settings[`ADetailer inpaint only masked${suffix}`] = 'True';
-    settings[`ADetailer inpaint padding${suffix}`] = Number(unit['ad_inpaint_only_masked_padding'] ?? 32);
-  }
-  settings['ADetailer version'] = AD_VERSION;
+  if (units.length === 0) return undefined;
+  const models = units.map((unit) => String(unit['ad_model']));
+  const unknown = models.findIndex((model) => !AD_MODELS.includes(model));
+  const working = unknown === -1 ? models : models.slice(0, unknown); // it gives up at the first unknown one
   return {
     skipImg2img: args[1] === true,
-    hands: units.some((unit) => String(unit['ad_model']).startsWith('hand')),
-    settings,
+    hands: working.some((model) => model.startsWith('hand')),
+    settings: Object.assign({}, ...units.map(settingsOf), { 'ADetailer version': AD_VERSION }) as Settings,
+  };
+}
+
+type Settings = Detailer['settings'];
+
+function settingsOf(unit: JsonObject, index: number): Settings {
+  const suffix = index === 0 ? '' : ` ${ordinal(index + 1)}`;
+  const prompt = unit['ad_prompt'];
+  return {
+    [`ADetailer model${suffix}`]: String(unit['ad_model']),
+    ...(typeof prompt === 'string' && prompt !== '' && { [`ADetailer prompt${suffix}`]: prompt }),
+    [`ADetailer confidence${suffix}`]: Number(unit['ad_confidence'] ?? 0.3),
+    [`ADetailer dilate erode${suffix}`]: Number(unit['ad_dilate_erode'] ?? 4),
+    [`ADetailer mask blur${suffix}`]: Number(unit['ad_mask_blur'] ?? 4),
+    [`ADetailer denoising strength${suffix}`]: Number(unit['ad_denoising_strength'] ?? 0.4),
+    [`ADetailer inpaint only masked${suffix}`]: 'True',
+    [`ADetailer inpaint padding${suffix}`]: Number(unit['ad_inpaint_only_masked_padding'] ?? 32),
   };
 }
 

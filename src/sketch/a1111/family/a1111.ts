@@ -57,16 +57,22 @@ function bareName(name: string): string {
   return name.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, '');
 }
 
+/** ADetailer alone leaves one step of 128x128 of the base pass, and the server says so. */
+function basePass({ kind, detailer, ...job }: Job): Pick<Job, 'steps' | 'sampler' | 'width' | 'height'> {
+  return kind === 'img2img' && detailer?.skipImg2img === true
+    ? { steps: 1, sampler: 'Euler', width: 128, height: 128 }
+    : job;
+}
+
 function settings(job: Job, seed: number): Record<string, InfoValue> {
-  // ADetailer sets the base pass to one step of 128x128, and the infotext says so.
-  const base = job.detailer?.skipImg2img === true ? { steps: 1, size: '128x128' } : undefined;
+  const base = basePass(job);
   return {
-    Steps: base?.steps ?? job.steps,
-    Sampler: job.sampler,
+    Steps: base.steps,
+    Sampler: base.sampler,
     'Schedule type': job.scheduler,
     'CFG scale': decimal(job.cfgScale),
     Seed: seed,
-    Size: base?.size ?? `${job.width}x${job.height}`,
+    Size: `${base.width}x${base.height}`,
     'Model hash': checkpointOf(job.checkpoint).hash,
     Model: bareName(job.checkpoint),
     VAE: job.vae,
@@ -80,6 +86,7 @@ function settings(job: Job, seed: number): Record<string, InfoValue> {
 
 function processed(job: Job, jobTimestamp: string, infotexts: readonly string[]): JsonObject {
   const count = job.seeds.length;
+  const base = basePass(job);
   return {
     prompt: job.prompt,
     all_prompts: Array<string>(count).fill(job.prompt),
@@ -90,11 +97,11 @@ function processed(job: Job, jobTimestamp: string, infotexts: readonly string[])
     subseed: job.subseed,
     all_subseeds: job.seeds.map((_, index) => job.subseed + index),
     subseed_strength: 0,
-    width: job.width,
-    height: job.height,
-    sampler_name: job.sampler,
+    width: base.width,
+    height: base.height,
+    sampler_name: base.sampler,
     cfg_scale: job.cfgScale,
-    steps: job.steps,
+    steps: base.steps,
     batch_size: job.batchSize,
     restore_faces: false,
     face_restoration_model: null,
