@@ -75,7 +75,7 @@ export class Lanes {
     await queues.add(generateQueue(this.options.run, lane), [jobOf(key, priority)]);
     const known = this.#lanes.get(lane);
     if (!known) await this.refresh();
-    else if (!this.#served(known)) await this.#settle();
+    else if (this.#placed(known).length === 0) await this.#settle();
   }
 
   /** False where the run is paused, or this process leaves: what waits for a server's slot then waits no longer. */
@@ -181,8 +181,10 @@ export class Lanes {
     }
   }
 
-  #served(lane: Lane): boolean {
-    return lane.seats.some(({ member }) => this.#place.get(member) === lane.track);
+  /** Who takes the lane's jobs: others on its track may not be able to. */
+  #placed(lane: Lane): Member[] {
+    const members = lane.seats.map(({ member }) => member);
+    return members.filter((member) => this.#place.get(member) === lane.track);
   }
 
   /** Sends every backend whose track is dry to the one that needs it most. */
@@ -202,8 +204,7 @@ export class Lanes {
             lane: lane.track,
             waiting: anyReady ? ready : delayed,
             priority: lane.priority,
-            members: [...this.#place].filter(([other, place]) => other !== member && place === lane.track)
-              .length,
+            members: this.#placed(lane).filter((other) => other !== member).length,
             loaded: hasLoaded(member, lane),
           })),
         );
