@@ -95,7 +95,7 @@ async function generateOn(
   const { generated, candidate } = await server.call(async (backend) => {
     // It may have waited long for the slot.
     if (!desk.isTaking()) throw new RetryLater(0);
-    const lacks = await backend.missing(attempt.request, signal);
+    const lacks = await backend.missing(attempt.request, signal, attempt.repair);
     if (lacks.length > 0) {
       throw new BackendError(`has ${lacks.map(describeLack).join(', ')}.`, {
         backend: server.name,

@@ -13,10 +13,10 @@ export interface Backend {
   probe(signal: AbortSignal): Promise<ServerInfo>;
 
   /**
-   * What this server lacks for a request: an unknown checkpoint, sampler, node. Empty: it can serve it.
-   * Reads the server's own lists, cached until the next `probe`.
+   * What this server lacks for a request, or to mend an image so: an unknown checkpoint, sampler, node, extension.
+   * Empty: it can serve it. Reads the server's own lists, cached until the next `probe`.
    */
-  missing(request: ImageRequest, signal: AbortSignal): Promise<Lack[]>;
+  missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]>;
 
   /** Generates one image and returns the server's own bytes. An aborted `signal` cancels the work on the server. */
   generate(job: GenerateJob, signal: AbortSignal): Promise<Generated>;
@@ -61,7 +61,7 @@ export interface ServerInfo {
 }
 
 export interface Lack {
-  /** checkpoint, sampler, scheduler, node, script, input. */
+  /** checkpoint, sampler, scheduler, node, script, extension, input. */
   what: string;
   asked: string;
   /** What the server has instead that looks most alike, best first. */

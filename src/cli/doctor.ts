@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { canMend } from '../backends/index.js';
 import { LockedError, RerollError } from '../errors.js';
-import { laneOf, type ImageRequest } from '../loop/index.js';
+import { laneOf, type ImageRequest, type Repair } from '../loop/index.js';
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
 import { connect, homeOf, inHouse, openGate, opening } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
@@ -73,8 +74,9 @@ async function examine(file: string | undefined, report: (finding: Finding) => v
     return [`${model.name} (${model.dtype}, revision ${model.revision}): ${labels.join(', ')}`, undefined];
   });
   const requests = await attempt('prompts', () => sampleRequests(pipeline));
+  const repairs = pipeline.retry.ladder.flatMap((rung) => ('repair' in rung ? rung.repair : []));
   for (const config of pipeline.backends) {
-    await attempt(`backend ${config.name}`, () => examineBackend(config, requests ?? []));
+    await attempt(`backend ${config.name}`, () => examineBackend(config, requests ?? [], repairs));
   }
 }
 
@@ -110,17 +112,21 @@ async function sampleRequests(
 function examineBackend(
   config: Pipeline['backends'][number],
   requests: { request: ImageRequest; tags: string[] }[],
+  repairs: Repair[],
 ): Promise<[string, undefined]> {
   return opening(async (releasers) => {
     const backend = await connect(config, releasers);
     const signal = AbortSignal.timeout(20_000);
     const info = await backend.probe(signal);
     const lacks = new Set<string>();
+    const able = repairs.filter((repair) => canMend(backend.kind, repair));
     for (const { request } of requests.filter(({ tags }) => tags.every((tag) => config.tags.includes(tag)))) {
-      for (const { what, asked, near } of await backend.missing(request, signal)) {
-        lacks.add(
-          `no ${what} "${asked}"${near.length > 0 ? ` (it has ${near.slice(0, 3).join(', ')})` : ''}`,
-        );
+      for (const repair of [undefined, ...able]) {
+        for (const { what, asked, near } of await backend.missing(request, signal, repair)) {
+          lacks.add(
+            `no ${what} "${asked}"${near.length > 0 ? ` (it has ${near.slice(0, 3).join(', ')})` : ''}`,
+          );
+        }
       }
     }
     await releasers.close();

@@ -8,9 +8,9 @@ import type { ImageRequest, Repair } from './types.js';
 export function laneOf(
   request: Pick<ImageRequest, 'checkpoint' | 'vae'>,
   tags: readonly string[],
-  repair?: Pick<Repair, 'with'>,
+  repair?: Repair,
 ): string {
-  const needs = [request.checkpoint ?? '', request.vae ?? '', repair?.with ?? '', ...[...tags].sort()];
+  const needs = [request.checkpoint ?? '', request.vae ?? '', menderOf(repair), ...[...tags].sort()];
   if (needs.every((need) => need === '')) return 'any';
   const words = needs
     .join('-')
@@ -18,6 +18,11 @@ export function laneOf(
     .replace(/^-+|-+$/g, '')
     .slice(0, 40);
   return `${words}-${fnv1a(JSON.stringify(needs)).toString(36)}`;
+}
+
+/** Which servers can mend depends on the extension, or on the nodes of the workflow. */
+function menderOf(repair: Repair | undefined): string {
+  return repair?.with === 'workflow' ? repair.workflow : (repair?.with ?? '');
 }
 
 /** 32-bit FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/): tells names apart that look alike once shortened. */

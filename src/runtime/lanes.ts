@@ -13,7 +13,7 @@ import { generateQueue } from './queue-names.js';
 const window = 400;
 
 /** What every request of a lane needs; the rest is each request's own affair. */
-const laneWide = new Set(['checkpoint', 'vae', 'node']);
+const laneWide = new Set(['checkpoint', 'vae', 'node', 'extension']);
 
 interface Seat {
   member: Member;
@@ -143,7 +143,8 @@ export class Lanes {
       able.map(async (member) => {
         // One that is down is asked when it is well again: a dark machine must not keep the others waiting.
         if (lane.lacks.has(member) || !member.well) return;
-        const all = await member.backend.missing(due.request, this.options.signal).catch(unknownLacks);
+        const { request, repair } = due;
+        const all = await member.backend.missing(request, this.options.signal, repair).catch(lacksOfUnasked);
         const lacks = all?.filter(({ what }) => laneWide.has(what));
         if (!lacks || lane.lacks.has(member)) return;
         lane.lacks.set(member, lacks);
@@ -253,9 +254,9 @@ export function jobOf({ run, shot, number }: AttemptKey, priority: number) {
   return { id: `${run}.${shot}.${number}`, data: { shot, number }, priority };
 }
 
-/** A server that cannot be asked now may have everything: its lane waits for it. */
-function unknownLacks(error: unknown): undefined {
-  if (error instanceof BackendError) return undefined;
+/** A server that cannot be asked now may have everything: its lane waits for it. A request that it refuses fails there. */
+function lacksOfUnasked(error: unknown): Lack[] | undefined {
+  if (error instanceof BackendError) return error.fault === 'request' ? [] : undefined;
   throw error;
 }
 

@@ -237,4 +237,14 @@ describe('reroll doctor', () => {
     expect(stdout).toMatch(/ok {4}backend well: .*sketch/);
     expect(stdout).toMatch(/FAIL {2}backend gone: /);
   });
+
+  it('looks for what the repairs of the ladder need', async () => {
+    const ladder = [{ repair: { with: 'adetailer', model: 'hands_yolov8n.pt' } }];
+    workspace = await makeWorkspace(pipeline({ retry: { attempts: 3, ladder } }));
+    const { code, stdout } = await workspace.reroll(['doctor', 'pipeline.yaml']);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /FAIL {2}backend sketch: .*no ADetailer model "hands_yolov8n.pt" \(it has hand_yolov8n/,
+    );
+  });
 });

@@ -513,15 +513,11 @@ describe('the picture', () => {
 });
 
 describe('mending by ADetailer', () => {
-  const mend = async (
-    setting: Awaited<ReturnType<typeof setup>>,
-    model?: string,
-    request: Partial<ImageRequest> = {},
-  ) =>
+  const mend = async (setting: Awaited<ReturnType<typeof setup>>, request: Partial<ImageRequest> = {}) =>
     setting.backend.generate(
       job(request, {
         repair: {
-          repair: { with: 'adetailer', ...(model && { model }) },
+          repair: { with: 'adetailer' },
           candidate: Buffer.from(png, 'base64'),
         },
       }),
@@ -549,14 +545,14 @@ describe('mending by ADetailer', () => {
 
   it('takes a picture that names the sampler of the pass that was skipped', async () => {
     const setting = await setup({ '/sdapi/v1/img2img': { images: [png], info: info(mended) } });
-    const made = await mend(setting, undefined, { sampler: 'DPM++ 2M' });
+    const made = await mend(setting, { sampler: 'DPM++ 2M' });
     expect(made.image.toString('base64')).toBe(png);
   });
 
   it('still looks for another checkpoint', async () => {
     const other = info({ ...mended, sd_model_name: 'other', sd_model_hash: 'fff0000000' });
     const setting = await setup({ '/sdapi/v1/img2img': { images: [png], info: other } });
-    const error = await failure(mend(setting, undefined, { checkpoint: 'hands.safetensors' }));
+    const error = await failure(mend(setting, { checkpoint: 'hands.safetensors' }));
     expect(error.message).toMatch(/checkpoint .* was asked for, but other was used/);
   });
 
@@ -569,20 +565,19 @@ describe('mending by ADetailer', () => {
     });
   });
 
-  it('is refused by a server that has no ADetailer: it would say nothing and change nothing', async () => {
-    const error = await failure(mend(await setup({ '/sdapi/v1/scripts': { txt2img: [], img2img: [] } })));
-    expect(error).toMatchObject({
-      fault: 'request',
-      message: expect.stringContaining('no ADetailer') as string,
-    });
-  });
-
-  it('is refused for a model that it does not have, with the nearest one', async () => {
-    const error = await failure(mend(await setup(), 'hands_yolov8n.pt'));
-    expect(error).toMatchObject({
-      fault: 'request',
-      message: expect.stringMatching(/Did you mean hand_yolov8n\.pt/) as string,
-    });
+  it('needs the extension, which says nothing where it is not there, and its model', async () => {
+    const lacks = async (replies: Parameters<typeof setup>[0], model?: string) =>
+      (await setup(replies)).backend.missing(job().request, signal, {
+        with: 'adetailer',
+        ...(model && { model }),
+      });
+    expect(await lacks({})).toEqual([]);
+    expect(await lacks({ '/sdapi/v1/scripts': { txt2img: [], img2img: [] } })).toEqual([
+      { what: 'extension', asked: 'ADetailer', near: [] },
+    ]);
+    const [model] = await lacks({}, 'hands_yolov8n.pt');
+    expect(model).toMatchObject({ what: 'ADetailer model', asked: 'hands_yolov8n.pt' });
+    expect(model?.near[0]).toBe('hand_yolov8n.pt');
   });
 });
 

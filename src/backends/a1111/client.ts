@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { BackendError, systemCode, type Fault } from '../../errors.js';
-import type { ImageRequest, Json } from '../../loop/index.js';
+import type { ImageRequest, Json, Repair } from '../../loop/index.js';
 import { HttpClient, NetError, withDeadline } from '../../net/index.js';
 import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
 import { checkMended, checkSubstitution, findCheckpoint } from './checks.js';
 import { identify, optional, withVersion, type Family } from './family.js';
 import { otherKind, toBackendError } from './faults.js';
-import { findMissing, findVae, lack, Lists, suggestion } from './lists.js';
-import { detectorOf, toCall, withoutPictures, type Body, type Call, type Parts } from './mapping.js';
+import { findMissing, findMissingDetector, findVae, Lists } from './lists.js';
+import { toCall, withoutPictures, type Body, type Call, type Parts } from './mapping.js';
 import { readReply, sizeOf, type Picture } from './reply.js';
 import { loaded, options as optionsSchema, type ServerOptions } from './schema.js';
 import { Work, type Patience } from './work.js';
@@ -69,9 +69,12 @@ export class A1111Backend implements Backend {
     ];
   }
 
-  async missing(request: ImageRequest, signal: AbortSignal): Promise<Lack[]> {
+  async missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]> {
     const { family } = await this.#known(signal);
-    return this.#asked(signal, () => findMissing(request, family, this.#lists, signal));
+    return this.#asked(signal, async () => [
+      ...(await findMissing(request, family, this.#lists, signal)),
+      ...(repair?.with === 'adetailer' ? await findMissingDetector(repair, this.#lists, signal) : []),
+    ]);
   }
 
   async generate(job: GenerateJob, signal: AbortSignal): Promise<Generated> {
@@ -104,7 +107,7 @@ export class A1111Backend implements Backend {
     this.#http.close();
   }
 
-  /** The request as a call, with its pictures read and its repair checked: ADetailer fails silently. */
+  /** The request as a call, with its pictures read. */
   async #callFor(job: GenerateJob, family: Family, signal: AbortSignal): Promise<Call> {
     const { request, remoteId } = job;
     const parts: Parts = { remoteId, putBack: this.#putBack };
@@ -112,7 +115,6 @@ export class A1111Backend implements Backend {
       const { repair, candidate } = job.repair;
       if (repair.with !== 'adetailer')
         throw this.#error('cannot run a ComfyUI workflow to mend an image.', 'request');
-      await this.#checkADetailer(detectorOf(repair), signal);
       const size = await sizeOf(candidate);
       Object.assign(parts, { repair, initImage: candidate.toString('base64') }, size && { size });
     } else {
@@ -133,15 +135,6 @@ export class A1111Backend implements Backend {
       vae === undefined ? undefined : findVae(vae, (await this.#lists.vaes(family, signal)) ?? []);
     const name = family.vae.setting === 'sd_vae' ? found?.model_name : found?.filename;
     return { ...(title !== undefined && { checkpoint: title }), ...(name !== undefined && { vae: name }) };
-  }
-
-  async #checkADetailer(model: string, signal: AbortSignal): Promise<void> {
-    const scripts = await this.#lists.scripts(signal);
-    if (scripts?.img2img?.some((name) => name.toLowerCase() === 'adetailer') !== true) {
-      throw this.#error('has no ADetailer, so it cannot mend an image: install that extension.', 'request');
-    }
-    const missing = lack('model', model, (await this.#lists.detectors(signal))?.ad_model);
-    if (missing) throw this.#error(`ADetailer has no model ${model}.${suggestion(missing)}`, 'request');
   }
 
   async #read(path: string): Promise<string> {

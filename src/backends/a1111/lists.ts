@@ -6,6 +6,7 @@ import type { Lack } from '../port.js';
 import { stem } from '../stem.js';
 import { findCheckpoint } from './checks.js';
 import { asTwo, optional, sigmas, type Family } from './family.js';
+import { detectorOf, type ADetailerRepair } from './mapping.js';
 import * as schema from './schema.js';
 
 const loras = '/sdapi/v1/loras';
@@ -136,9 +137,23 @@ export async function findMissing(
   return lacks.filter((one) => one !== undefined);
 }
 
+/** What ADetailer lacks for a repair. It fails silently where it is not there, and for a model that it does not have. */
+export async function findMissingDetector(
+  repair: ADetailerRepair,
+  lists: Lists,
+  signal: AbortSignal,
+): Promise<Lack[]> {
+  const scripts = (await lists.scripts(signal))?.img2img ?? [];
+  if (!scripts.some((name) => sameInAnyCase(name, 'adetailer'))) {
+    return [{ what: 'extension', asked: 'ADetailer', near: [] }];
+  }
+  const models = (await lists.detectors(signal))?.ad_model;
+  return [lack('ADetailer model', detectorOf(repair), models)].filter((one) => one !== undefined);
+}
+
 const sameInAnyCase = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
 
-export function lack(
+function lack(
   what: string,
   asked: string,
   names: readonly string[] | undefined,
@@ -146,11 +161,6 @@ export function lack(
 ): Lack | undefined {
   if (names === undefined || names.some((name) => same(name, asked))) return undefined;
   return { what, asked, near: near(asked, names) };
-}
-
-/** `Did you mean` in words, or nothing. */
-export function suggestion({ near: names }: Lack): string {
-  return names.length === 0 ? '' : ` Did you mean ${names.join(', or ')}?`;
 }
 
 export function findVae(asked: string, vaes: readonly schema.Vae[]): schema.Vae | undefined {

@@ -1,5 +1,5 @@
 import { BackendError, type Fault } from '../../errors.js';
-import type { ImageRequest, Json } from '../../loop/index.js';
+import type { ImageRequest, Json, Repair } from '../../loop/index.js';
 import { HttpClient, NetError, parseJson, withDeadline } from '../../net/index.js';
 import { near } from '../near.js';
 import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
@@ -82,14 +82,15 @@ export class ComfyUIBackend implements Backend {
     );
   }
 
-  async missing(request: ImageRequest, signal: AbortSignal): Promise<Lack[]> {
-    const { graph, lacks } = fill(request, this.#workflow, { filenamePrefix: 'reroll' });
+  async missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]> {
+    const workflow = await this.#drafts.workflowOf(repair);
+    const { graph, lacks } = fill(request, workflow, { filenamePrefix: 'reroll' });
     return this.#asked(signal, async () => [...lacks, ...(await findMissing(graph, this.#lists, signal))]);
   }
 
   async generate(job: GenerateJob, signal: AbortSignal): Promise<Generated> {
     signal.throwIfAborted();
-    const workflow = await this.#drafts.workflowOf(job);
+    const workflow = await this.#drafts.workflowOf(job.repair?.repair);
     try {
       return await this.#generate(job, workflow, signal);
     } catch (thrown) {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { BackendError, ConfigError, systemCode } from '../../errors.js';
+import type { Repair } from '../../loop/index.js';
 import type { HttpClient } from '../../net/index.js';
 import type { GenerateJob } from '../port.js';
 import { didYouMean } from './bindings.js';
@@ -23,8 +24,8 @@ export class Drafts {
   }
 
   /** The backend's own workflow, or the one that a repair names. */
-  async workflowOf({ repair }: GenerateJob): Promise<Workflow> {
-    return repair ? this.#repairWorkflow(repair.repair) : this.workflow;
+  async workflowOf(repair: Repair | undefined): Promise<Workflow> {
+    return repair ? this.#repairWorkflow(repair) : this.workflow;
   }
 
   /** The workflow with the job's settings and pictures in it. */
@@ -64,7 +65,7 @@ export class Drafts {
     }
   }
 
-  async #repairWorkflow(repair: NonNullable<GenerateJob['repair']>['repair']): Promise<Workflow> {
+  async #repairWorkflow(repair: Repair): Promise<Workflow> {
     if (repair.with !== 'workflow') {
       throw this.#error('is a ComfyUI server and has no ADetailer: mend with a workflow there.');
     }
