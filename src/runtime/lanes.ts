@@ -53,6 +53,8 @@ export class Lanes {
   readonly #place = new Map<Member, string>();
   /** Workers of lanes that their backend has left: what they had taken is still being worked on. */
   readonly #leaving = new Set<Worker>();
+  /** What was said of backends that are left out. */
+  readonly #told = new Set<string>();
   #paused = false;
   #closed = false;
   #refreshing: Promise<void> | undefined;
@@ -157,6 +159,16 @@ export class Lanes {
           ? describeUnserved(due)
           : [...lane.lacks].map(([member, lacks]) => describeLacks(member.name, lacks)).join('; ');
       await this.#failLane(due.lane, reason);
+    } else this.#tellWhoIsLeftOut(lane);
+  }
+
+  /** Says once of a backend what it lacks: it would stand idle all night, and nobody would know why. */
+  #tellWhoIsLeftOut({ lacks: all }: Lane): void {
+    for (const [{ name }, lacks] of all) {
+      const message = `${name} is left out of some prompts: ${lacks.map(describeLack).join(', ')}`;
+      if (lacks.length === 0 || this.#told.has(message)) continue;
+      this.#told.add(message);
+      this.options.house.events.emit({ type: 'warning', message });
     }
   }
 

@@ -31,7 +31,9 @@ const due = (lane: string, checkpoint: string, repair?: Repair): DueLane => ({
 function lanesOf(members: Member[], lanes: DueLane[], ready: { [lane: string]: number }) {
   const busy: string[] = [];
   const laneOf = (queue: string) => queue.replace('generate-run-', '');
+  const warnings: string[] = [];
   const house = {
+    events: { emit: ({ message }: { message: string }) => void warnings.push(message) },
     ledger: { dueLanes: async () => lanes, dueAttempts: async () => [] },
     queues: {
       add: async () => undefined,
@@ -54,7 +56,7 @@ function lanesOf(members: Member[], lanes: DueLane[], ready: { [lane: string]: n
     },
     onFailed: () => undefined,
   });
-  return { opened, busy };
+  return { opened, busy, warnings };
 }
 
 test('a server goes where it alone can mend, before it goes where others can do all', async () => {
@@ -68,4 +70,12 @@ test('a server goes where it alone can mend, before it goes where others can do 
   );
   await opened.refresh();
   expect(busy).toContain('mend');
+});
+
+test('a server that is left out is named once, with what it lacks', async () => {
+  const members = [member('able', 'comfyui', ['x']), member('poor', 'comfyui', ['y'])];
+  const { opened, warnings } = lanesOf(members, [due('draw', 'x')], { draw: 5 });
+  await opened.refresh();
+  await opened.onHealth();
+  expect(warnings).toEqual(['poor is left out of some prompts: no checkpoint "x"']);
 });
