@@ -97,7 +97,7 @@ async function generateOn(
     if (!desk.isTaking()) throw new RetryLater(0);
     const lacks = await backend.missing(attempt.request, signal, attempt.repair);
     if (lacks.length > 0) {
-      throw new BackendError(`has ${lacks.map(describeLack).join(', ')}.`, {
+      throw new BackendError(`has ${describeLacks(lacks)}.`, {
         backend: server.name,
         fault: 'request',
       });
@@ -132,10 +132,13 @@ async function generateOn(
   await desk.addClassify(key);
 }
 
-/** `no sampler "Eulr a" (but Euler a)`. */
-export function describeLack({ what, asked, near }: Lack): string {
-  const hint = near.length > 0 ? ` (but ${near.slice(0, 3).join(', ')})` : '';
-  return `no ${what} "${asked}"${hint}`;
+/** `no sampler "Eulr a" (but Euler a), no checkpoint "b"`. */
+export function describeLacks(lacks: readonly Lack[]): string {
+  const words = lacks.map(({ what, asked, near }) => {
+    const hint = near.length > 0 ? ` (but ${near.slice(0, 3).join(', ')})` : '';
+    return `no ${what} "${asked}"${hint}`;
+  });
+  return words.join(', ');
 }
 
 async function inspect(

@@ -28,9 +28,8 @@ export async function endRun(
 
 /**
  * Cancels a run that no process works on: its servers may still be at what a killed process sent them. Repeating it
- * tells them again, and writes the same files. Throws
- * ConfigError, and changes nothing, where its pipeline cannot be read any more (a variable is not set), or where a
- * process on another machine works on it.
+ * tells them again, and writes the same files. Throws ConfigError, and changes nothing, where its pipeline cannot be
+ * read any more (a variable is not set), or where a process on another machine works on it.
  */
 export async function cancelInterrupted(house: House, run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env });

@@ -3,7 +3,7 @@ import { BackendError } from '../errors.js';
 import { laneOf } from '../loop/index.js';
 import type { AttemptKey, DueLane } from '../ledger/index.js';
 import type { Worker } from '../queue/index.js';
-import { describeLack } from '../../workers/generate.js';
+import { describeLacks } from '../../workers/generate.js';
 import { chooseLane } from './choose-lane.js';
 import type { House } from './house.js';
 import type { Member } from './pool.js';
@@ -157,7 +157,7 @@ export class Lanes {
       const reason =
         able.length === 0
           ? describeUnserved(due)
-          : [...lane.lacks].map(([member, lacks]) => describeLacks(member.name, lacks)).join('; ');
+          : [...lane.lacks].map(([member, lacks]) => `${member.name}: ${describeLacks(lacks)}`).join('; ');
       await this.#failLane(due.lane, reason);
     } else this.#tellWhoIsLeftOut(lane);
   }
@@ -165,7 +165,7 @@ export class Lanes {
   /** Says once of a backend what it lacks: it would stand idle all night, and nobody would know why. */
   #tellWhoIsLeftOut({ lacks: all }: Lane): void {
     for (const [{ name }, lacks] of all) {
-      const message = `${name} is left out of some prompts: ${lacks.map(describeLack).join(', ')}`;
+      const message = `${name} is left out of some prompts: ${describeLacks(lacks)}`;
       if (lacks.length === 0 || this.#told.has(message)) continue;
       this.#told.add(message);
       this.options.house.events.emit({ type: 'warning', message });
@@ -270,10 +270,6 @@ export function jobOf({ run, shot, number }: AttemptKey, priority: number) {
 function lacksOfUnasked(error: unknown): Lack[] | undefined {
   if (error instanceof BackendError) return error.fault === 'request' ? [] : undefined;
   throw error;
-}
-
-function describeLacks(backend: string, lacks: Lack[]): string {
-  return `${backend}: ${lacks.map(describeLack).join(', ')}`;
 }
 
 function describeUnserved({ tags, repair }: DueLane): string {

@@ -9,7 +9,7 @@ import { defaultWorkflow } from './default-workflow.js';
 import { Drafts } from './drafts.js';
 import { Events } from './events.js';
 import { describeRefusal, failureOf, isPassing, toBackendError, wasInterrupted } from './faults.js';
-import type { Graph } from './graph.js';
+import { valueAt, type Graph } from './graph.js';
 import { identify, otherKind } from './identify.js';
 import { findMissing, Lists } from './lists.js';
 import { fill } from './mapping.js';
@@ -250,7 +250,7 @@ function extraData({ attempt }: GenerateJob) {
 
 function valueOf(graph: Graph, { bindings }: Workflow, setting: 'checkpoint' | 'seed'): Json | undefined {
   const target = bindings[setting]?.[0];
-  return target && graph[target.node]?.inputs[target.input];
+  return target && valueAt(graph, target);
 }
 
 function bodyOf({ body = '' }: NetError): unknown {
