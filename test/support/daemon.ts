@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 
 /** A server's process, from the line of its log that says that it is ready. */
 export interface Daemon {
-  /** kill -9. */
+  /** kill -9, until its last child is gone too. */
   kill(): Promise<void>;
 }
 
@@ -19,7 +19,9 @@ export async function startDaemon(
   return {
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = once(child, 'exit');
+      // 'close', not 'exit': its children hold its output. PostgreSQL's outlive it by moments, and until then it refuses
+      // to start again on their memory.
+      const gone = once(child, 'close');
       child.kill('SIGKILL');
       await gone;
     },

@@ -36,12 +36,12 @@ export function findPostgres(): string | undefined {
 /** `programs`: what `findPostgres` found. */
 export async function startPostgres(programs: string): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'reroll-postgres-'));
-  const port = await freePort();
   // PostgreSQL refuses to run as root.
   const owner = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   if (owner.uid !== undefined) await chown(folder, owner.uid, owner.gid);
   const options = { cwd: folder, ...owner };
   execFileSync(`${programs}initdb`, ['-D', folder, '-U', 'reroll', '-A', 'trust', '--no-sync'], options);
+  const port = await freePort();
   const args = ['-D', folder, '-p', String(port), '-h', '127.0.0.1', '-k', folder, '-c', 'fsync=off'];
   let server: Daemon | undefined;
 
@@ -55,8 +55,7 @@ export async function startPostgres(programs: string): Promise<PostgresServer> {
     },
     async close() {
       await postgres.kill();
-      // Its children notice within moments that it is gone, and may still be writing.
-      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
+      await rm(folder, { recursive: true, force: true });
     },
   };
   await postgres.start();
