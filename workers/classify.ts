@@ -114,8 +114,9 @@ async function score(desk: ClassifyDesk, file: string, signal: AbortSignal) {
 
 async function decide(desk: ClassifyDesk, shot: ShotRecord): Promise<Step> {
   const verdicts = shot.attempts.flatMap(({ verdict }) => verdict ?? []);
+  const unchanged = shot.attempts.filter(({ candidate }) => candidate?.unchanged).map(({ number }) => number);
   const budget = await desk.budget(shot.index, verdicts.length + 1);
-  return advance(desk.retry, { runSeed: desk.runSeed, shot, verdicts, budget });
+  return advance(desk.retry, { runSeed: desk.runSeed, shot, verdicts, unchanged, budget });
 }
 
 async function follow(

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { BackendError, GoneError, ImageError } from '../src/errors.js';
 import type { Backend, Generated, Lack, ServerInfo } from '../src/backends/index.js';
 import type { Candidates } from '../src/images/index.js';
-import { inspectImage } from '../src/images/index.js';
+import { inspectImage, samePixels } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Candidate, Ledger } from '../src/ledger/index.js';
 import type { Json } from '../src/loop/index.js';
 import { RetryLater } from '../src/queue/index.js';
@@ -119,7 +119,7 @@ async function generateOn(
     const seconds = (performance.now() - startedAt) / 1000;
     server.info = generated.server;
     // Inside the call, so that a server that answers with broken pictures trips its breaker.
-    return { generated, candidate: await inspect(server.name, generated, seconds) };
+    return { generated, candidate: await inspect(server.name, generated, seconds, repair?.candidate) };
   }, signal);
   if (!generated) return;
 
@@ -145,11 +145,20 @@ async function inspect(
   backend: string,
   generated: Generated,
   seconds: number,
+  mended?: Buffer,
 ): Promise<Omit<Candidate, 'file' | 'sha256'>> {
   try {
     const image = await inspectImage(generated.image);
+    const unchanged = mended !== undefined && (await samePixels(mended, generated.image));
     const { seed, sent, server } = generated;
-    return { ...image, seed, sent: sent as Json, server: { ...server }, seconds };
+    return {
+      ...image,
+      ...(unchanged && { unchanged }),
+      seed,
+      sent: sent as Json,
+      server: { ...server },
+      seconds,
+    };
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     throw new BackendError(`sent an unusable image: ${error.message}`, {

@@ -47,6 +47,8 @@ export interface Candidate {
   height: number;
   /** png, jpeg or webp: what the server sent. */
   format: string;
+  /** Set where it shows, pixel for pixel, what it was to mend: the repair found nothing to do. */
+  unchanged?: true;
   /** The seed that the server used. */
   seed: number;
   /** The request as sent. */

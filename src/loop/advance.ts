@@ -9,6 +9,8 @@ export interface Standpoint {
   shot: { index: number; request: ImageRequest };
   /** The shot's verdicts in the order of its attempts; the last one has just been given. */
   verdicts: readonly Verdict[];
+  /** The attempts, by number, whose repair gave the image back as it was. */
+  unchanged: readonly number[];
   /** Whether the run's budget pays for one more attempt of this shot. */
   budget: BudgetAnswer;
 }
@@ -17,13 +19,18 @@ export interface Standpoint {
  * What happens to a shot after a verdict. Pure: the same standpoint always gives the same step, so a step
  * that is repeated after a crash changes nothing.
  */
-export function advance(policy: RetryPolicy, { runSeed, shot, verdicts, budget }: Standpoint): Step {
+export function advance(policy: RetryPolicy, standpoint: Standpoint): Step {
+  const { runSeed, shot, verdicts, unchanged, budget } = standpoint;
   const number = verdicts.length;
   if (verdicts.at(-1)?.decision === 'accept') return { kind: 'end', outcome: 'accepted', keep: number };
   if (number >= policy.attempts || budget === 'refuse') return exhaust(policy, verdicts);
   if (budget === 'wait') return { kind: 'wait' };
-  const plan = planAttempt(shot.request, policy.ladder, number + 1, (attempt) =>
-    seedFor(runSeed, shot.index, attempt),
+  const plan = planAttempt(
+    shot.request,
+    policy.ladder,
+    number + 1,
+    (attempt) => seedFor(runSeed, shot.index, attempt),
+    unchanged,
   );
   return { kind: 'retry', ...plan };
 }

@@ -13,15 +13,17 @@ export interface Plan {
  * The request of attempt `number` of a shot: the first request with every rung up to that attempt applied.
  * Changes add up: once a rung drew a new seed, every later attempt draws its own. An attempt that would
  * repeat an earlier request to the letter draws a new seed too, since a server would answer it with the
- * same image.
+ * same image. A repair that changed nothing is not repeated: an attempt from scratch comes between.
  *
  * @param seedOf the seed of an attempt, by its number
+ * @param unchanged the attempts, by number, whose repair gave the image back as it was
  */
 export function planAttempt(
   first: ImageRequest,
   ladder: readonly Rung[],
   number: number,
   seedOf: (number: number) => number,
+  unchanged: readonly number[],
 ): Plan {
   let plan: Plan = { request: first };
   let newSeeds = false;
@@ -33,7 +35,9 @@ export function planAttempt(
     newSeeds ||= rung !== undefined && ('new_seed' in rung || 'repair' in rung);
     const repeats = asked.some((request) => isDeepStrictEqual(request, changed));
     const request = newSeeds || repeats ? { ...changed, seed: seedOf(attempt) } : changed;
-    plan = rung && 'repair' in rung ? { request, repair: rung.repair } : { request };
+    // A detector that found nothing will find nothing again.
+    const inVain = unchanged.includes(attempt - 1);
+    plan = rung && 'repair' in rung && !inVain ? { request, repair: rung.repair } : { request };
     asked.push(request);
   }
   return plan;

@@ -168,7 +168,9 @@ const rung = z.union([
         .describe('Change settings. Changes add up from attempt to attempt.')
         .meta({ examples: [{ cfg_scale: '+1', negative_prompt_append: 'fused fingers' }] }),
       repair: repair
-        .describe('Mend the last candidate instead of making a new one.')
+        .describe(
+          'Mend the last candidate instead of making a new one. After a repair that changed nothing a new one is made.',
+        )
         .meta({ examples: [{ with: 'adetailer', model: 'hand_yolov8n.pt' }] }),
       times: z
         .int()

@@ -42,6 +42,7 @@ const attemptEntry = (shot: ReportShot, { candidate, verdict, ...attempt }: Repo
   seed: candidate?.seed ?? attempt.request.seed,
   changes: sorted(changesOf(shot, attempt)),
   repair: sorted(attempt.repair),
+  unchanged: candidate?.unchanged,
   image: candidate && { width: candidate.width, height: candidate.height, format: candidate.format },
   decision: verdict?.decision,
   rule: verdict?.rule,

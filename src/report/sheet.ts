@@ -59,13 +59,16 @@ async function card(shot: ReportShot, attempt: ReportAttempt, folder: string, fi
       </dl>
       <div class="how" title="${shot.request.prompt}">
         seed
-        ${attempt.candidate?.seed ?? attempt.request.seed}${attempt.repair && ', repaired'}${
+        ${attempt.candidate?.seed ?? attempt.request.seed}${repairOf(attempt)}${
           changes.length > 0 && html`, <span title="${changes.join('\n')}">${changes.length} changed</span>`
         }
       </div>
     </figcaption>
   </figure>`;
 }
+
+const repairOf = ({ repair, candidate }: ReportAttempt): string | undefined =>
+  repair && (candidate?.unchanged ? ', repair changed nothing' : ', repaired');
 
 async function picture(
   shot: ReportShot,

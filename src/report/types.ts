@@ -13,6 +13,7 @@ export interface ReportAttempt {
     width: number;
     height: number;
     format: string;
+    unchanged?: true;
     /** The seed that the server used. */
     seed: number;
     server: unknown;

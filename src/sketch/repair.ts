@@ -29,7 +29,7 @@ export function drawRepaired(draw: Artist, request: DrawRequest): Promise<Drawn>
 
 /**
  * Repaints the hand of a given picture. A drawing of this server says what it shows, so the same scene comes
- * back; of a foreign picture nothing is known, so `request` is drawn in its size.
+ * back with another hand; of a foreign picture nothing is known, so `request` is drawn in its size.
  */
 export async function repairPicture(
   draw: Artist,
@@ -39,5 +39,5 @@ export async function repairPicture(
 ): Promise<Drawn> {
   if (known === undefined) return drawRepaired(draw, { ...request, ...(await sizeOf(picture)) });
   const good = known.truth.anatomy === 'good' || repairs(request.seed);
-  return drawn(draw, { ...known.request, badRate: good ? 0 : 1 });
+  return drawn(draw, { ...known.request, handSeed: request.seed, badRate: good ? 0 : 1 });
 }

@@ -205,6 +205,26 @@ describe('a rejected candidate', () => {
     expect(ran.events.filter(({ type }) => type === 'server-error')).toEqual([]);
   });
 
+  it('is given up for a new one where the repair found nothing to mend', async () => {
+    await start(['a1111'], { badRate: 1 });
+    const sure = { with: 'adetailer', confidence: 0.95 };
+    const ran = await run(
+      pipeline({
+        prompts: [{ text: 'a hand', count: 3 }],
+        retry: { attempts: 4, ladder: [{ repair: sure }] },
+      }),
+    );
+    for (const { attempts } of ran.shots) {
+      expect(attempts.map(({ repair }) => repair !== undefined)).toEqual([false, true, false, true]);
+      expect(attempts.map(({ candidate }) => candidate!.unchanged)).toEqual([
+        undefined,
+        true,
+        undefined,
+        true,
+      ]);
+    }
+  });
+
   it('keeps no server waiting that cannot mend', async () => {
     await start(['comfyui'], { badRate: 1 });
     servers.push(await startSketchServer({ protocol: 'a1111', latencyMs: 100_000, badRate: 1 }));

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { ImageError } from '../../src/errors.js';
-import { inspectImage } from '../../src/images/index.js';
+import { addTextChunk, inspectImage, samePixels } from '../../src/images/index.js';
 import { bombPng, testPicture } from '../support/pictures.js';
 
 const refused = async (bytes: Buffer): Promise<string> => {
@@ -84,4 +84,17 @@ test('0 bytes, 1 x 1, HTML, GIF and animations are refused in plain words', asyn
   const animation = sharp(raw, { raw: { width: 16, height: 32, channels: 3, pageHeight: 16 } });
   expect(await refused(await animation.clone().gif().toBuffer())).toContain('GIF');
   expect(await refused(await animation.clone().webp().toBuffer())).toContain('animated');
+});
+
+test('pictures are the same where every pixel is, whatever their text says', async () => {
+  const picture = testPicture(64, 48);
+  const png = await picture.clone().png().toBuffer();
+  const smaller = await picture.clone().png({ compressionLevel: 9 }).toBuffer();
+  expect(await samePixels(png, addTextChunk(smaller, 'parameters', 'Steps: 1'))).toBe(true);
+  const dot = { input: Buffer.from([1, 2, 3]), raw: { width: 1, height: 1, channels: 3 as const } };
+  const touched = await sharp(png)
+    .composite([{ ...dot, left: 60, top: 40 }])
+    .png()
+    .toBuffer();
+  expect(await samePixels(png, touched)).toBe(false);
 });

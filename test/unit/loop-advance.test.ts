@@ -33,7 +33,7 @@ const step = (
   verdicts: Verdict[],
   changes?: Partial<RetryPolicy>,
   budget: 'grant' | 'wait' | 'refuse' = 'grant',
-) => advance(policy(changes), { runSeed: 5, shot: { index: 1, request }, verdicts, budget });
+) => advance(policy(changes), { runSeed: 5, shot: { index: 1, request }, verdicts, unchanged: [], budget });
 
 describe('advance', () => {
   it('ends a shot with its accepted attempt', () => {
@@ -68,6 +68,14 @@ describe('advance', () => {
     expect(step([verdict('accept')], {}, 'refuse')).toMatchObject({ outcome: 'accepted' });
   });
 
+  it('repairs again, unless the last repair changed nothing', () => {
+    const verdicts = [verdict('reject'), verdict('reject')];
+    const standpoint = { runSeed: 5, shot: { index: 1, request }, verdicts, budget: 'grant' } as const;
+    const repairing = policy({ ladder: [{ repair: { with: 'adetailer' } }] });
+    expect(advance(repairing, { ...standpoint, unchanged: [] })).toHaveProperty('repair');
+    expect(advance(repairing, { ...standpoint, unchanged: [2] })).not.toHaveProperty('repair');
+  });
+
   it('is the same step for the same standpoint', () => {
     expect(step([verdict('reject')])).toEqual(step([verdict('reject')]));
   });
@@ -100,6 +108,7 @@ function simulate(decisions: Decision[][], retry: RetryPolicy, order: () => numb
       runSeed: 1,
       shot: { index: index + 1, request },
       verdicts: shot.verdicts,
+      unchanged: [],
       budget: budget(index, shot.verdicts.length + 1),
     });
     waiting.delete(index);

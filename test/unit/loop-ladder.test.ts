@@ -12,7 +12,7 @@ const first: ImageRequest = {
   cfg_scale: 6,
 };
 const seedOf = (attempt: number) => 1000 + attempt;
-const plan = (ladder: Rung[], number: number) => planAttempt(first, ladder, number, seedOf).request;
+const plan = (ladder: Rung[], number: number) => planAttempt(first, ladder, number, seedOf, []).request;
 const newSeed: Rung = { new_seed: true };
 
 describe('the ladder', () => {
@@ -66,15 +66,25 @@ describe('the ladder', () => {
   it('appends to an empty prompt without a stray comma', () => {
     const empty = { ...first, negative_prompt: '' };
     const ladder: Rung[] = [{ adjust: { negative_prompt_append: 'fused fingers' } }];
-    expect(planAttempt(empty, ladder, 2, seedOf).request.negative_prompt).toBe('fused fingers');
+    expect(planAttempt(empty, ladder, 2, seedOf, []).request.negative_prompt).toBe('fused fingers');
   });
 
   it('hands a repair on with a seed of its own', () => {
     const repair = { with: 'adetailer' } as const;
-    expect(planAttempt(first, [{ repair }], 2, seedOf)).toEqual({
+    expect(planAttempt(first, [{ repair }], 2, seedOf, [])).toEqual({
       request: { ...first, seed: 1002 },
       repair,
     });
+  });
+
+  it('makes a new image after a repair that changed nothing, and repairs that one', () => {
+    const ladder: Rung[] = [{ repair: { with: 'adetailer' } }];
+    const repairs = (unchanged: number[]) =>
+      [1, 2, 3, 4, 5].filter((number) => planAttempt(first, ladder, number, seedOf, unchanged).repair);
+    expect(repairs([])).toEqual([2, 3, 4, 5]);
+    expect(repairs([2])).toEqual([2, 4, 5]);
+    expect(repairs([2, 4])).toEqual([2, 4]);
+    expect(planAttempt(first, ladder, 3, seedOf, [2])).toEqual({ request: { ...first, seed: 1003 } });
   });
 
   it('never asks for the same image twice', () => {

@@ -27,6 +27,8 @@ const KEYS = new Set(
 );
 
 const DEFAULT_MAX_MODELS = 4;
+/** A detector that must be surer finds nothing in a drawing. */
+const SURE_OF_HANDS = 0.8;
 
 /**
  * ADetailer's part of `alwayson_scripts`, if it takes effect: on, with one valid dict at least. Anything else has no
@@ -43,15 +45,18 @@ export function readADetailer(scripts: JsonObject): Detailer | undefined {
     .filter((unit) => Object.keys(unit).every((key) => KEYS.has(key)))
     .filter((unit) => unit['ad_model'] !== 'None' && unit['ad_tab_enable'] !== false);
   if (units.length === 0) return undefined;
-  const models = units.map((unit) => String(unit['ad_model']));
-  const unknown = models.findIndex((model) => !AD_MODELS.includes(model));
-  const working = unknown === -1 ? models : models.slice(0, unknown); // it gives up at the first unknown one
+  const unknown = units.findIndex((unit) => !AD_MODELS.includes(modelOf(unit)));
+  const working = unknown === -1 ? units : units.slice(0, unknown); // it gives up at the first unknown one
   return {
     skipImg2img: args[1] === true,
-    hands: working.some((model) => model.startsWith('hand')),
+    hands: working.some((unit) => modelOf(unit).startsWith('hand') && confidenceOf(unit) <= SURE_OF_HANDS),
     settings: Object.assign({}, ...units.map(settingsOf), { 'ADetailer version': AD_VERSION }) as Settings,
   };
 }
+
+const modelOf = (unit: JsonObject): string => String(unit['ad_model']);
+
+const confidenceOf = (unit: JsonObject): number => Number(unit['ad_confidence'] ?? 0.3);
 
 type Settings = Detailer['settings'];
 
@@ -59,9 +64,9 @@ function settingsOf(unit: JsonObject, index: number): Settings {
   const suffix = index === 0 ? '' : ` ${ordinal(index + 1)}`;
   const prompt = unit['ad_prompt'];
   return {
-    [`ADetailer model${suffix}`]: String(unit['ad_model']),
+    [`ADetailer model${suffix}`]: modelOf(unit),
     ...(typeof prompt === 'string' && prompt !== '' && { [`ADetailer prompt${suffix}`]: prompt }),
-    [`ADetailer confidence${suffix}`]: Number(unit['ad_confidence'] ?? 0.3),
+    [`ADetailer confidence${suffix}`]: confidenceOf(unit),
     [`ADetailer dilate erode${suffix}`]: Number(unit['ad_dilate_erode'] ?? 4),
     [`ADetailer mask blur${suffix}`]: Number(unit['ad_mask_blur'] ?? 4),
     [`ADetailer denoising strength${suffix}`]: Number(unit['ad_denoising_strength'] ?? 0.4),

@@ -23,7 +23,7 @@ export async function drawSample(webui: Webui, job: Job, seed: number): Promise<
   }
   const known = readTruth(job.initImage);
   if (mends) return sample(await repairPicture(draw, job.initImage, known, request));
-  // A detector of something else finds nothing in a picture of a hand: it comes back unchanged.
+  // Nothing was found in it, a face for example: it comes back unchanged.
   const truth = known?.truth ?? (await draw(request)).truth;
   return sample({ drawing: { pixels: job.initImage, truth }, request: known?.request ?? request });
 }

@@ -4,7 +4,7 @@ import { buildHand, type Hand } from './hand.js';
 import { handGradients, paintHand } from './paint.js';
 import { random, type Random } from './random.js';
 import { limb, limbOutline, smooth, type Point } from './shape.js';
-import { composition, sketchTruth, type DrawRequest } from './truth.js';
+import { composition, handOf, sketchTruth, type DrawRequest } from './truth.js';
 
 /** Where the hand lies in the picture. */
 export interface Placement {
@@ -19,7 +19,7 @@ export interface Placement {
 /** Everything about a drawing but its paint. */
 export function plan(request: DrawRequest): { hand: Hand; placement: Placement } {
   const key = composition(request);
-  const hand = buildHand(random('hand', key), sketchTruth(request).defect);
+  const hand = buildHand(random('hand', handOf(request)), sketchTruth(request).defect);
   return { hand, placement: place(random('place', key), hand, request) };
 }
 

@@ -14,6 +14,8 @@ export interface DrawRequest {
   /** 0 to 1: the probability of bad anatomy before steps and negative prompt lower it. */
   badRate: number;
   checkpoint?: string;
+  /** The seed that the hand was painted over with; left out: it was not. The scene around it stays. */
+  handSeed?: number;
 }
 
 export type Defect = 'six fingers' | 'four fingers' | 'fused fingers' | 'forked finger' | 'two thumbs';
@@ -49,6 +51,10 @@ export const composition = (request: DrawRequest): string =>
     request.checkpoint ?? null,
   ]);
 
+/** The part of a request that decides on the hand in that composition. */
+export const handOf = (request: DrawRequest): string =>
+  composition(request) + (request.handSeed === undefined ? '' : ` repainted ${request.handSeed}`);
+
 /** The probability of bad anatomy. 0 and 1 stay what they are, so that a test can rely on them. */
 export function badProbability(request: DrawRequest): number {
   if (request.badRate <= 0 || request.badRate >= 1) return Math.min(1, Math.max(0, request.badRate));
@@ -66,7 +72,7 @@ function styleOf(request: DrawRequest): Truth['style'] {
 
 /** What `draw` will draw for a request, known without drawing it. */
 export function sketchTruth(request: DrawRequest): Truth {
-  const luck = random('luck', composition(request));
+  const luck = random('luck', handOf(request));
   const bad = luck.next() < badProbability(request);
   const defect = luck.pick(defects);
   const style = styleOf(request);
