@@ -11,6 +11,26 @@ export function registerSecret(secret: string): void {
   if (secret.length >= 4) secrets.add(secret);
 }
 
+/**
+ * The password of a URL as its server wants to hear it, a secret from now on. A `%` that encodes nothing stands
+ * for itself, as in curl: people paste passwords as they are.
+ */
+export function passwordOf({ password }: URL): string {
+  const decoded = decodeText(password);
+  registerSecret(password);
+  registerSecret(decoded);
+  return decoded;
+}
+
+/** `%40` as `@`; as it is where it is no encoding. */
+export function decodeText(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** `text` with every registered secret, and every `user:password@` of a URL, replaced by `***`. */
 export function redact(text: string): string {
   let clean = text.replace(/(\w+:\/\/)[^\s/@:]*:[^\s/@]*@/g, '$1***@');

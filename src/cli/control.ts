@@ -14,7 +14,7 @@ export function addControlCommands(program: Command, exit: (code: number) => voi
     .option('--json', 'print a JSON array')
     .addHelpText('after', where)
     .action(async (options: { json?: boolean }) => {
-      const runs = await askControl(homeOf(process.env), (control) => control.runs());
+      const runs = await askControl(homeOf(process.env), (control) => control.runs(), warn);
       if (options.json) printJson(runs);
       else process.stdout.write(`${runs.length === 0 ? 'no runs yet' : listing(runs)}\n`);
       exit(exitCodes.done);
@@ -28,7 +28,7 @@ export function addControlCommands(program: Command, exit: (code: number) => voi
       .option('--json', 'print a JSON object')
       .addHelpText('after', `${where}\n\nExample:\n  $ reroll ${name} portraits-3`)
       .action(async (run: string | undefined, options: { json?: boolean }) => {
-        const status = await askControl(homeOf(process.env), (control) => control[name](run as string));
+        const status = await askControl(homeOf(process.env), (control) => control[name](run as string), warn);
         if (options.json) printJson(status);
         else process.stdout.write(`${describe(status)}\n`);
         exit(exitCodes.done);
@@ -38,6 +38,8 @@ export function addControlCommands(program: Command, exit: (code: number) => voi
   about('unpause', 'go on with a paused run', '<run>');
   about('cancel', 'end a run, and stop what the servers do for it', '<run>');
 }
+
+const warn = (message: string): void => void process.stderr.write(`${message}\n`);
 
 function listing(runs: RunStatus[]): string {
   return table(

@@ -15,6 +15,8 @@ interface Finding {
 
 /** How many shots are looked at for what they ask of the servers. */
 const sampled = 10_000;
+/** For all that a server is asked. */
+const patienceMs = 20_000;
 
 export function addDoctorCommand(program: Command, exit: (code: number) => void): void {
   program
@@ -116,7 +118,11 @@ function examineBackend(
 ): Promise<[string, undefined]> {
   return opening(async (releasers) => {
     const backend = await connect(config, releasers);
-    const signal = AbortSignal.timeout(20_000);
+    const stop = new AbortController();
+    const late = () => stop.abort(new RerollError(`gave no answer within ${patienceMs / 1000} s.`));
+    const timer = setTimeout(late, patienceMs);
+    releasers.add(() => clearTimeout(timer));
+    const { signal } = stop;
     const info = await backend.probe(signal);
     const lacks = new Set<string>();
     const able = repairs.filter((repair) => canMend(backend.kind, repair));

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { ConfigError, registerSecret, toError } from '../errors.js';
+import { ConfigError, passwordOf, registerSecret, toError } from '../errors.js';
 import { databaseError, storageError } from './failure.js';
 import { takeLock } from './lock.js';
 import type { Lock } from './lock.js';
@@ -92,16 +92,6 @@ function registerPassword(databaseUrl: string): void {
       'REROLL_DATABASE_URL is no URL. It looks like postgres://USER@HOST:5432/DATABASE; a password goes after USER, as :PASSWORD, its special characters written like %40.',
     );
   const url = new URL(databaseUrl);
-  registerSecret(url.password);
-  registerSecret(decoded(url.password));
+  passwordOf(url);
   registerSecret(url.searchParams.get('password') ?? '');
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // A lone % is no encoding: the driver will say so.
-    return text;
-  }
 }

@@ -1,4 +1,4 @@
-import { ConfigError, registerSecret } from '../errors.js';
+import { ConfigError, decodeText, passwordOf, registerSecret } from '../errors.js';
 
 export interface Address {
   /** Scheme, host, port and path, with no slash at the end and no password. */
@@ -16,8 +16,13 @@ export function readAddress(url: string, auth?: string): Address {
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
     throw new ConfigError(`"${url}" is no http or https address: write it as http://HOST:PORT.`);
   }
-  const fromUrl =
-    parsed.username && `${decodeURIComponent(parsed.username)}:${decodeURIComponent(parsed.password)}`;
+  const fromUrl = parsed.username && `${decodeText(parsed.username)}:${passwordOf(parsed)}`;
+  if (parsed.search || parsed.hash) {
+    // What stands there may be a token.
+    throw new ConfigError(
+      `"${parsed.origin}${parsed.pathname}" is followed by ? or #: leave that out. A token goes into auth, as "Bearer ...".`,
+    );
+  }
   const authorization = header(auth ?? fromUrl);
   const base = `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, '');
   return { base, ...(authorization !== undefined && { authorization }) };

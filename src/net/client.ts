@@ -173,7 +173,15 @@ function netError(url: string, error: Error, maxBytes: number): NetError {
   const why = code.startsWith('ERR_') || code === '' ? error.message : code;
   // A standing connection can end with ETIMEDOUT or EHOSTUNREACH too: then it is a read that failed.
   const reading = error.cause instanceof Error && 'syscall' in error.cause && error.cause.syscall === 'read';
-  if (!reading && (unreachable.has(code) || /CERT|SSL|TLS/.test(code))) {
+  if (/CERT|VERIFY|ISSUER/.test(code)) {
+    const advice = 'name the file of its authority in NODE_EXTRA_CA_CERTS';
+    return new NetError('unreachable', `the certificate of ${url} is not trusted (${why}): ${advice}.`);
+  }
+  // The first answer to a TLS greeting was none: a server without TLS behind https.
+  if (code === 'EPROTO' || /SSL|TLS/.test(code)) {
+    return new NetError('unreachable', `${url} does not speak TLS (${code}): is it http, not https?`);
+  }
+  if (!reading && unreachable.has(code)) {
     return new NetError('unreachable', `nothing usable answers at ${url} (${why}).`);
   }
   return new NetError('broken', `the connection to ${url} was lost (${why}).`);

@@ -1,7 +1,7 @@
 /**
  * Runs `work` with a signal that aborts when `signal` does, or after `ms` milliseconds (then with
- * `onTimeout()` as the reason). No `AbortSignal.any`: on Node 20 it keeps a trace of every call
- * for as long as the outer signal lives.
+ * `onTimeout()` as the reason). No `AbortSignal.any`: with one listener that `work` leaves on it, it would live as
+ * long as the outer signal, and a run makes many requests.
  */
 export async function withDeadline<T>(
   signal: AbortSignal,

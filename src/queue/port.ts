@@ -26,15 +26,11 @@ export interface Queues {
   add(queue: string, jobs: NewJob[]): Promise<void>;
   /** Starts to work on a queue. Several workers, in several processes, may share one. */
   work(queue: string, options: WorkOptions): Worker;
-  /** Jobs that are waiting, delayed or being worked on. */
-  pending(queue: string): Promise<number>;
   /**
    * Jobs that nobody works on: those that a worker could take now, and those that come back later. BullMQ moves
    * the latter to the former only while some worker looks at the queue.
    */
   waiting(queue: string): Promise<{ ready: number; delayed: number }>;
-  /** Takes jobs out; those being worked on stay. */
-  remove(queue: string, ids: string[]): Promise<void>;
   /** Throws away the queue and all its jobs, those being worked on included. */
   clear(queue: string): Promise<void>;
   /** Ends what is left: workers by force, connections that were opened here. */

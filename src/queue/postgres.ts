@@ -1,6 +1,6 @@
 import { createPostgresBackend, type PostgresConnectionOptions, runMigrations, withBackend } from 'bullmq';
 import pg from 'pg';
-import { ConfigError, registerSecret, systemCode, toError } from '../errors.js';
+import { ConfigError, passwordOf, systemCode, toError } from '../errors.js';
 import { EMBEDDED_LOCKS, type Server, SHARED_LOCKS } from './server.js';
 
 const SCHEMA = 'bullmq';
@@ -34,8 +34,7 @@ export async function embeddedServer(pool: pg.Pool): Promise<Server> {
 
 /** Queues in a PostgreSQL server, in a schema of their own. */
 export async function postgresServer(databaseUrl: string, warn: (message: string) => void): Promise<Server> {
-  const { host, password } = parse(databaseUrl);
-  registerSecret(password);
+  const host = hostOf(databaseUrl);
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     // Every worker keeps one connection to be woken by. With the ledger's it stays below the 100 of a server's default.
@@ -66,12 +65,14 @@ export async function postgresServer(databaseUrl: string, warn: (message: string
   };
 }
 
-function parse(databaseUrl: string): { host: string; password: string } {
+/** The host and port of a database URL; its password is a secret from now on. */
+function hostOf(databaseUrl: string): string {
   if (!URL.canParse(databaseUrl)) {
     throw new ConfigError('The database URL is none: write postgres://user:password@host:5432/database.');
   }
-  const { host, password } = new URL(databaseUrl);
-  return { host, password: decodeURIComponent(password) };
+  const url = new URL(databaseUrl);
+  passwordOf(url);
+  return url.host;
 }
 
 async function migrate(pool: pg.Pool): Promise<void> {
@@ -84,10 +85,17 @@ async function migrate(pool: pg.Pool): Promise<void> {
 }
 
 function bullOver(pool: pg.Pool): Server['bull'] {
-  // Every queue and worker listens for the pool's errors.
-  pool.setMaxListeners(0);
-  // BullMQ's own description of a pool is narrower than what it documents and does: a pg.Pool is fine.
-  const connection = pool as unknown as PostgresConnectionOptions;
+  const shared = {
+    options: pool.options,
+    connect: () => pool.connect(),
+    query: (text: string, values: unknown[]) => pool.query(text, values),
+    end: () => pool.end(),
+    // Every queue and worker would listen for the pool's errors, and go on when it is closed: a run opens thousands.
+    // Whoever made the pool listens already.
+    on: () => undefined,
+  };
+  // BullMQ's own description of a pool is narrower than what it documents and does.
+  const connection = shared as unknown as PostgresConnectionOptions;
   return withBackend((name, options, role) => createPostgresBackend(name, { ...options, connection }, role));
 }
 

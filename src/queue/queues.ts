@@ -67,26 +67,15 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
         }
       }),
     work(name, options) {
-      const worker = startWorker(server, name, options);
+      const worker = startWorker(server, name, options, () => workers.delete(worker));
       workers.add(worker);
       return worker;
     },
-    pending: (name) =>
-      ask('count jobs', async () =>
-        open(name).getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active'),
-      ),
     waiting: (name) =>
       ask('count jobs', async () => {
         const counts = await open(name).getJobCounts('waiting', 'prioritized', 'delayed');
         const { waiting = 0, prioritized = 0, delayed = 0 } = counts;
         return { ready: waiting + prioritized, delayed };
-      }),
-    remove: (name, ids) =>
-      ask('remove jobs', async () => {
-        const queue = open(name);
-        for (let from = 0; from < ids.length; from += CHUNK) {
-          await Promise.all(ids.slice(from, from + CHUNK).map((id) => queue.remove(id)));
-        }
       }),
     clear: (name) => ask('clear the queue', () => open(name).obliterate({ force: true })),
     async close() {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createRedisBackend, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
-import { ConfigError, registerSecret, systemCode, toError } from '../errors.js';
+import { ConfigError, passwordOf, systemCode, toError } from '../errors.js';
 import { type Server, SHARED_LOCKS } from './server.js';
 
 /** How long a server may take to answer for the first time. */
@@ -60,7 +60,7 @@ function hostOf(redisUrl: string): string {
   if (!url || !/^rediss?:$/.test(url.protocol)) {
     throw new ConfigError('The Redis URL is none: write redis://host:6379, or rediss:// for TLS.');
   }
-  registerSecret(decodeURIComponent(url.password));
+  passwordOf(url);
   return url.host;
 }
 

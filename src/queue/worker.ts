@@ -7,7 +7,13 @@ import { BACKEND_OPTIONS, type Server } from './server.js';
 /** How long handlers that were aborted may take to hand their jobs back. */
 const HAND_BACK_MS = 1000;
 
-export function startWorker(server: Server, queue: string, options: WorkOptions): Worker {
+/** `onClosed` hears when nothing of the worker is left. */
+export function startWorker(
+  server: Server,
+  queue: string,
+  options: WorkOptions,
+  onClosed: () => void,
+): Worker {
   const active = new Set<Promise<void>>();
   let taking = options.paused !== true;
   let closed: Promise<void> | undefined;
@@ -61,6 +67,7 @@ export function startWorker(server: Server, queue: string, options: WorkOptions)
   bull.on('error', report);
   bull.on('failed', (_job, error) => report(error));
   bull.on('drained', () => options.onDrained?.());
+  bull.on('closed', onClosed);
   const run = (): void => void bull.run().catch((error: unknown) => report(toError(error)));
   if (taking) run();
 

@@ -9,11 +9,21 @@ import { inHouse } from './house.js';
 const tries = 20;
 const pauseMs = 500;
 
-/** Asks the process that holds a state folder; where none does, opens the folder itself. */
-export async function askControl<T>(home: string, ask: (control: Control) => Promise<T>): Promise<T> {
+/**
+ * Asks the process that holds a state folder; where none does, opens the folder itself, and then `warn` hears what a
+ * user should know.
+ */
+export async function askControl<T>(
+  home: string,
+  ask: (control: Control) => Promise<T>,
+  warn: (message: string) => void,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await inHouse(home, (house) => ask(new LocalControl(house)));
+      return await inHouse(home, (house) => {
+        house.events.listen((event) => event.type === 'warning' && warn(event.message));
+        return ask(new LocalControl(house));
+      });
     } catch (error) {
       if (!(error instanceof LockedError)) throw error;
       const control = (await readLock(home))?.control;

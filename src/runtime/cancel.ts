@@ -1,4 +1,5 @@
 import type { Backend } from '../backends/index.js';
+import { toError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
 import { compilePipeline } from '../pipeline/index.js';
 import { finishRun } from './finish.js';
@@ -9,7 +10,7 @@ import { opening } from './releasers.js';
 
 const timeoutMs = 10_000;
 
-/** Ends a run as cancelled, and tells its servers to stop what they do for it, as far as they can be reached. */
+/** Ends a run as cancelled, and tells its servers to stop what they do for it. Warns of those that it cannot tell. */
 export async function endRun(
   house: House,
   run: string,
@@ -17,13 +18,22 @@ export async function endRun(
 ): Promise<void> {
   const sent = await house.ledger.cancelRun(run);
   const signal = AbortSignal.timeout(timeoutMs);
+  const untold = new Map<string, string>();
   await Promise.all(
     sent.map(async ({ backend, remoteId }) => {
-      // A server that cannot be reached cannot be told; the run is cancelled all the same.
-      const server = await backendOf(backend).catch(() => undefined);
-      await server?.cancel(remoteId, signal).catch(() => undefined);
+      try {
+        const server = await backendOf(backend);
+        await server?.cancel(remoteId, signal);
+      } catch (error) {
+        // The run is cancelled all the same.
+        untold.set(backend, signal.aborted ? `no answer in ${timeoutMs / 1000} s` : toError(error).message);
+      }
     }),
   );
+  for (const [backend, reason] of untold) {
+    const message = `${backend} could not be told to stop, and may still be at an image of ${run}: ${reason}`;
+    house.events.emit({ type: 'warning', message });
+  }
 }
 
 /**

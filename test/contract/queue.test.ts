@@ -140,6 +140,19 @@ test('closing by force ends the wait for the next job, which would keep the proc
   await home.stop();
 });
 
+test('a worker that is closed leaves no listener behind: a run opens and closes thousands', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'reroll-queue-'));
+  const pool = await openPGlitePool(folder);
+  const queues = await openQueues({ pool }, unheard);
+  const before = pool.listenerCount('error');
+  const options = { concurrency: 1, handler: async () => undefined, onError: console.error };
+  for (let count = 0; count < 3; count++) await queues.work('short', options).close();
+  expect(pool.listenerCount('error')).toBe(before);
+  await queues.close();
+  await pool.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
 describe.each(homes)('queues: $name', (home) => {
   let queues: Queues;
   let queue = '';
@@ -171,6 +184,11 @@ describe.each(homes)('queues: $name', (home) => {
       ...options,
     });
 
+  const waiting = async () => {
+    const { ready, delayed } = await queues.waiting(queue);
+    return ready + delayed;
+  };
+
   test('a job brings its id and its data', async () => {
     await queues.add(queue, [{ id: 'portraits-3.17.2', data: { shot: 17, number: 2 } }]);
     const seen = await new Promise<Job>((resolve) => work(async (given) => resolve(given)));
@@ -183,18 +201,17 @@ describe.each(homes)('queues: $name', (home) => {
     await queues.add(queue, [job('a'), job('b', { delayMs: 50 }), job('a')]);
     await queues.add(queue, [job('a')]);
     await queues.add(queue, [job('b')]);
-    expect(await queues.pending(queue)).toBe(2);
+    expect(await waiting()).toBe(2);
     work(async ({ id }) => {
       note(id);
       await opened;
     });
     await has(1);
     await queues.add(queue, [job('a')]);
-    expect(await queues.pending(queue)).toBe(2);
+    expect(await waiting()).toBe(1);
     open();
     await has(2);
     expect(ids).toEqual(['a', 'b']);
-    while ((await queues.pending(queue)) > 0);
     await queues.add(queue, [job('a')]);
     await has(3);
     expect(ids).toEqual(['a', 'b', 'a']);
@@ -354,7 +371,7 @@ describe.each(homes)('queues: $name', (home) => {
     open();
     await closed;
     expect(ids).toEqual(['a']);
-    expect(await queues.pending(queue)).toBe(1);
+    expect(await waiting()).toBe(1);
   });
 
   test.each([false, true])(
@@ -376,24 +393,11 @@ describe.each(homes)('queues: $name', (home) => {
     },
   );
 
-  test('jobs can be taken out', async () => {
-    const { note, has, ids } = diary();
-    await queues.add(
-      queue,
-      ['a', 'b', 'c'].map((id) => job(id)),
-    );
-    await queues.add(queue, [job('d', { delayMs: 1 })]);
-    await queues.remove(queue, ['b', 'd', 'never-there']);
-    work(async ({ id }) => note(id));
-    await has(2);
-    expect(ids).toEqual(['a', 'c']);
-  });
-
   test('a queue that was cleared is empty and can be used on', async () => {
     const { note, has, ids } = diary();
     await queues.add(queue, [job('a'), job('b', { delayMs: 1 })]);
     await queues.clear(queue);
-    expect(await queues.pending(queue)).toBe(0);
+    expect(await waiting()).toBe(0);
     work(async ({ id }) => note(id));
     await queues.add(queue, [job('c')]);
     await has(1);
@@ -428,7 +432,6 @@ describe.each(homes)('queues: $name', (home) => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     if (home.name === 'embedded') queues = await home.open();
-    expect(await queues.pending(queue)).toBe(1);
     const { note, has, ids } = diary();
     work(async ({ id }) => note(id));
     await has(1);
@@ -440,7 +443,7 @@ describe.each(homes)('queues: $name', (home) => {
     await queues.close();
     await home.restart?.();
     queues = await home.open();
-    expect(await queues.pending(queue)).toBe(3);
+    expect(await waiting()).toBe(3);
     const { note, has, ids } = diary();
     work(async ({ id }) => note(id));
     await has(3);

@@ -39,10 +39,13 @@ async function interrupted() {
 const manifest = async (run: string) =>
   (await readFile(join(dir, 'out', run, 'manifest.jsonl'), 'utf8')).trimEnd().split('\n');
 
-it('ends a run whose servers cannot be reached, with its manifest', async () => {
+it('ends a run whose servers cannot be reached, with its manifest, and names them', async () => {
   const run = await interrupted();
+  const warnings: string[] = [];
+  house.events.listen((event) => event.type === 'warning' && warnings.push(event.message));
   expect(await new LocalControl(house).cancel(run)).toMatchObject({ state: 'cancelled', cancelled: 3 });
   expect(await manifest(run)).toHaveLength(3);
+  expect(warnings).toEqual([expect.stringMatching(/^away could not be told to stop, .*127\.0\.0\.1:9/)]);
 });
 
 it('does the rest of a cancellation whose process died halfway', async () => {

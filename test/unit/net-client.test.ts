@@ -1,5 +1,7 @@
 import { getEventListeners } from 'node:events';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { readFile } from 'node:fs/promises';
+import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -21,6 +23,18 @@ async function setup(answers: Record<string, Answer>, auth?: string) {
     () => client.close(),
   );
   return { server, client };
+}
+
+async function listen(server: TcpServer): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+function secureClient(port: number): HttpClient {
+  const client = new HttpClient(`https://127.0.0.1:${port}`);
+  closers.push(() => client.close());
+  return client;
 }
 
 async function failure(promise: Promise<unknown>): Promise<NetError> {
@@ -140,6 +154,21 @@ describe('what does not answer', () => {
     });
   });
 
+  it('a server whose certificate nobody vouches for is named, and what to do about it', async () => {
+    const pem = await readFile(new URL('../fixtures/self-signed.pem', import.meta.url));
+    const server = createTlsServer({ key: pem, cert: pem }, (_request, response) => response.end('{}'));
+    const error = await failure(secureClient(await listen(server)).getJson('/', { signal }));
+    expect(error).toMatchObject({ kind: 'unreachable' });
+    expect(error.message).toMatch(/certificate of https:.* is not trusted .*NODE_EXTRA_CA_CERTS/);
+  });
+
+  it('a server without TLS behind https is named so', async () => {
+    const { server } = await setup({ '/': { ok: true } });
+    const error = await failure(secureClient(Number(new URL(server.url).port)).getJson('/', { signal }));
+    expect(error).toMatchObject({ kind: 'unreachable' });
+    expect(error.message).toMatch(/does not speak TLS .*is it http, not https\?/);
+  });
+
   it('a connection that is cut is broken, not unreachable: the work may go on', async () => {
     const { client } = await setup({ '/job': (response) => response.destroy() });
     expect((await failure(client.postJson('/job', {}, { signal }))).kind).toBe('broken');
@@ -156,13 +185,8 @@ describe('what does not answer', () => {
   });
 
   it('a server that says nothing is given up after its time', async () => {
-    const silent = createTcpServer();
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const client = new HttpClient(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
-    closers.push(
-      () => void silent.close(),
-      () => client.close(),
-    );
+    const client = new HttpClient(`http://127.0.0.1:${await listen(createTcpServer())}`);
+    closers.push(() => client.close());
     expect((await failure(client.getJson('/', { signal, timeoutMs: 50 }))).kind).toBe('timeout');
   });
 
@@ -204,6 +228,22 @@ describe('passwords', () => {
   it('that are no password are refused at once', () => {
     expect(() => new HttpClient('http://127.0.0.1:1', 'nonsense')).toThrow(ConfigError);
     expect(() => new HttpClient('ftp://127.0.0.1')).toThrow(ConfigError);
+  });
+
+  it('may hold a % that encodes nothing', async () => {
+    const { server } = await setup({ '/': { ok: true } });
+    const client = new HttpClient(server.url.replace('//', '//me%40home:50%off@'));
+    closers.push(() => client.close());
+    await client.getJson('/', { signal });
+    expect(server.seen[0]?.headers.authorization).toBe(
+      `Basic ${Buffer.from('me@home:50%off').toString('base64')}`,
+    );
+  });
+
+  it('in what follows the path are refused, and not shown', () => {
+    const open = () => new HttpClient('http://127.0.0.1:1/sub/?token=s3cret-query');
+    expect(open).toThrow(/"http:\/\/127.0.0.1:1\/sub\/" is followed by \?.*auth/);
+    expect(open).not.toThrow(/s3cret-query/);
   });
 });
 
