@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BackendError, GoneError, ImageError } from '../src/errors.js';
-import type { Backend, Generated, Lack, ServerInfo } from '../src/backends/index.js';
+import { describeLacks, type Backend, type Generated, type ServerInfo } from '../src/backends/index.js';
 import type { Candidates } from '../src/images/index.js';
 import { inspectImage, samePixels } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Candidate, Ledger } from '../src/ledger/index.js';
@@ -130,15 +130,6 @@ async function generateOn(
   if (!(await desk.ledger.recordCandidate(key, { ...candidate, ...stored }))) return;
   desk.onEvent.generated(key, server.name, candidate.seconds);
   await desk.addClassify(key);
-}
-
-/** `no sampler "Eulr a" (but Euler a), no checkpoint "b"`. */
-export function describeLacks(lacks: readonly Lack[]): string {
-  const words = lacks.map(({ what, asked, near }) => {
-    const hint = near.length > 0 ? ` (but ${near.slice(0, 3).join(', ')})` : '';
-    return `no ${what} "${asked}"${hint}`;
-  });
-  return words.join(', ');
 }
 
 async function inspect(

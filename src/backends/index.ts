@@ -9,6 +9,7 @@ export {
   type Health,
   type HealthOptions,
 } from './health.js';
+export { describeLacks } from './lacks.js';
 export { canMend } from './mends.js';
 export { near } from './near.js';
 export { stem } from './stem.js';

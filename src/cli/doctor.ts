@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { canMend } from '../backends/index.js';
+import { canMend, describeLacks, type Lack } from '../backends/index.js';
 import { LockedError, RerollError } from '../errors.js';
 import { laneOf, type ImageRequest, type Repair } from '../loop/index.js';
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
@@ -124,21 +124,17 @@ function examineBackend(
     releasers.add(() => clearTimeout(timer));
     const { signal } = stop;
     const info = await backend.probe(signal);
-    const lacks = new Set<string>();
+    const lacks: Lack[] = [];
     const able = repairs.filter((repair) => canMend(backend.kind, repair));
     for (const { request } of requests.filter(({ tags }) => tags.every((tag) => config.tags.includes(tag)))) {
       for (const repair of [undefined, ...able]) {
-        for (const { what, asked, near } of await backend.missing(request, signal, repair)) {
-          lacks.add(
-            `no ${what} "${asked}"${near.length > 0 ? ` (it has ${near.slice(0, 3).join(', ')})` : ''}`,
-          );
-        }
+        lacks.push(...(await backend.missing(request, signal, repair)));
       }
     }
     await releasers.close();
     const about = [info.product, info.version, info.checkpoint && `checkpoint ${info.checkpoint}`];
     const words = about.filter(Boolean).join(', ');
-    if (lacks.size > 0) throw new RerollError(`${words}; but it has ${[...lacks].join('; ')}`);
+    if (lacks.length > 0) throw new RerollError(`${words}; but it has ${describeLacks(lacks)}`);
     return [[words, ...(backend.notes ?? [])].join('\n'), undefined];
   });
 }

@@ -17,7 +17,7 @@ export interface Pipeline {
   file: string;
   /** The file's folder. */
   dir: string;
-  /** What was written, `extends` merged and `--set` put in, before environment variables: no secret is in it. */
+  /** What was written, `extends` merged and `--set` put in, before environment variables: their secrets are not in it. */
   raw: Json;
   name: string;
   seed?: number;

@@ -26,12 +26,13 @@ export async function endRun(
         await server?.cancel(remoteId, signal);
       } catch (error) {
         // The run is cancelled all the same.
-        untold.set(backend, signal.aborted ? `no answer in ${timeoutMs / 1000} s` : toError(error).message);
+        const late = `${backend}: no answer in ${timeoutMs / 1000} s.`;
+        untold.set(backend, signal.aborted ? late : toError(error).message);
       }
     }),
   );
-  for (const [backend, reason] of untold) {
-    const message = `${backend} could not be told to stop, and may still be at an image of ${run}: ${reason}`;
+  for (const reason of untold.values()) {
+    const message = `Not told to stop, and perhaps still at an image of ${run}: ${reason}`;
     house.events.emit({ type: 'warning', message });
   }
 }

@@ -1,37 +1,14 @@
-import { stem, type Lack } from '../backends/index.js';
-import { BackendError } from '../errors.js';
-import { laneOf } from '../loop/index.js';
-import type { AttemptKey, DueLane } from '../ledger/index.js';
+import { describeLacks } from '../backends/index.js';
+import type { AttemptKey } from '../ledger/index.js';
 import type { Worker } from '../queue/index.js';
-import { describeLacks } from '../../workers/generate.js';
 import { chooseLane } from './choose-lane.js';
 import type { House } from './house.js';
+import { hasLoaded, openLane, seatMembers, type Lane, type Seat } from './lane.js';
 import type { Member } from './pool.js';
 import { generateQueue } from './queue-names.js';
 
 /** Jobs in a lane's queue beyond this are left in the ledger for now: memory stays flat. */
 const window = 400;
-
-/** What every request of a lane needs; the rest is each request's own affair. */
-const laneWide = new Set(['checkpoint', 'vae', 'node', 'extension']);
-
-interface Seat {
-  member: Member;
-  /** Only while the member is on the lane's track: each worker holds a connection to the queue. */
-  worker: Worker | undefined;
-}
-
-interface Lane {
-  queue: string;
-  /** The lane of the same requests where they mend nothing: a server goes from one to the other at no cost. */
-  track: string;
-  priority: number;
-  checkpoint: string | undefined;
-  /** One for each backend that can serve the lane; only backends that are on its track take its jobs. */
-  seats: Seat[];
-  /** What each backend lacks for it, as far as it could be asked. */
-  lacks: Map<Member, Lack[]>;
-}
 
 export interface LanesOptions {
   house: House;
@@ -110,8 +87,11 @@ export class Lanes {
     const { house, run, signal } = this.options;
     for (const due of await house.ledger.dueLanes(run)) {
       if (signal.aborted || this.#closed) return;
-      const lane = this.#lanes.get(due.lane) ?? this.#open(due);
-      await this.#seat(lane, due);
+      const lane = this.#lanes.get(due.lane) ?? openLane(run, due);
+      this.#lanes.set(due.lane, lane);
+      const hopeless = await seatMembers(lane, due, this.options);
+      if (hopeless === undefined) this.#tellWhoIsLeftOut(lane);
+      else await this.#failLane(due.lane, hopeless);
       lane.priority = due.priority;
       const { ready, delayed } = await house.queues.waiting(lane.queue);
       if (ready + delayed < window / 4) {
@@ -123,43 +103,6 @@ export class Lanes {
       }
     }
     await this.#settle();
-  }
-
-  #open(due: DueLane): Lane {
-    const lane: Lane = {
-      queue: generateQueue(this.options.run, due.lane),
-      track: laneOf(due.request, due.tags),
-      priority: due.priority,
-      checkpoint: due.request.checkpoint,
-      seats: [],
-      lacks: new Map(),
-    };
-    this.#lanes.set(due.lane, lane);
-    return lane;
-  }
-
-  /** Seats every backend that has what the lane needs. Where none has, and all could be asked, its shots fail. */
-  async #seat(lane: Lane, due: DueLane): Promise<void> {
-    const able = this.options.members.filter((member) => member.serves(due));
-    await Promise.all(
-      able.map(async (member) => {
-        // One that is down is asked when it is well again: a dark machine must not keep the others waiting.
-        if (lane.lacks.has(member) || !member.well) return;
-        const { request, repair } = due;
-        const all = await member.backend.missing(request, this.options.signal, repair).catch(lacksOfUnasked);
-        const lacks = all?.filter(({ what }) => laneWide.has(what));
-        if (!lacks || lane.lacks.has(member)) return;
-        lane.lacks.set(member, lacks);
-        if (lacks.length === 0) lane.seats.push({ member, worker: undefined });
-      }),
-    );
-    if (lane.seats.length === 0 && able.every((member) => lane.lacks.has(member))) {
-      const reason =
-        able.length === 0
-          ? describeUnserved(due)
-          : [...lane.lacks].map(([member, lacks]) => `${member.name}: ${describeLacks(lacks)}`).join('; ');
-      await this.#failLane(due.lane, reason);
-    } else this.#tellWhoIsLeftOut(lane);
   }
 
   /** Says once of a backend what it lacks: it would stand idle all night, and nobody would know why. */
@@ -255,24 +198,7 @@ export class Lanes {
   }
 }
 
-/** Servers say a title with a hash, or a bare name; a pipeline may say either. */
-function hasLoaded({ info }: Member, { checkpoint }: Lane): boolean {
-  const loaded = info?.checkpoint;
-  return checkpoint !== undefined && loaded !== undefined && stem(checkpoint) === stem(loaded);
-}
-
 /** A job's id is its attempt's: adding one that is there changes nothing. */
 export function jobOf({ run, shot, number }: AttemptKey, priority: number) {
   return { id: `${run}.${shot}.${number}`, data: { shot, number }, priority };
-}
-
-/** A server that cannot be asked now may have everything: its lane waits for it. A request that it refuses fails there. */
-function lacksOfUnasked(error: unknown): Lack[] | undefined {
-  if (error instanceof BackendError) return error.fault === 'request' ? [] : undefined;
-  throw error;
-}
-
-function describeUnserved({ tags, repair }: DueLane): string {
-  const who = tags.length === 0 ? 'no backend' : `no backend with the tags ${tags.join(', ')}`;
-  return repair ? `${who} can mend an image with ${repair.with}` : `${who} is in the pipeline`;
 }

@@ -45,7 +45,9 @@ it('ends a run whose servers cannot be reached, with its manifest, and names the
   house.events.listen((event) => event.type === 'warning' && warnings.push(event.message));
   expect(await new LocalControl(house).cancel(run)).toMatchObject({ state: 'cancelled', cancelled: 3 });
   expect(await manifest(run)).toHaveLength(3);
-  expect(warnings).toEqual([expect.stringMatching(/^away could not be told to stop, .*127\.0\.0\.1:9/)]);
+  expect(warnings).toEqual([
+    expect.stringMatching(/^Not told to stop, .* of cancelled-1: away: .*127\.0\.0\.1:9/),
+  ]);
 });
 
 it('does the rest of a cancellation whose process died halfway', async () => {
