@@ -30,6 +30,8 @@ export interface GenerateDesk {
     progress(key: AttemptKey, backend: string, share: number): void;
     generated(key: AttemptKey, backend: string, seconds: number): void;
     serverError(key: AttemptKey, backend: string, message: string): void;
+    /** The repair cannot be done, and a new image is made instead. */
+    unmended(key: AttemptKey, reason: string): void;
     failed(key: AttemptKey, reason: string): void;
   };
   /** Milliseconds to wait before the next try after so many server errors. */
@@ -62,15 +64,16 @@ export async function generate(
       await generateOn(desk, attempt, server, signal);
       return;
     } catch (error) {
-      if (error instanceof GoneError) return fail(desk, key, `the image to mend is lost: ${error.message}.`);
+      if (error instanceof GoneError)
+        return giveUp(desk, key, `the image to mend is lost: ${error.message}.`);
       if (!(error instanceof BackendError)) throw error;
       desk.onEvent.serverError(key, server.name, error.message);
-      if (error.fault !== 'request') await postpone(desk, key, error, refusals);
+      if (error.fault !== 'request') return postpone(desk, key, error, refusals);
       // This server will never do it: another may have the checkpoint or the node that it lacks.
       refusals.push(error.message);
     }
   }
-  await fail(desk, key, refusals.join('; '));
+  await giveUp(desk, key, refusals.join('; '));
 }
 
 /** A server that may still hold the attempt's image from before a crash comes first, if it is well. */
@@ -173,21 +176,23 @@ async function postpone(
   key: AttemptKey,
   error: BackendError,
   refusals: readonly string[],
-): Promise<never> {
+): Promise<void> {
   // A server that cannot be reached may still be working on what it was sent: keep its id for adoption.
   const down = error.unreachable || error.fault === 'backend';
   // A server that is down says nothing about the attempt, unless all others have refused it already.
   const counts = !down || refusals.length > 0;
   const errors = await desk.ledger.recordServerError(key, error.message, error.unreachable, counts);
   // Where the others have refused, only this one may still do it: it is awaited for a while, not for ever.
-  if (!counts || errors < maxServerErrors) {
+  // What was given up as a repair is counted anew as a new image.
+  if (!counts || errors % maxServerErrors > 0) {
     throw new RetryLater(desk.backoffMs(errors));
   }
-  const reason = [...refusals, `${maxServerErrors} server errors, the last one: ${error.message}`].join('; ');
-  await fail(desk, key, reason);
-  throw new RetryLater(0);
+  const reason = [...refusals, `${errors} server errors, the last one: ${error.message}`].join('; ');
+  await giveUp(desk, key, reason);
 }
 
-async function fail(desk: GenerateDesk, key: AttemptKey, reason: string): Promise<void> {
-  if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
+/** It will never be done. A repair gives way to a new image, which may be; anything else fails the shot. */
+async function giveUp(desk: GenerateDesk, key: AttemptKey, reason: string): Promise<void> {
+  if (await desk.ledger.dropRepair(key)) desk.onEvent.unmended(key, reason);
+  else if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
 }

@@ -150,6 +150,12 @@ export class SqlLedger implements Ledger {
     return counted?.server_errors ?? (await this.attempt(key))?.serverErrors ?? 0;
   }
 
+  async dropRepair(key: AttemptKey): Promise<boolean> {
+    const attempt = await this.attempt(key);
+    if (!attempt?.repair) return false;
+    return this.#moves(statements.dropRepair, [...keyOf(key), laneOf(attempt.request, attempt.tags)]);
+  }
+
   async recordCandidate(key: AttemptKey, candidate: Candidate): Promise<boolean> {
     return this.#moves(statements.candidate, [...keyOf(key), toJsonb(candidate)]);
   }

@@ -34,6 +34,13 @@ export const serverError = statement(
    select server_errors from moved`,
 );
 
+/** run, shot, number, lane */
+export const dropRepair = statement(
+  'drop repair',
+  `update reroll.attempts set repair = null, lane = $4, remote_id = null
+   where run = $1 and shot = $2 and number = $3 and state = 'due' and repair is not null`,
+);
+
 /** run, shot, number, candidate */
 export const candidate = statement(
   'candidate',

@@ -179,6 +179,8 @@ export interface Ledger {
    * this one included only if it `counts`.
    */
   recordServerError(key: AttemptKey, message: string, keepRemote: boolean, counts?: boolean): Promise<number>;
+  /** A repair that cannot be done: the attempt makes a new image instead. False where it is no due repair. */
+  dropRepair(key: AttemptKey): Promise<boolean>;
   /** due -> generated. */
   recordCandidate(key: AttemptKey, candidate: Candidate): Promise<boolean>;
   /** generated -> due: the stored file is gone or unreadable. */

@@ -32,6 +32,10 @@ export function makeGenerateDesk(
       progress: (key, backend, share) => emit({ type: 'progress', key, backend, share }),
       generated: (key, backend, seconds) => emit({ type: 'generated', key, backend, seconds }),
       serverError: (key, backend, message) => emit({ type: 'server-error', key, backend, message }),
+      unmended({ shot, number }, reason) {
+        const message = `${shot}.${number} is made anew instead of mended: ${reason}`;
+        emit({ type: 'warning', message });
+      },
       failed: onFailed,
     },
   };

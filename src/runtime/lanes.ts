@@ -30,7 +30,7 @@ export class Lanes {
   readonly #place = new Map<Member, string>();
   /** Workers of lanes that their backend has left: what they had taken is still being worked on. */
   readonly #leaving = new Set<Worker>();
-  /** What was said of backends that are left out. */
+  /** The warnings that were given. */
   readonly #told = new Set<string>();
   #paused = false;
   #closed = false;
@@ -91,7 +91,7 @@ export class Lanes {
       this.#lanes.set(due.lane, lane);
       const hopeless = await seatMembers(lane, due, this.options);
       if (hopeless === undefined) this.#tellWhoIsLeftOut(lane);
-      else await this.#failLane(due.lane, hopeless);
+      else await this.#giveUp(due.lane, hopeless);
       lane.priority = due.priority;
       const { ready, delayed } = await house.queues.waiting(lane.queue);
       if (ready + delayed < window / 4) {
@@ -108,11 +108,15 @@ export class Lanes {
   /** Says once of a backend what it lacks: it would stand idle all night, and nobody would know why. */
   #tellWhoIsLeftOut({ lacks: all }: Lane): void {
     for (const [{ name }, lacks] of all) {
-      const message = `${name} is left out of some prompts: ${describeLacks(lacks)}`;
-      if (lacks.length === 0 || this.#told.has(message)) continue;
-      this.#told.add(message);
-      this.options.house.events.emit({ type: 'warning', message });
+      if (lacks.length > 0) this.#warn(`${name} is left out of some prompts: ${describeLacks(lacks)}`);
     }
+  }
+
+  /** Says each thing once. */
+  #warn(message: string): void {
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
+    this.options.house.events.emit({ type: 'warning', message });
   }
 
   #work(lane: Lane, member: Member): Worker {
@@ -126,15 +130,22 @@ export class Lanes {
     });
   }
 
-  async #failLane(lane: string, reason: string): Promise<void> {
+  /** Nobody will ever do what is due in a lane: repairs give way to new images, other attempts fail their shots. */
+  async #giveUp(lane: string, reason: string): Promise<void> {
     const { house, run, onFailed } = this.options;
     for (;;) {
       const attempts = await house.ledger.dueAttempts(run, 'due', window, lane);
-      if (attempts.length === 0) return;
+      if (attempts.length === 0) break;
       for (const key of attempts) {
-        if (await house.ledger.failShot(run, key.shot, reason)) onFailed(key, reason);
+        if (await house.ledger.dropRepair(key)) {
+          this.#warn(`Images are made anew instead of mended: ${reason}`);
+          // They are due in another lane now.
+          this.#again = true;
+        } else if (await house.ledger.failShot(run, key.shot, reason)) onFailed(key, reason);
       }
     }
+    // A server that can, after all, must not find there what another makes anew.
+    await house.queues.clear(generateQueue(run, lane));
   }
 
   /** Who takes the lane's jobs: others on its track may not be able to. */

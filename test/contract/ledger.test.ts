@@ -11,7 +11,7 @@ import { openLedger, type AttemptKey, type Ledger } from '../../src/ledger/index
 import { migrate } from '../../src/ledger/migrate.js';
 import { migrations } from '../../src/ledger/migrations.js';
 import { attempts, runs, shots } from '../../src/ledger/tables.js';
-import type { Step } from '../../src/loop/index.js';
+import { laneOf, type Step } from '../../src/loop/index.js';
 import {
   aCandidate,
   allShots,
@@ -228,6 +228,27 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       expect(attempt).toMatchObject({ state: 'due', remoteId: 'id-1-1' });
       expect(attempt).not.toHaveProperty('candidate');
       expect((await expectTrueCounters(key.run)).due).toBe(1);
+    });
+
+    it('makes a new image, in the lane of such, where it cannot mend one', async () => {
+      const key = keyOf(await newRun());
+      await generated(key);
+      await ledger.recordServerError(key, 'busy', true);
+      const repair = { with: 'adetailer' } as const;
+      await ledger.recordVerdict(key, aVerdict('reject'), aModel, { ...retry, repair });
+      const next = { ...key, number: 2 };
+      await ledger.recordSending(next, 'gpu', 'id-2');
+      await ledger.recordServerError(next, 'busy', true);
+      const before = await ledger.attempt(next);
+      expect(before).toMatchObject({ repair, remoteId: 'id-2', serverErrors: 1 });
+      expect(await ledger.dropRepair(next)).toBe(true);
+      const after = await ledger.attempt(next);
+      expect(after).toMatchObject({ state: 'due', lane: laneOf(after!.request, []), serverErrors: 1 });
+      expect(after!.request).toEqual(before!.request);
+      expect(after).not.toHaveProperty('repair');
+      expect(after).not.toHaveProperty('remoteId');
+      expect(await ledger.dropRepair(next)).toBe(false);
+      await expectTrueCounters(key.run);
     });
 
     it('gets no verdict before it has a candidate', async () => {

@@ -76,6 +76,9 @@ const run = (
   options: Partial<RunOptions> = {},
 ) => runPipeline(dir, config, { classifier: truthful, onEvent, ...options });
 
+const warningsOf = ({ events }: Ran) =>
+  events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+
 function truthOf(image: Buffer): SketchChunk {
   const truth = readTruth(image);
   if (!truth) throw new Error('this is no picture of a sketch server');
@@ -270,7 +273,7 @@ describe('a rejected candidate', () => {
     expect(begun).toBe(0);
   });
 
-  it('fails its shot where it is gone, and the run goes on', async () => {
+  it('is given up for a new one where the one to mend is gone', async () => {
     await start(['a1111'], { badRate: 1 });
     const candidates = join(dir, 'home-a', 'candidates', 'mixed-1');
     const ran = await run(
@@ -282,8 +285,29 @@ describe('a rejected candidate', () => {
         if (event.type === 'judged' && event.key.shot === 2) rmSync(join(candidates, '2-1.png'));
       },
     );
-    expect(ran.summary).toMatchObject({ state: 'completed', failed: 1 });
-    expect(ran.shots[1]!.reason).toMatch(/^the image to mend is lost: .*2-1\.png is gone/);
+    expect(ran.summary).toMatchObject({ state: 'completed' });
+    const repaired = ran.shots.map(({ attempts }) => attempts[1]!.repair !== undefined);
+    expect(repaired).toEqual([true, false, true]);
+    expect(warningsOf(ran)).toEqual([
+      expect.stringMatching(
+        /^2\.2 is made anew instead of mended: the image to mend is lost: .*2-1\.png is gone/,
+      ),
+    ]);
+  });
+
+  it('is given up for new ones where no server can mend', async () => {
+    await start(['comfyui']);
+    const repair = { with: 'workflow', workflow: './odd.api.json' };
+    const odd = { ...repairGraph('none.png', 0, 'x'), '99': { class_type: 'NoSuchNode', inputs: {} } };
+    await writeFile(join(dir, 'odd.api.json'), JSON.stringify(odd));
+    const ran = await run(pipeline({ retry: { attempts: 3, ladder: [{ repair }] } }));
+    expect(ran.summary).toMatchObject({ state: 'completed', failed: 0 });
+    const laterOnes = ran.shots.flatMap(({ attempts }) => attempts.slice(1));
+    expect(laterOnes.length).toBeGreaterThan(0);
+    expect(laterOnes.filter(({ repair }) => repair)).toEqual([]);
+    expect(warningsOf(ran)).toEqual([
+      expect.stringMatching(/^Images are made anew instead of mended: s0: no node "NoSuchNode"/),
+    ]);
   });
 
   it('fails its shot where it was the best one and is gone', async () => {
