@@ -1,0 +1,198 @@
+import { QueueError } from '../errors.js';
+import type { AttemptKey } from '../ledger/index.js';
+import { RetryLater, type Job, type Worker } from '../queue/index.js';
+import { classify, reconsider, type ClassifyDesk } from '../../workers/classify.js';
+import { generate, type GenerateDesk } from '../../workers/generate.js';
+import { endRun } from './cancel.js';
+import { makeClassifyDesk, makeGenerateDesk } from './desks.js';
+import { Ending } from './ending.js';
+import { jobOf, Lanes } from './lanes.js';
+import type { Member } from './pool.js';
+import { classifyQueue, queuesOf } from './queue-names.js';
+import type { ActiveRun, RunSignals, Work } from './run.js';
+
+/** How often the queues are compared with the ledger: a job that got lost (a flushed Redis) comes back. */
+const reconcileMs = 5_000;
+const totalsMs = 1_000;
+const classifyWindow = 400;
+/** One image is scored while the next is decoded. */
+const classifyConcurrency = 2;
+
+/** The workers and queues of one run, from start to stop; `ending` says when to stop. */
+export class Execution implements ActiveRun {
+  readonly id: string;
+  readonly ending = new Ending();
+  readonly #cancelled = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #lanes: Lanes;
+  readonly #generateDesk: GenerateDesk;
+  readonly #classifyDesk: ClassifyDesk;
+  readonly #classifyQueue: string;
+  #classifyWorker: Worker | undefined;
+  #reconsidering = false;
+  /** Queues whose jobs nobody wants any more. */
+  #stale: string[] = [];
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(
+    private readonly work: Work,
+    private readonly signals: RunSignals,
+  ) {
+    const { house, run, pool } = work;
+    this.id = run.id;
+    this.#signal = AbortSignal.any([this.#cancelled.signal, signals.force]);
+    this.#classifyQueue = classifyQueue(run.id);
+    this.#lanes = new Lanes({
+      house,
+      run: run.id,
+      members: pool.members,
+      signal: this.#signal,
+      handle: (key, member, signal) => this.#generate(key, member, signal),
+      onBug: this.#fail,
+      onFailed: this.#onFailed,
+    });
+    const addClassify = (key: AttemptKey) => house.queues.add(this.#classifyQueue, [jobOf(key, 0)]);
+    this.#generateDesk = makeGenerateDesk(work, this.#lanes, addClassify, this.#onFailed);
+    this.#classifyDesk = makeClassifyDesk(work, this.#lanes, this.#onFailed, this.#onShotEnded);
+  }
+
+  async start(): Promise<void> {
+    const { house, pool } = this.work;
+    // The queues of a run belong to this process alone: what a dead one left there is rebuilt from the ledger.
+    for (const queue of await queuesOf(house, this.id)) await house.queues.clear(queue);
+
+    pool.onHealth = () => this.#watch(this.#lanes.onHealth());
+    this.#classifyWorker = house.queues.work(this.#classifyQueue, {
+      concurrency: classifyConcurrency,
+      handler: (job, signal) => this.#classify(job, signal),
+      onError: this.#fail,
+      onDrained: () => this.#watch(this.#reconcile()),
+    });
+    this.#timers = [
+      setInterval(() => this.#watch(this.#reconcile()), reconcileMs),
+      setInterval(() => this.#watch(this.#emitTotals()), totalsMs),
+    ];
+    for (const signal of Object.values(this.signals) as AbortSignal[]) {
+      if (signal.aborted) this.ending.end();
+      else signal.addEventListener('abort', this.ending.end, { once: true });
+    }
+    house.events.emit({ type: 'run', run: this.id, state: 'running' });
+    await this.#reconcile();
+  }
+
+  async stop(): Promise<void> {
+    this.#timers.forEach((timer) => clearInterval(timer));
+    for (const signal of Object.values(this.signals) as AbortSignal[]) {
+      signal.removeEventListener('abort', this.ending.end);
+    }
+    this.work.pool.onHealth = () => undefined;
+    const force = this.#signal.aborted;
+    // A second Ctrl-C while the first one's work is finished here forces the rest.
+    const onForce = () => this.#watch(this.#close(true));
+    this.signals.force.addEventListener('abort', onForce, { once: true });
+    await this.#close(force);
+    this.signals.force.removeEventListener('abort', onForce);
+    for (const queue of this.#stale) await this.work.house.queues.clear(queue).catch(this.#fail);
+    await this.#emitTotals();
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    const state = paused ? 'paused' : 'running';
+    await this.work.house.ledger.moveRun(this.id, state);
+    this.#lanes.setPaused(paused);
+    this.work.house.events.emit({ type: 'run', run: this.id, state });
+  }
+
+  async cancel(): Promise<void> {
+    const { house, pool } = this.work;
+    // Asked a second time, the ledger no longer knows them.
+    this.#stale.push(...(await queuesOf(house, this.id)));
+    await endRun(
+      house,
+      this.id,
+      async (name) => pool.members.find((member) => member.name === name)?.backend,
+    );
+    this.#cancelled.abort();
+    this.ending.end();
+  }
+
+  async #generate(key: AttemptKey, member: Member, jobSignal: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([this.#signal, jobSignal]);
+    try {
+      await generate(this.#generateDesk, key, member, signal);
+    } catch (error) {
+      // Whatever broke because this process leaves is no failure: the ledger still says that it is due.
+      throw signal.aborted ? new RetryLater(0) : error;
+    }
+  }
+
+  async #classify({ data }: Job, jobSignal: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([this.#signal, jobSignal]);
+    try {
+      await classify(this.#classifyDesk, { run: this.id, ...data }, signal);
+      await this.#reconsider();
+    } catch (error) {
+      throw signal.aborted ? new RetryLater(0) : error;
+    }
+  }
+
+  /** Adds to the queues what the ledger says is due, and looks whether the run is over. */
+  async #reconcile(): Promise<void> {
+    const { house } = this.work;
+    await this.#lanes.refresh();
+    const generated = await house.ledger.dueAttempts(this.id, 'generated', classifyWindow);
+    await house.queues.add(
+      this.#classifyQueue,
+      generated.map((attempt) => jobOf(attempt, attempt.priority)),
+    );
+    await this.#reconsider();
+    await this.#checkEnd();
+  }
+
+  /** Shots that wait for the run's budget: others have moved on since. */
+  async #reconsider(): Promise<void> {
+    if (this.work.pipeline.retry.run_attempts === undefined) return;
+    if (this.#reconsidering) return;
+    this.#reconsidering = true;
+    try {
+      const waiting = await this.work.house.ledger.waitingShots(this.id);
+      // Answers change from the ends alone: what comes first is granted first, what comes last is refused first.
+      for (const order of [waiting, waiting.toReversed()]) {
+        for (const key of order) if (!(await reconsider(this.#classifyDesk, key))) break;
+      }
+    } finally {
+      this.#reconsidering = false;
+    }
+  }
+
+  /** A queue's server that is away for a while comes back, and the next comparison with the ledger mends the rest. */
+  readonly #fail = (error: unknown): void => {
+    if (error instanceof QueueError) {
+      this.work.house.events.emit({ type: 'warning', message: error.message });
+    } else this.ending.fail(error);
+  };
+
+  /** Runs work that nobody waits for. */
+  readonly #watch = (work: Promise<unknown>): void => void work.catch(this.#fail);
+
+  readonly #onFailed = ({ shot }: Pick<AttemptKey, 'shot'>, reason: string): void => {
+    this.work.house.events.emit({ type: 'shot-ended', run: this.id, shot, outcome: 'failed', reason });
+    this.#onShotEnded();
+  };
+
+  readonly #onShotEnded = (): void => this.#watch(this.#checkEnd());
+
+  async #checkEnd(): Promise<void> {
+    if ((await this.work.house.ledger.openShots(this.id)) === 0) this.ending.end();
+  }
+
+  async #close(force: boolean): Promise<void> {
+    await this.#lanes.close(force);
+    await this.#classifyWorker?.close({ force });
+  }
+
+  async #emitTotals(): Promise<void> {
+    const { events, ledger } = this.work.house;
+    events.emit({ type: 'totals', progress: await ledger.progress(this.id) });
+  }
+}
