@@ -1,5 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { ConfigError } from '../errors.js';
+
+/** How long a run that is over waits for a database that no longer answers. */
+const unlockMs = 5_000;
 
 /** Of `$1`, the run's id. */
 const key = `hashtextextended('reroll run ' || $1, 0)`;
@@ -36,8 +40,9 @@ export async function claimRun(pool: pg.Pool, id: string): Promise<() => Promise
     throw error;
   }
   return async () => {
-    // Where the connection is gone, so is the lock.
-    await client.query(`select pg_advisory_unlock(${key})`, [id]).catch(() => undefined);
+    // Where the connection is gone, so is the lock; where nothing answers, closing it must do.
+    const unlocked = client.query(`select pg_advisory_unlock(${key})`, [id]).catch(() => undefined);
+    await Promise.race([unlocked, delay(unlockMs, undefined, { ref: false })]);
     leave();
   };
 }
