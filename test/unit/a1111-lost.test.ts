@@ -142,6 +142,24 @@ describe('a reply that a proxy did not wait for', () => {
     expect(sent('/sdapi/v1/interrupt')).toHaveLength(0);
   });
 
+  it('nor does the user, who ends while its end is awaited', async () => {
+    const control = new AbortController();
+    let looks = 0;
+    const { backend } = await setup(
+      {
+        '/sdapi/v1/version': { commit: '058a7f0' },
+        '/sdapi/v1/txt2img': page(504),
+        '/sdapi/v1/progress': (response) => {
+          if (++looks === 5) control.abort(new Error('enough'));
+          sendJson(response, { progress: 0.5, state: { job_count: 1, sampling_step: looks } });
+        },
+      },
+      ['/sdapi/v1/version'],
+      { stallMs: 600_000 },
+    );
+    await expect(backend.generate(job(), control.signal)).rejects.toThrow('enough');
+  });
+
   it('because the server behind it is down is told as such, at once', async () => {
     const { backend, sent } = await setup({
       '/sdapi/v1/txt2img': page(502),
