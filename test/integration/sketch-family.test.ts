@@ -146,6 +146,8 @@ describe('SD.Next', () => {
     expect(await said()).toEqual(['sd_model_checkpoint']);
     await ask(server, '/sdapi/v1/options', { sd_vae: 'ink' });
     expect((await said()).sort()).toEqual(['sd_model_checkpoint', 'sd_vae']);
+    const { options } = (await ask(server, '/sdapi/v1/options-info')).body;
+    expect(options.sd_vae).toEqual({ default: 'Automatic' });
   });
 
   it('breaks over its own list of schedulers', async () => {

@@ -1,122 +1,23 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createBackend, type GenerateJob } from '../../src/backends/index.js';
-import { BackendError } from '../../src/errors.js';
+import { describe, expect, it } from 'vitest';
 import type { ImageRequest } from '../../src/loop/index.js';
-import { sendJson, sendText, serve, type Answer } from '../support/http-server.js';
+import {
+  closeAfterEach,
+  failure,
+  fails,
+  info,
+  job,
+  openA1111 as setup,
+  png,
+  red,
+} from '../support/a1111-server.js';
+import { sendJson, sendText, type Answer } from '../support/http-server.js';
 
 const signal = new AbortController().signal;
-const closers: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-let png: string;
-let grid: string;
-beforeAll(async () => {
-  const make = async (width: number) => {
-    const image = sharp({ create: { width, height: 64, channels: 3, background: 'red' } });
-    return (await image.png().toBuffer()).toString('base64');
-  };
-  [png, grid] = await Promise.all([make(64), make(128)]);
-});
-
-const idle = { progress: 0, state: { job_count: 0, job_timestamp: '1' } };
-const sampled = {
-  sampler_name: 'Euler',
-  sd_model_name: 'hands',
-  sd_model_hash: 'abc1234567',
-  width: 64,
-  height: 64,
-};
-const info = (more: object = {}) => JSON.stringify({ seed: 7, all_seeds: [7], ...sampled, ...more });
-
-/** A backend before a server that answers as A1111 does, but for what the test says. */
-async function setup(answers: Record<string, Answer> = {}, paths: string[] = ['/internal/progress']) {
-  const server = await serve({
-    '/openapi.json': { paths: Object.fromEntries(paths.map((path) => [path, {}])) },
-    '/sdapi/v1/options': {
-      sd_model_checkpoint: 'hands.safetensors [abc1234567]',
-      CLIP_stop_at_last_layers: 1,
-    },
-    '/sdapi/v1/progress': idle,
-    '/internal/progress': {
-      active: false,
-      queued: false,
-      completed: false,
-      progress: null,
-      live_preview: null,
-    },
-    '/sdapi/v1/txt2img': { images: [png], info: info() },
-    '/sdapi/v1/img2img': { images: [png], info: info() },
-    '/sdapi/v1/interrupt': {},
-    '/sdapi/v1/samplers': [
-      { name: 'Euler', aliases: ['k_euler'] },
-      { name: 'DPM++ 2M', aliases: ['k_dpmpp_2m'] },
-    ],
-    '/sdapi/v1/schedulers': [{ name: 'karras', label: 'Karras' }],
-    '/sdapi/v1/sd-models': [
-      {
-        title: 'art/hands.safetensors [abc1234567]',
-        model_name: 'art_hands',
-        hash: 'abc1234567',
-        sha256: 'abc1234567ff',
-        filename: '/models/art/hands.safetensors',
-      },
-    ],
-    '/sdapi/v1/sd-vae': [{ model_name: 'ink.vae.safetensors', filename: '/models/VAE/ink.vae.safetensors' }],
-    '/sdapi/v1/upscalers': [{ name: 'R-ESRGAN 4x+' }],
-    '/sdapi/v1/latent-upscale-modes': [{ name: 'Latent' }],
-    '/sdapi/v1/scripts': { txt2img: ['adetailer', 'controlnet'], img2img: ['adetailer'] },
-    '/adetailer/v1/ad_model': { ad_model: ['hand_yolov8n.pt', 'face_yolov8n.pt'] },
-    ...answers,
-  });
-  const backend = createBackend({ kind: 'a1111', name: 'forge', url: server.url, pollMs: 10, stallMs: 300 });
-  closers.push(
-    () => server.close(),
-    () => backend.close(),
-  );
-  const sent = (path: string) => server.seen.filter((one) => one.path === path);
-  return { server, backend, sent };
-}
-
-function job(changes: Partial<ImageRequest> = {}, more: Partial<GenerateJob> = {}): GenerateJob {
-  const request = {
-    prompt: 'a hand',
-    negative_prompt: '',
-    seed: 7,
-    width: 64,
-    height: 64,
-    steps: 4,
-    cfg_scale: 6,
-    ...changes,
-  };
-  return {
-    request,
-    remoteId: randomUUID(),
-    adopt: false,
-    attempt: { run: 'r-1', shot: 1, number: 1 },
-    ...more,
-  };
-}
-
-async function failure(promise: Promise<unknown>): Promise<BackendError> {
-  const error: unknown = await promise.then(
-    () => new Error('nothing failed'),
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(BackendError);
-  return error as BackendError;
-}
-
-const fails =
-  (status: number, body: unknown): Answer =>
-  (response) =>
-    sendJson(response, body, status);
+const later = closeAfterEach();
+const grid = await red(128);
 
 const sdNext = {
   '/sdapi/v1/version': { app: 'sd.next', commit: '058a7f0', updated: '2026-07-23' },
@@ -157,6 +58,11 @@ describe('which server it is', () => {
   it('is asked without the list of paths too, which some extensions break', async () => {
     const { backend } = await setup({ '/openapi.json': fails(500, 'Internal Server Error') });
     expect((await backend.probe(signal)).product).toBe('AUTOMATIC1111');
+  });
+
+  it('is not guessed when a proxy stumbles: Forge would be taken for another', async () => {
+    const { backend } = await setup({ '/openapi.json': fails(502, 'Bad Gateway') });
+    expect(await failure(backend.probe(signal))).toMatchObject({ fault: 'transient' });
   });
 
   it.each([
@@ -367,6 +273,13 @@ describe('silent substitution', () => {
     expect(error.message).toMatch(/checkpoint feet .* hands was used/);
   });
 
+  it('is not the size that a script of the user makes', async () => {
+    const { backend } = await setup({ '/sdapi/v1/txt2img': { images: [grid], info: info() } });
+    const a1111 = { script_name: 'SD upscale', script_args: [null, 64, 'R-ESRGAN 4x+', 2] };
+    await expect(backend.generate(job({ a1111 }), signal)).resolves.toMatchObject({ seed: 7 });
+    await expect(backend.generate(job({ a1111: { script_name: '' } }), signal)).rejects.toThrow(/size 64x64/);
+  });
+
   it.each([
     { sampler: 'Euler Karras' },
     { sampler: 'k_euler' },
@@ -460,6 +373,40 @@ describe('what is missing', () => {
     ]);
   });
 
+  it.each([500, 502])('is asked again after a stumble of the server (%i)', async (status) => {
+    let asked = 0;
+    const scripts = { txt2img: ['adetailer'], img2img: ['adetailer'] };
+    const { backend } = await setup({
+      '/sdapi/v1/scripts': (response) =>
+        ++asked === 1 ? sendJson(response, {}, status) : sendJson(response, scripts),
+    });
+    const missing = async () => backend.missing(job().request, signal, { with: 'adetailer' });
+    // A server that cannot make a list is not held to it; a proxy's word says nothing, and is tried again.
+    if (status === 500) expect(await missing()).toEqual([]);
+    else expect(await failure(missing())).toMatchObject({ fault: 'transient' });
+    expect(await missing()).toEqual([]);
+    expect(await missing()).toEqual([]);
+    expect(asked).toBe(2);
+  });
+
+  it('may be a scheduler of a server from before there were any: its samplers have the names of both', async () => {
+    const samplers = [{ name: 'DPM++ 2M' }, { name: 'DPM++ 2M Karras' }];
+    const reply = { images: [png], info: info({ sampler_name: 'DPM++ 2M Karras' }) };
+    const { backend, sent } = await setup(
+      { '/sdapi/v1/samplers': samplers, '/sdapi/v1/txt2img': reply, '/sdapi/v1/schedulers': fails(404, {}) },
+      ['/internal/progress'],
+    );
+    const both = { sampler: 'DPM++ 2M', scheduler: 'karras' };
+    expect(await backend.missing(job(both).request, signal)).toEqual([]);
+    await backend.generate(job(both), signal);
+    expect(sent('/sdapi/v1/txt2img')[0]?.body).toMatchObject({ sampler_name: 'DPM++ 2M Karras' });
+    expect(sent('/sdapi/v1/txt2img')[0]?.body).not.toHaveProperty('scheduler');
+    expect(await backend.missing(job({ ...both, scheduler: 'Automatic' }).request, signal)).toEqual([]);
+    expect(await backend.missing(job({ ...both, scheduler: 'beta' }).request, signal)).toEqual([
+      { what: 'scheduler', asked: 'beta', near: ['DPM++ 2M', 'DPM++ 2M Karras'] },
+    ]);
+  });
+
   it('is nothing that the server has no list of', async () => {
     const { backend } = await setup({
       '/sdapi/v1/schedulers': fails(404, { detail: 'Not Found' }),
@@ -492,7 +439,7 @@ describe('the picture', () => {
 
   it('starts from the files that the request names, and they are not in the record', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'reroll-a1111-'));
-    closers.push(() => rm(folder, { recursive: true }));
+    later(() => rm(folder, { recursive: true }));
     const file = join(folder, 'start.png');
     await writeFile(file, Buffer.alloc(3000, 1));
     const { backend, sent } = await setup();
@@ -581,65 +528,6 @@ describe('mending by ADetailer', () => {
   });
 });
 
-describe('a job that takes its time', () => {
-  it('is given up when nothing has moved for long, and its server is told to stop', async () => {
-    let interrupted = false;
-    const { backend } = await setup({
-      '/sdapi/v1/txt2img': () => undefined, // never answers
-      '/sdapi/v1/progress': (response) =>
-        sendJson(response, { progress: interrupted ? 0 : 0.3, state: { job_count: interrupted ? 0 : 1 } }),
-      '/internal/progress': (response) =>
-        sendJson(response, { active: !interrupted, queued: false, completed: false, progress: 0.3 }),
-      '/sdapi/v1/interrupt': (response) => {
-        interrupted = true;
-        sendJson(response, {});
-      },
-    });
-    const error = await failure(backend.generate(job(), signal));
-    expect(error).toMatchObject({
-      fault: 'transient',
-      message: expect.stringMatching(/no progress/) as string,
-    });
-    expect(interrupted).toBe(true);
-  });
-
-  it('is waited for while others before it make progress', async () => {
-    let step = 0;
-    const { backend } = await setup({
-      '/sdapi/v1/txt2img': (response) =>
-        setTimeout(() => sendJson(response, { images: [png], info: info() }), 900),
-      '/sdapi/v1/progress': (response) =>
-        sendJson(response, { progress: 0.5, state: { job_count: 1, sampling_step: step++ } }),
-      '/internal/progress': { active: false, queued: true, completed: false, progress: null },
-    });
-    await expect(backend.generate(job(), signal)).resolves.toMatchObject({ seed: 7 });
-  });
-
-  it('whose connection breaks is transient, and another task is never interrupted', async () => {
-    const { backend, sent } = await setup({
-      '/sdapi/v1/txt2img': (response) => response.destroy(),
-      '/sdapi/v1/progress': { progress: 0.5, state: { job_count: 1 } }, // somebody else's work
-    });
-    const error = await failure(backend.generate(job(), signal));
-    expect(error).toMatchObject({ fault: 'transient', unreachable: false });
-    expect(sent('/sdapi/v1/interrupt')).toHaveLength(0);
-    expect(sent('/sdapi/v1/txt2img')).toHaveLength(1);
-  });
-
-  it('of a server that knows no tasks is not interrupted: it might be another one', async () => {
-    const { backend, sent } = await setup(
-      {
-        '/sdapi/v1/version': { commit: '058a7f0' },
-        '/sdapi/v1/txt2img': (response) => response.destroy(),
-        '/sdapi/v1/progress': { progress: 0.5, state: { job_count: 1 } },
-      },
-      ['/sdapi/v1/version'],
-    );
-    expect((await failure(backend.generate(job(), signal))).message).toMatch(/may still be working/);
-    expect(sent('/sdapi/v1/interrupt')).toHaveLength(0);
-  });
-});
-
 it('a setting that one request changed is back for the next that does not name it', async () => {
   const { backend, sent } = await setup();
   await backend.generate(job({ clip_skip: 2 }), signal);
@@ -648,6 +536,27 @@ it('a setting that one request changed is back for the next that does not name i
     ({ body }) => (body as { override_settings: unknown }).override_settings,
   );
   expect(settings).toEqual([{ CLIP_stop_at_last_layers: 2 }, { CLIP_stop_at_last_layers: 1 }]);
+});
+
+it('so is any setting that the user names by hand', async () => {
+  const { backend, sent } = await setup();
+  const a1111 = { override_settings: { eta_noise_seed_delta: 31337 } };
+  await backend.generate(job({ a1111 }), signal);
+  await backend.generate(job(), signal);
+  expect(sent('/sdapi/v1/txt2img').map(({ body }) => body)).toMatchObject([
+    { override_settings: { eta_noise_seed_delta: 31337 } },
+    { override_settings: { eta_noise_seed_delta: 0 } },
+  ]);
+});
+
+it('and of SD.Next those too that it does not say while they have their defaults', async () => {
+  const defaults = { options: { samples_format: { label: 'Format', default: 'jpg' } }, sections: [] };
+  const { backend, sent } = await setup({ ...sdNext, '/sdapi/v1/options-info': defaults }, [
+    '/sdapi/v1/version',
+  ]);
+  await backend.generate(job({ a1111: { override_settings: { samples_format: 'png' } } }), signal);
+  await backend.generate(job(), signal);
+  expect(sent('/sdapi/v1/txt2img')[1]?.body).toMatchObject({ override_settings: { samples_format: 'jpg' } });
 });
 
 it('a VAE that one request chose is gone for the next, of SD.Next too, which does not say its default', async () => {

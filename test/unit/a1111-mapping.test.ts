@@ -213,6 +213,22 @@ describe("the user's own fields", () => {
     expect(body['alwayson_scripts']).toEqual({ ControlNet: { args: [] } });
   });
 
+  it('do not replace a repair, whatever they do in other images', () => {
+    const ours = { with: 'adetailer', model: 'hand_yolov8n.pt' } as const;
+    const given = {
+      alwayson_scripts: {
+        adetailer: { args: [true, false, { ad_model: 'face_yolov8n.pt' }] },
+        ControlNet: { args: [] },
+      },
+    };
+    expect(call({ ...plain, a1111: given }).body['alwayson_scripts']).toEqual(given.alwayson_scripts);
+    const { body } = call({ ...plain, a1111: given }, a1111, { initImage: 'AAAA', repair: ours });
+    expect(body['alwayson_scripts']).toEqual({
+      ADetailer: { args: [true, true, { ad_model: 'hand_yolov8n.pt' }] },
+      ControlNet: { args: [] },
+    });
+  });
+
   it('keep their pictures out of the record, wherever they stand', () => {
     const picture = 'iVBORw0KGgo'.repeat(200);
     const body = {

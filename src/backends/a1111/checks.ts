@@ -131,11 +131,12 @@ function vaeAsked(settings: { [key: string]: Json }): string | undefined {
 
 /** Undefined where the size of the picture is not simply the one asked for. */
 function expectedSize(body: Body): string | undefined {
-  const { width, height, hr_scale: scale = 1 } = body;
+  const { width, height, hr_scale: scale = 1, script_name: script } = body;
   if (typeof width !== 'number' || typeof height !== 'number' || typeof scale !== 'number') return undefined;
   if (body['mask'] !== undefined || body['hr_resize_x'] !== undefined || body['hr_resize_y'] !== undefined) {
     return undefined;
   }
+  if (typeof script === 'string' && script !== '') return undefined; // an upscaler, a grid of several images
   // The hires pass works in whole latent cells of 8 pixels.
   const side = (length: number) =>
     body['enable_hr'] === true ? Math.floor((length * scale) / 8) * 8 : length;

@@ -1,6 +1,6 @@
 import { NetError, type HttpClient } from '../../net/index.js';
 import type { Body } from './mapping.js';
-import { openapi, version } from './schema.js';
+import { openapi, version, type ServerOptions } from './schema.js';
 
 /** What sets the members of the family apart, as data: nothing else in this folder asks for a product's name. */
 export interface Family {
@@ -10,8 +10,8 @@ export interface Family {
   taskIds: boolean;
   /** Which names of a sampler it takes. Any other name becomes its default, silently, or an error. */
   samplerNames: 'exact' | 'any-case' | 'aliases';
-  /** How a scheduler is asked for: A1111's field, or SD.Next's. */
-  scheduler: 'scheduler' | 'schedulers_sigma';
+  /** How a scheduler is asked for: A1111's field, SD.Next's, or, before A1111 1.9, a sampler that has both names. */
+  scheduler: 'scheduler' | 'schedulers_sigma' | 'in the sampler';
   /** The setting that chooses a VAE, and the list of them. */
   vae: { setting: 'sd_vae' | 'forge_additional_modules'; list: '/sdapi/v1/sd-vae' | '/sdapi/v1/sd-modules' };
   /** CLIP skip is a setting of the server, or a field of the request. */
@@ -71,9 +71,15 @@ const sdNext: Family = {
   loaded: '/sdapi/v1/checkpoint',
 };
 
+/** What is known of a server since it was last probed. */
+export interface Server {
+  family: Family;
+  options: ServerOptions;
+}
+
 /** Reads which server this is from the list of paths that it serves. */
 export async function identify(http: HttpClient, signal: AbortSignal): Promise<Family> {
-  const api = openapi.safeParse(await optional(http.getJson('/openapi.json', { signal }))).data;
+  const api = openapi.safeParse(await optional(http.getJson('/openapi.json', { signal }), 500)).data;
   const family = await identifyBy(api && new Set(Object.keys(api.paths)), http, signal);
   const sketch = api?.info?.description?.startsWith('sketch') === true;
   return sketch ? { ...family, product: `${family.product} (sketch)` } : family;
@@ -96,7 +102,8 @@ async function identifyBy(
   }
   if (paths === undefined) return a1111;
   const taskIds = paths.has('/internal/progress');
-  return { ...(paths.has('/sdapi/v1/sd-modules') ? forge : a1111), taskIds };
+  const scheduler = paths.has('/sdapi/v1/schedulers') ? 'scheduler' : 'in the sampler';
+  return { ...(paths.has('/sdapi/v1/sd-modules') ? forge : a1111), taskIds, scheduler };
 }
 
 /**
@@ -106,13 +113,19 @@ async function identifyBy(
 export function withVersion(family: Family, found: string | undefined): Family {
   if (found === undefined || found === '' || found === family.version) return family;
   const isReForge = family.product === a1111.product && /^f[^-]*-v\d/.test(found);
-  return { ...(isReForge ? { ...reForge, taskIds: family.taskIds } : family), version: found };
+  const { taskIds, scheduler } = family;
+  return { ...(isReForge ? { ...reForge, taskIds, scheduler } : family), version: found };
 }
 
-/** Undefined where the server has no such page. */
-export async function optional(reply: Promise<unknown>): Promise<unknown> {
+/**
+ * Undefined where the server has no such page; some answer with their web page then. `broken`: a status that says so
+ * too. FastAPI checks its own replies, and an extension or an odd file makes a page that is 500 for ever.
+ * Any other failure says nothing about the page, and is thrown: a proxy's 502 must not become "has no ADetailer".
+ */
+export async function optional(reply: Promise<unknown>, broken?: 500): Promise<unknown> {
   return reply.catch((error: unknown) => {
-    if (error instanceof NetError && (error.kind === 'status' || error.kind === 'not-json')) return undefined;
+    if (!(error instanceof NetError)) throw error;
+    if (error.kind === 'not-json' || [404, 405, broken].includes(error.status ?? 0)) return undefined;
     throw error;
   });
 }

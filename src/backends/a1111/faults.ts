@@ -4,10 +4,34 @@ import type { Body } from './mapping.js';
 import { failure } from './schema.js';
 
 /**
- * A failure of the connection as what the caller must know: whose fault it is. `body` is the
- * request that failed. Errors of other kinds (an abort's reason, a bug) come back as they are.
+ * A failure of the connection as what the caller must know: whose fault it is. `body` is the call
+ * that failed. Errors of other kinds (an abort's reason, a bug) come back as they are.
  */
-export function toBackendError(backend: string, thrown: unknown, body?: Body): unknown {
+export async function explain(
+  backend: string,
+  http: HttpClient,
+  thrown: unknown,
+  signal: AbortSignal,
+  body?: Body,
+): Promise<unknown> {
+  const error = toBackendError(backend, thrown, body);
+  const isGone = thrown instanceof NetError && thrown.status === 404;
+  const other = isGone && error instanceof BackendError && error.fault === 'backend';
+  const kind = other && !signal.aborted ? await otherKind(http, signal) : undefined;
+  return kind === undefined ? error : new BackendError(kind, { backend, fault: 'backend' });
+}
+
+/**
+ * Statuses that none of these servers sends: a proxy before them has waited long enough, or cannot reach them. nginx
+ * gives an answer 60 s, hosted proxies 100 s, and an image takes longer; the server goes on with it.
+ */
+export function isFromProxy(error: unknown): boolean {
+  if (!(error instanceof NetError) || error.kind !== 'status') return false;
+  const { status = 0 } = error;
+  return [408, 502, 503, 504].includes(status) || (status >= 520 && status <= 524);
+}
+
+function toBackendError(backend: string, thrown: unknown, body?: Body): unknown {
   if (!(thrown instanceof NetError)) return thrown;
   const fail = (message: string, fault: Fault) =>
     new BackendError(message, { backend, fault, cause: thrown });
@@ -53,6 +77,10 @@ function ofStatus(
   if (status === 429) return fail(`is asked too often (429: ${words}).`, 'transient');
   if (status < 500 && status !== 408) return fail(`cannot do this (${status}: ${words}).`, 'request');
   if (/out ?of ?memory/i.test(words)) return fail(`ran out of memory: ${words}`, 'transient');
+  if (body && isFromProxy(error)) {
+    const hint = "If a proxy before it gave up waiting for the image, raise the proxy's timeout.";
+    return fail(`failed (${status}: ${words}). ${hint}`, 'transient');
+  }
   return fail(`failed (${status}: ${words}).`, isHopeless(words, body) ? 'request' : 'transient');
 }
 
@@ -104,7 +132,7 @@ function parsedBody(error: NetError) {
 }
 
 /** Names the server behind the URL where it is of another kind. Asked only when /sdapi is not there. */
-export async function otherKind(http: HttpClient, signal: AbortSignal): Promise<string | undefined> {
+async function otherKind(http: HttpClient, signal: AbortSignal): Promise<string | undefined> {
   const stats = await http.getJson('/system_stats', { signal, timeoutMs: 5_000 }).catch(() => undefined);
   const isComfy = typeof stats === 'object' && stats !== null && 'system' in stats;
   return isComfy ? 'is a ComfyUI server: write "kind: comfyui" for it.' : undefined;

@@ -22,6 +22,8 @@ export interface Parts {
   size?: Size;
   /** The server's own name for the checkpoint: it drops one in another spelling, silently. */
   checkpoint?: string;
+  /** Likewise for the sampler. */
+  sampler?: string;
   /** Likewise for the VAE, or the path of its file, where the server wants a path. */
   vae?: string;
   /** Settings that earlier requests of ours changed on the server, and what they were before. */
@@ -36,7 +38,6 @@ export function toCall(request: ImageRequest, parts: Parts, family: Family): Cal
   const ours: Body = {
     ...common(request, parts, family),
     ...(fromImage ? imageFields(request, parts) : hiresFields(request, family)),
-    ...(parts.repair && repairFields(parts.repair)),
     ...parts.size,
   };
   const given: Body = request.a1111 ?? {};
@@ -46,10 +47,17 @@ export function toCall(request: ImageRequest, parts: Parts, family: Family): Cal
       ...ours,
       ...given,
       // These two hold many things: the user's come beside ours, not in their place.
-      override_settings: merge(ours['override_settings'], given['override_settings']),
-      alwayson_scripts: merge(ours['alwayson_scripts'], given['alwayson_scripts']),
+      override_settings: { ...asBody(ours['override_settings']), ...asBody(given['override_settings']) },
+      alwayson_scripts: scripts(asBody(given['alwayson_scripts']), parts.repair),
     },
   };
+}
+
+/** The user's scripts. In a repair ADetailer is ours: by the user's words it might make the whole picture anew. */
+function scripts(given: Body, repair: ADetailerRepair | undefined): Body {
+  if (!repair) return given;
+  const others = Object.entries(given).filter(([name]) => name.toLowerCase() !== 'adetailer');
+  return { ...Object.fromEntries(others), ADetailer: { args: detailerArgs(repair) } };
 }
 
 function common(request: ImageRequest, parts: Parts, family: Family): Body {
@@ -66,7 +74,7 @@ function common(request: ImageRequest, parts: Parts, family: Family): Body {
     send_images: true,
     save_images: false,
     ...defined({
-      ...samplerFields(request, family),
+      ...samplerFields(request, parts.sampler, family),
       styles: request.styles,
       tiling: request.tiling,
       restore_faces: request.restore_faces,
@@ -86,8 +94,9 @@ function common(request: ImageRequest, parts: Parts, family: Family): Body {
   };
 }
 
-function samplerFields({ sampler, scheduler }: ImageRequest, family: Family) {
+function samplerFields({ sampler, scheduler }: ImageRequest, known: string | undefined, family: Family) {
   if (family.scheduler === 'scheduler') return { sampler_name: sampler, scheduler };
+  if (family.scheduler === 'in the sampler') return { sampler_name: known ?? sampler };
   const two = sampler === undefined ? undefined : asTwo(sampler);
   const asked = scheduler ?? two?.scheduler;
   return {
@@ -147,14 +156,14 @@ function imageFields(request: ImageRequest, parts: Parts): Body {
 }
 
 /** ADetailer by itself, without the img2img pass before it (its second argument). */
-function repairFields(repair: ADetailerRepair): Body {
+function detailerArgs(repair: ADetailerRepair): Json[] {
   const unit = defined({
     ad_model: repair.model ?? detectorDefault,
     ad_prompt: repair.prompt,
     ad_denoising_strength: repair.denoising_strength,
     ad_confidence: repair.confidence,
   });
-  return { alwayson_scripts: { ADetailer: { args: [true, true, unit] } } };
+  return [true, true, unit];
 }
 
 export function detectorOf(repair: ADetailerRepair): string {
@@ -178,10 +187,6 @@ function defined(fields: { [field: string]: Json | undefined }): Body {
   return Object.fromEntries(
     Object.entries(fields).filter((entry): entry is [string, Json] => entry[1] !== undefined),
   );
-}
-
-function merge(ours: Json | undefined, given: Json | undefined): Body {
-  return { ...asBody(ours), ...asBody(given) };
 }
 
 function asBody(value: Json | undefined): Body {

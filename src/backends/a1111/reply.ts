@@ -63,7 +63,7 @@ function modelOf(infotext: string | undefined): string | undefined {
 }
 
 /** Base64, with or without `data:image/png;base64,` before it. */
-export function decode(backend: string, text: string): Buffer {
+function decode(backend: string, text: string): Buffer {
   const base64 = text.slice(text.startsWith('data:') ? text.indexOf(',') + 1 : 0);
   const bytes = Buffer.from(base64, 'base64');
   // Node skips what is no base64, so a wrong text shows in the length alone.

@@ -55,17 +55,11 @@ export const taskProgress = z.object({
   queued: flag,
   completed: flag,
   progress: number,
-  live_preview: text,
-  id_live_preview: number,
 });
 export type TaskProgress = z.infer<typeof taskProgress>;
 
-export const options = z.object({
-  sd_model_checkpoint: text,
-  sd_vae: text,
-  CLIP_stop_at_last_layers: number,
-  forge_additional_modules: z.array(z.string()).optional().catch(undefined),
-});
+/** Every setting of the server: a request may change any of them. */
+export const options = z.object({ sd_model_checkpoint: text }).catchall(z.json());
 export type ServerOptions = z.infer<typeof options>;
 
 export const openapi = z.object({
@@ -74,6 +68,11 @@ export const openapi = z.object({
 });
 /** SD.Next's GET /sdapi/v1/version. */
 export const version = z.object({ commit: text, updated: text });
+
+/** SD.Next's GET /sdapi/v1/options-info: what it knows of its settings, said or not. */
+export const optionsInfo = z.object({
+  options: z.record(z.string(), z.object({ default: z.json().optional() })),
+});
 
 /** SD.Next's GET /sdapi/v1/checkpoint: `type` is null while none is loaded. */
 export const loaded = z.object({ type: z.string().nullable() });

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BackendError } from '../../errors.js';
 import { NetError, type HttpClient } from '../../net/index.js';
 import type { Progress } from '../port.js';
-import { optional, type Family } from './family.js';
-import { decode } from './reply.js';
-import { serverProgress, taskProgress, type ServerProgress, type TaskProgress } from './schema.js';
+import type { Family } from './family.js';
+import { askServer, askTask, isBusy, isInterrupted, isThere, lookMs, signOf } from './progress.js';
+import type { ServerProgress, TaskProgress } from './schema.js';
 
 export interface Patience {
   /** Between two looks at a job. */
@@ -13,11 +13,10 @@ export interface Patience {
   stallMs: number;
 }
 
-/** How long a server that has finished a job, or that no longer answers, may keep the reply to itself. */
+/** How long a server that has ended a job, or that no longer answers, may keep the reply to itself. */
 const graceMs = 30_000;
-/** How long the end of work that nobody waits for any more is awaited. */
-const settleMs = 20_000;
-const lookMs = 10_000;
+/** How long the end of cancelled work is awaited while nothing moves. */
+const endMs = 20_000;
 
 interface Look {
   task: TaskProgress | undefined;
@@ -30,21 +29,19 @@ interface Look {
 
 /** What a server is doing, and stopping it. */
 export class Work {
-  readonly #backend: string;
-  readonly #http: HttpClient;
-  readonly #patience: Patience;
   /** Jobs under way; true where one is known to have been interrupted. */
   readonly #jobs = new Map<string, boolean>();
 
-  constructor(backend: string, http: HttpClient, patience: Patience) {
-    this.#backend = backend;
-    this.#http = http;
-    this.#patience = patience;
-  }
+  constructor(
+    private readonly backend: string,
+    private readonly http: HttpClient,
+    private readonly patience: Patience,
+  ) {}
 
   /**
    * Looks after a job under way until `signal` aborts, which is its only peaceful end. Throws a transient
-   * BackendError when the server stands still: the connection may stay open for ever then.
+   * BackendError when the server stands still, or has ended the job without a reply: the connection may stay open
+   * for ever then.
    */
   async watch(
     remoteId: string,
@@ -52,34 +49,43 @@ export class Work {
     onProgress: ((progress: Progress) => void) | undefined,
     signal: AbortSignal,
   ): Promise<never> {
-    const { pollMs, stallMs } = this.#patience;
-    let last: Look | undefined;
-    let signAt = performance.now();
+    const { pollMs, stallMs } = this.patience;
+    const shortMs = Math.min(graceMs, stallMs);
+    let sign: string | undefined;
+    let movedAt = performance.now();
+    let endedAt: number | undefined;
+    let [wasThere, wasActive] = [false, false];
     let shown = -1;
-    let preview = -1;
     for (;;) {
       await sleep(pollMs, undefined, { signal });
-      const look = await this.#look(remoteId, family, onProgress ? preview : undefined, signal);
-      if (look.sign !== undefined && look.sign !== last?.sign) signAt = performance.now();
+      const look = await this.#look(remoteId, family, signal);
+      const { task, server } = look;
+      const now = performance.now();
+      // Whatever moves is a sign of life: others may be before this one.
+      if (look.sign !== undefined && look.sign !== sign) [sign, movedAt] = [look.sign, now];
+      // But not once this one has ended. One that was adopted is "completed" by its first life while it runs again.
+      wasThere ||= isThere(task);
+      if (isThere(task)) endedAt = undefined;
+      else if (task && (wasThere || task.completed)) endedAt ??= now;
       // Between two looks that find this task at work the server's state is this task's state.
-      if (last?.task?.active && look.task?.active && isInterrupted(look.server))
-        this.#markInterrupted(remoteId);
-      last = { ...look, sign: look.sign ?? last?.sign };
+      if (wasActive && task?.active && isInterrupted(server)) this.#markInterrupted(remoteId);
+      wasActive = task?.active === true;
 
-      const silentMs = performance.now() - signAt;
-      const limitMs = look.task?.completed === true || look.gone ? Math.min(graceMs, stallMs) : stallMs;
-      if (silentMs > limitMs) throw this.#stalled(look, silentMs);
-
-      const share = this.#share(look, family);
-      const picture = look.task?.live_preview;
-      if (share !== undefined && (share > shown || picture !== undefined)) {
-        shown = Math.max(shown, share);
-        preview = look.task?.id_live_preview ?? preview;
-        onProgress?.({
-          share: shown,
-          ...(picture !== undefined && { preview: decode(this.#backend, picture) }),
-        });
+      if (endedAt !== undefined && now - endedAt > shortMs) {
+        throw this.#error(`ended this image ${seconds(now - endedAt)} ago and did not send it.`);
       }
+      if (look.gone && now - movedAt > shortMs) {
+        throw this.#error(
+          `has not been reachable for ${seconds(now - movedAt)} while it worked for us; it has probably stopped.`,
+        );
+      }
+      if (now - movedAt > stallMs) {
+        throw this.#error(
+          `has shown no progress for ${seconds(now - movedAt)}: a zombie. Restart it if this goes on.`,
+        );
+      }
+      const share = this.#share(look, family);
+      if (share !== undefined && share > shown) onProgress?.({ share: (shown = share) });
     }
   }
 
@@ -90,30 +96,45 @@ export class Work {
   }
 
   /**
-   * Ends what the server still does for `remoteId`, and only that: `/interrupt` knows no ids, so it is
-   * sent only while the server says that this task is the one being worked on. Work that waits in its
-   * line cannot be taken out; it is interrupted when its turn comes. False where it may still be going on.
+   * Ends what the server still does for `remoteId`, and only that: `/interrupt` knows no ids, so it is sent only
+   * while the server says that this task is the one being worked on. Work that waits in its line cannot be taken
+   * out; it is interrupted when its turn comes. Where the server does not say whose work it does, nothing is stopped.
+   *
+   * While `isPatient` it waits for as long as the line moves, `stallMs` at most; for the server to be idle where it
+   * cannot tell this work from others'. False where the work may still be going on.
    */
-  async settle(remoteId: string, family: Family, signal: AbortSignal): Promise<boolean> {
-    if (!family.taskIds) return !(await this.isBusy(signal));
-    const until = performance.now() + settleMs;
+  async cancel(
+    remoteId: string,
+    family: Family,
+    signal: AbortSignal,
+    isPatient = () => false,
+  ): Promise<boolean> {
+    const { pollMs, stallMs } = this.patience;
+    const startedAt = performance.now();
+    let movedAt = startedAt;
+    let sign: string | undefined;
     let told = false;
     let idle = 0;
-    while (performance.now() < until) {
-      const busy = await this.isBusy(signal);
+    for (;;) {
+      const server = await askServer(this.http, signal);
       // Looked at last, right before the interrupt: the next task may begin in between.
-      const task = await this.#task(remoteId, undefined, signal);
-      if (!task?.active && !task?.queued) return true;
-      if (task.active && busy && !told) {
+      const task = family.taskIds ? await askTask(this.http, remoteId, signal) : undefined;
+      const busy = isBusy(server);
+      if (task ? !isThere(task) : !busy) return true;
+      if (task?.active && busy && !told) {
         told = true; // once is enough, and twice might meet the next task
         this.#markInterrupted(remoteId);
-        await this.#http.postJson('/sdapi/v1/interrupt', {}, { signal, timeoutMs: lookMs });
-      } else if (task.active && !busy && ++idle > 1) {
+        await this.http.postJson('/sdapi/v1/interrupt', {}, { signal, timeoutMs: lookMs });
+      } else if (task?.active && !busy && ++idle > 1) {
         return true; // a task that failed stays "active" until another one starts
       }
-      await sleep(Math.min(this.#patience.pollMs, 250), undefined, { signal });
+      const now = performance.now();
+      if (isPatient()) {
+        if (signOf(task, server) !== sign) [sign, movedAt] = [signOf(task, server), now];
+      } else if (!task) return false;
+      if (now - movedAt > Math.min(endMs, stallMs) || now - startedAt > stallMs) return false;
+      await sleep(Math.min(pollMs, 250), undefined, { signal });
     }
-    return false;
   }
 
   /**
@@ -126,7 +147,7 @@ export class Work {
     signal: AbortSignal,
   ): Promise<boolean> {
     if (this.#jobs.get(remoteId) === true) return true;
-    const server = await this.#server(signal);
+    const server = await askServer(this.http, signal);
     const isLast = server?.state?.job_count === 0 && server.state.job_timestamp === timestamp;
     return timestamp !== undefined && isLast && isInterrupted(server);
   }
@@ -144,23 +165,12 @@ export class Work {
     if (this.#jobs.has(remoteId)) this.#jobs.set(remoteId, true);
   }
 
-  async isBusy(signal: AbortSignal): Promise<boolean> {
-    const now = await this.#server(signal);
-    return (now?.progress ?? 0) > 0 || (now?.state?.job_count ?? 0) !== 0;
-  }
-
   /** One look: at this task where the server knows tasks, and at the whole server, since others may be before it. */
-  async #look(
-    remoteId: string,
-    family: Family,
-    preview: number | undefined,
-    signal: AbortSignal,
-  ): Promise<Look> {
+  async #look(remoteId: string, family: Family, signal: AbortSignal): Promise<Look> {
     try {
-      const server = await this.#server(signal);
-      const task = family.taskIds ? await this.#task(remoteId, preview, signal) : undefined;
-      const sign = JSON.stringify([task?.active, task?.queued, task?.completed, task?.progress, server]);
-      return { task, server, sign, gone: false };
+      const server = await askServer(this.http, signal);
+      const task = family.taskIds ? await askTask(this.http, remoteId, signal) : undefined;
+      return { task, server, sign: signOf(task, server), gone: false };
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
       // Slow to answer is no sign of death: these servers are busy with one thing at a time.
@@ -168,33 +178,11 @@ export class Work {
     }
   }
 
-  async #task(
-    remoteId: string,
-    preview: number | undefined,
-    signal: AbortSignal,
-  ): Promise<TaskProgress | undefined> {
-    const body = { id_task: remoteId, live_preview: preview !== undefined, id_live_preview: preview ?? -1 };
-    const reply = this.#http.postJson('/internal/progress', body, { signal, timeoutMs: lookMs });
-    return taskProgress.safeParse(await optional(reply)).data;
-  }
-
-  async #server(signal: AbortSignal): Promise<ServerProgress | undefined> {
-    const query = { skip_current_image: true };
-    const reply = this.#http.getJson('/sdapi/v1/progress', { signal, timeoutMs: lookMs, query });
-    return serverProgress.safeParse(await optional(reply)).data;
-  }
-
-  #stalled(look: Look, silentMs: number): BackendError {
-    const seconds = Math.round(silentMs / 1000);
-    const why = look.gone
-      ? `has not been reachable for ${seconds} s while it worked for us; it has probably stopped.`
-      : look.task?.completed
-        ? `finished the image ${seconds} s ago and did not send it.`
-        : `has shown no progress for ${seconds} s: a zombie. Restart it if this goes on.`;
-    return new BackendError(why, { backend: this.#backend, fault: 'transient' });
+  #error(message: string): BackendError {
+    return new BackendError(message, { backend: this.backend, fault: 'transient' });
   }
 }
 
-function isInterrupted(server: ServerProgress | undefined): boolean {
-  return server?.state?.interrupted === true || server?.state?.skipped === true;
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
 }

@@ -141,6 +141,7 @@ export function routes(webui: Webui): Router {
       commit: VERSION,
       branch: 'sketch',
     }));
+    get('/sdapi/v1/options-info', () => ({ options: webui.defaults(), sections: [] }));
     get('/sdapi/v1/status', () => ({ status: webui.tasks.current === undefined ? 'idle' : 'running' }));
     get('/sdapi/v1/checkpoint', () => ({ type: 'sd', title: family.checkpoint(webui.checkpoint).title }));
     get('/sdapi/v1/detailers', () => DETAILERS.map((name) => ({ name, path: vaeFile(name) })));

@@ -37,11 +37,18 @@ export class Webui {
   /** The options as it says them: SD.Next leaves out what is as it was at first, but for the checkpoint. */
   said(): Record<string, unknown> {
     if (!this.family.isSdNext) return this.options;
-    const first = new Webui(this.life).options;
-    const isChanged = (name: string) => JSON.stringify(this.options[name]) !== JSON.stringify(first[name]);
+    const first = this.defaults();
+    const isChanged = (name: string) =>
+      JSON.stringify(this.options[name]) !== JSON.stringify(first[name]?.default);
     return Object.fromEntries(
       Object.entries(this.options).filter(([name]) => name === 'sd_model_checkpoint' || isChanged(name)),
     );
+  }
+
+  /** Its settings, as SD.Next tells of them: what they are where nobody changed them. */
+  defaults(): Record<string, { default: unknown }> {
+    const first = Object.entries(new Webui(this.life).options);
+    return Object.fromEntries(first.map(([name, value]) => [name, { default: value }]));
   }
 
   /** The checkpoint file that the options name. */

@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { BackendError, systemCode } from '../../errors.js';
+import type { ImageRequest, Json } from '../../loop/index.js';
+import type { GenerateJob } from '../port.js';
+import { findCheckpoint } from './checks.js';
+import type { Family, Server } from './family.js';
+import type { Lists } from './lists.js';
+import { toCall, type Body, type Call, type Parts } from './mapping.js';
+import { findJoined, findVae } from './missing.js';
+import { sizeOf } from './reply.js';
+
+/** Makes of a job the call to post: its pictures read, its names the server's own. Throws `request` faults. */
+export class Drafts {
+  /** Settings that our requests changed on the server, as they were before the first of them. */
+  readonly #putBack: Body = {};
+
+  constructor(
+    private readonly name: string,
+    private readonly lists: Lists,
+  ) {}
+
+  async callOf(job: GenerateJob, server: Server, signal: AbortSignal): Promise<Call> {
+    const { request, remoteId } = job;
+    const parts: Parts = { remoteId, putBack: this.#putBack };
+    if (job.repair) {
+      const { repair, candidate } = job.repair;
+      if (repair.with !== 'adetailer') throw this.#error('cannot run a ComfyUI workflow to mend an image.');
+      const size = await sizeOf(candidate);
+      Object.assign(parts, { repair, initImage: candidate.toString('base64') }, size && { size });
+    } else {
+      if (request.init_image !== undefined) parts.initImage = await this.#read(request.init_image);
+      if (request.mask !== undefined) parts.mask = await this.#read(request.mask);
+    }
+    Object.assign(parts, await this.#ownNames(request, server.family, signal));
+    const call = toCall(request, parts, server.family);
+    await this.#remember(call.body['override_settings'] as Body, server, signal);
+    return call;
+  }
+
+  /** What the server itself calls the request's checkpoint, VAE and sampler, where it lists them. */
+  async #ownNames(request: ImageRequest, family: Family, signal: AbortSignal): Promise<Partial<Parts>> {
+    const { checkpoint, vae, sampler, scheduler } = request;
+    const names: Partial<Parts> = {};
+    if (checkpoint !== undefined) {
+      const title = findCheckpoint(checkpoint, (await this.lists.checkpoints(signal)) ?? [])?.title;
+      if (title !== undefined) names.checkpoint = title;
+    }
+    if (vae !== undefined) {
+      const found = findVae(vae, (await this.lists.vaes(family, signal)) ?? []);
+      const name = family.vae.setting === 'sd_vae' ? found?.model_name : found?.filename;
+      if (name !== undefined) names.vae = name;
+    }
+    if (family.scheduler === 'in the sampler' && sampler !== undefined && scheduler !== undefined) {
+      const joined = findJoined(sampler, scheduler, (await this.lists.samplers(signal)) ?? []);
+      if (joined !== undefined) names.sampler = joined;
+    }
+    return names;
+  }
+
+  /** Settings stay as a request left them; a later request that does not name one must find the old value. */
+  async #remember(settings: Body, { family, options }: Server, signal: AbortSignal): Promise<void> {
+    for (const key of Object.keys(settings)) {
+      if (key in this.#putBack) continue;
+      let value: Json | undefined = key in options ? options[key] : family.unsaid[key];
+      value ??= (await this.lists.defaults(signal))?.[key]?.default;
+      if (value !== undefined) this.#putBack[key] = value;
+    }
+  }
+
+  async #read(path: string): Promise<string> {
+    return readFile(path, 'base64').catch((error: unknown) => {
+      throw this.#error(`the picture ${path} cannot be read (${systemCode(error) ?? String(error)}).`);
+    });
+  }
+
+  #error(message: string): BackendError {
+    return new BackendError(message, { backend: this.name, fault: 'request' });
+  }
+}
