@@ -9,7 +9,7 @@ export {
   type Health,
   type HealthOptions,
 } from './health.js';
-export { canMend } from './mends.js';
+export { canMend, checkRepair } from './mends.js';
 export { near } from './near.js';
 export { stem } from './stem.js';
 export type { A1111Options } from './a1111/index.js';

@@ -13,6 +13,7 @@ import type { ImageRequest } from '../../src/loop/index.js';
 import { readTruth, startSketchServer, type SketchOptions } from '../../src/sketch/index.js';
 import { sendJson, sendText, serve, type Answer } from '../support/http-server.js';
 import { repairGraph, textToImage } from '../support/sketch-graphs.js';
+import { changed, rewired } from '../support/workflows.js';
 
 const signal = new AbortController().signal;
 const closers: (() => Promise<unknown>)[] = [];
@@ -539,6 +540,63 @@ describe('what a server lacks', () => {
     expect(await backend.missing(request, signal)).toEqual([
       { what: 'sampler', asked: 'dpmp_2m', near: ['dpmpp_2m'] },
     ]);
+  });
+});
+
+describe('a file that a request names', () => {
+  const node = (name: string, required: object = {}) => ({
+    [`/object_info/${name}`]: { [name]: { input: { required } } },
+  });
+  const checkpoints = ['a/eyes.ckpt', 'art\\hands.safetensors', 'b/eyes.ckpt'];
+  const windows = () =>
+    setup({
+      ...node('CheckpointLoaderSimple', { ckpt_name: [checkpoints] }),
+      ...node('LoraLoader', { lora_name: [['style\\Ink.safetensors']] }),
+      ...Object.assign(
+        {},
+        ...['CLIPTextEncode', 'EmptyLatentImage', 'VAEDecode', 'SaveImage', 'KSampler'].map((name) =>
+          node(name),
+        ),
+      ),
+    });
+  const graph = rewired(
+    changed(textToImage(1, 'x'), {
+      '20': { class_type: 'LoraLoader', inputs: { model: ['4', 0], clip: ['4', 1], lora_name: 'none' } },
+    }),
+    '3',
+    { model: ['20', 0] },
+  );
+  const withLora = { workflow: { path: 'w.json', text: JSON.stringify(graph) } };
+
+  it('is found by another spelling, and sent as the server spells it', async () => {
+    const { server, sent } = await windows();
+    const backend = open(server.url, withLora);
+    const request = {
+      checkpoint: 'art/Hands.safetensors [0123456789]',
+      comfyui: { '20.inputs.lora_name': 'ink' },
+    };
+    expect(await backend.missing(job(request).request, signal)).toEqual([]);
+    const made = await backend.generate(job(request), signal);
+    expect(made.server.checkpoint).toBe('art\\hands.safetensors');
+    expect(sent('/prompt')).toMatchObject([
+      {
+        body: {
+          prompt: {
+            '4': { inputs: { ckpt_name: 'art\\hands.safetensors' } },
+            '20': { inputs: { lora_name: 'style\\Ink.safetensors' } },
+          },
+        },
+      },
+    ]);
+  });
+
+  it('is lacking where two are meant equally, and in another spelling where the workflow names it', async () => {
+    const { server } = await windows();
+    const two = await open(server.url).missing({ ...job().request, checkpoint: 'eyes' }, signal);
+    expect(two).toEqual([{ what: 'checkpoint', asked: 'eyes', near: ['a/eyes.ckpt', 'b/eyes.ckpt'] }]);
+    const text = JSON.stringify(rewired(textToImage(1, 'x'), '4', { ckpt_name: 'hands' }));
+    const written = open(server.url, { workflow: { path: 'w.json', text } });
+    expect(await written.missing(job().request, signal)).toMatchObject([{ asked: 'hands' }]);
   });
 });
 

@@ -2,7 +2,7 @@ import { BackendError, type Fault } from '../../errors.js';
 import type { ImageRequest, Json, Repair } from '../../loop/index.js';
 import { HttpClient, NetError, withDeadline } from '../../net/index.js';
 import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
-import { describeBindings } from './bindings.js';
+import { describeBindings, unbound } from './bindings.js';
 import { cancelPrompt } from './cancel.js';
 import { defaultWorkflow } from './default-workflow.js';
 import { Drafts } from './drafts.js';
@@ -12,7 +12,6 @@ import { valueAt, type Graph } from './graph.js';
 import { Hints } from './hints.js';
 import { identify, otherKind } from './identify.js';
 import { findMissing, Lists } from './lists.js';
-import { fill } from './mapping.js';
 import { extraData, Posts } from './post.js';
 import { fetchFile, resultFile } from './results.js';
 import type { HistoryEntry } from './schema.js';
@@ -41,6 +40,7 @@ export class ComfyUIBackend implements Backend {
   readonly kind = 'comfyui';
   readonly name: string;
   readonly notes: readonly string[];
+  readonly unbound: readonly string[];
   readonly #workflow: Workflow;
   readonly #http: HttpClient;
   readonly #events: Events;
@@ -66,6 +66,7 @@ export class ComfyUIBackend implements Backend {
     this.name = name;
     this.#workflow = readWorkflow(workflow, bindings);
     this.notes = describeBindings(this.#workflow);
+    this.unbound = unbound(this.#workflow.bindings);
     this.#http = new HttpClient(url, auth);
     this.#events = new Events({ url, ...(auth !== undefined && { auth }) });
     this.#lists = new Lists(this.#http);
@@ -87,8 +88,11 @@ export class ComfyUIBackend implements Backend {
 
   async missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]> {
     const workflow = await this.#drafts.workflowOf(repair);
-    const { graph, lacks } = fill(request, workflow, { filenamePrefix: 'reroll' });
-    return this.#asked(signal, async () => [...lacks, ...(await findMissing(graph, this.#lists, signal))]);
+    const parts = { filenamePrefix: 'reroll', mends: repair !== undefined };
+    return this.#asked(signal, async () => {
+      const { graph, lacks } = await this.#drafts.fill(request, workflow, parts, signal);
+      return [...lacks, ...(await findMissing(graph, this.#lists, signal))];
+    });
   }
 
   async generate(job: GenerateJob, signal: AbortSignal): Promise<Generated> {
