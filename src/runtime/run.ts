@@ -13,6 +13,7 @@ import type { House } from './house.js';
 import { jobOf, Lanes } from './lanes.js';
 import type { Member, Pool } from './pool.js';
 import { classifyQueue, queuesOf } from './queue-names.js';
+import { vainChanges } from './vain.js';
 
 /** All that it takes to work a run off. */
 export interface Work {
@@ -111,7 +112,11 @@ class Execution implements ActiveRun {
   }
 
   async start(): Promise<void> {
-    const { house, pool } = this.work;
+    const { house, pool, pipeline } = this.work;
+    const backends = pool.members.map(({ backend }) => backend);
+    for (const message of vainChanges(pipeline.retry.ladder, backends)) {
+      house.events.emit({ type: 'warning', message });
+    }
     // The queues of a run belong to this process alone: what a dead one left there is rebuilt from the ledger.
     for (const queue of await queuesOf(house, this.id)) await house.queues.clear(queue);
 
