@@ -237,17 +237,10 @@ describe.each(kinds)('a backend of kind $name', (kind) => {
   it('tells the progress while it works, which never goes back', async () => {
     const { backend } = await sketch({ latencyMs: 600 });
     const shares: number[] = [];
-    const previews: Buffer[] = [];
-    const onProgress: GenerateJob['onProgress'] = ({ share, preview }) => {
-      shares.push(share);
-      if (preview) previews.push(preview);
-    };
-    await backend.generate(job({ steps: 30 }, { onProgress }), never);
+    await backend.generate(job({ steps: 30 }, { onProgress: ({ share }) => shares.push(share) }), never);
     expect(shares.length).toBeGreaterThan(1);
     expect(shares).toEqual([...shares].sort((a, b) => a - b));
     expect(shares.every((share) => share >= 0 && share <= 1)).toBe(true);
-    for (const preview of previews) await expect(sharp(preview).metadata()).resolves.toHaveProperty('width');
-    if (kind.tellsJobs) expect(previews.length).toBeGreaterThan(0);
   });
 
   it.runIf(kind.tellsJobs)('cancels the job that runs, and not the one behind it', async () => {
