@@ -64,7 +64,7 @@ export async function runPipeline(pipeline: object, classifier?: Classifier): Pr
       const gate = classifier ?? (await openGate(loaded, {}));
       releasers.add(() => gate.close());
       const never = new AbortController().signal;
-      const pool = await openPool(loaded.backends, house.events.emit, never);
+      const pool = await openPool(loaded, house.events.emit, never);
       releasers.add(() => pool.close());
       const run = await recordRun(house, loaded);
       const startedAt = performance.now();

@@ -102,12 +102,24 @@ export class BackendError extends RerollError {
   override readonly name = 'BackendError';
   readonly backend: string;
   readonly fault: Fault;
-  /** True where the server never began the work: nothing answered at its address. */
+  /** True where nothing answered at its address, so that nothing was sent. */
   readonly unreachable: boolean;
+  /**
+   * True where the failure says nothing about what the server was sent before: it may still be at it, or
+   * have it done. Its id must not be forgotten, or the work is paid for twice.
+   */
+  readonly mayHoldWork: boolean;
 
   constructor(
     message: string,
-    details: { backend: string; fault: Fault; unreachable?: boolean; cause?: unknown },
+    details: {
+      backend: string;
+      fault: Fault;
+      unreachable?: boolean;
+      /** Default: where it is unreachable. */
+      mayHoldWork?: boolean;
+      cause?: unknown;
+    },
   ) {
     super(
       `${details.backend}: ${message}`,
@@ -116,6 +128,7 @@ export class BackendError extends RerollError {
     this.backend = details.backend;
     this.fault = details.fault;
     this.unreachable = details.unreachable ?? false;
+    this.mayHoldWork = details.mayHoldWork ?? this.unreachable;
   }
 }
 

@@ -177,11 +177,10 @@ async function postpone(
   error: BackendError,
   refusals: readonly string[],
 ): Promise<void> {
-  // A server that cannot be reached may still be working on what it was sent: keep its id for adoption.
   const down = error.unreachable || error.fault === 'backend';
   // A server that is down says nothing about the attempt, unless all others have refused it already.
   const counts = !down || refusals.length > 0;
-  const errors = await desk.ledger.recordServerError(key, error.message, error.unreachable, counts);
+  const errors = await desk.ledger.recordServerError(key, error.message, error.mayHoldWork, counts);
   // Where the others have refused, only this one may still do it: it is awaited for a while, not for ever.
   // What was given up as a repair is counted anew as a new image.
   if (!counts || errors % maxServerErrors > 0) {

@@ -8,6 +8,8 @@ export interface Backend {
   readonly kind: BackendKind;
   /** How it understood its configuration, a line each: for people, in `reroll doctor`. */
   readonly notes?: readonly string[];
+  /** Settings of a request that have no effect here, since its workflow does not take them. */
+  readonly unbound?: readonly string[];
 
   /** Asks the server what it is and whether it is well. Harmless; bounded in time. */
   probe(signal: AbortSignal): Promise<ServerInfo>;
@@ -71,6 +73,4 @@ export interface Lack {
 export interface Progress {
   /** 0 to 1. */
   share: number;
-  /** A small picture of what is being made, where the server sends one. */
-  preview?: Buffer;
 }

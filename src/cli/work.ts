@@ -29,7 +29,7 @@ export function work(house: House, pipeline: Pipeline, getRun: () => Promise<Run
     );
     const classifier = await openGate(pipeline, process.env);
     releasers.add(() => classifier.close());
-    const pool = await openPool(pipeline.backends, house.events.emit, signals.drain);
+    const pool = await openPool(pipeline, house.events.emit, signals.drain);
     releasers.add(() => pool.close());
     const run = await getRun();
 

@@ -1,4 +1,4 @@
-import type { Adjust, ImageRequest, Json } from './types.js';
+import type { Adjust, ImageRequest, Json, Rung } from './types.js';
 
 /** What servers take: a relative change never leaves these bounds. */
 const bounds: Record<string, { min: number; max: number; step?: number }> = {
@@ -25,6 +25,12 @@ export function adjust(request: ImageRequest, changes: Adjust): ImageRequest {
     else adjusted[key] = value;
   }
   return adjusted as unknown as ImageRequest;
+}
+
+/** The settings that a ladder changes, each once. */
+export function adjustedBy(ladder: readonly Rung[]): string[] {
+  const keys = ladder.flatMap((rung) => ('adjust' in rung ? Object.keys(rung.adjust) : []));
+  return [...new Set(keys.map((key) => textChange.exec(key)?.[1] ?? key))];
 }
 
 type TextChange = 'append' | 'prepend' | 'replace';

@@ -47,13 +47,6 @@ export class ReconnectingSocket {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Sends JSON; false where there is no connection now. */
-  send(value: unknown): boolean {
-    if (!this.isOpen) return false;
-    this.#socket?.send(JSON.stringify(value));
-    return true;
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);

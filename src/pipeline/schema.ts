@@ -148,8 +148,11 @@ const repair = z.discriminatedUnion('with', [
     ...optional({
       bindings: z
         .record(z.string(), text())
-        .describe('Which input of which node takes a setting.')
-        .meta({ examples: [{ image: '10.inputs.image' }] }),
+        .describe(
+          'Which input of which node takes the candidate (`init_image`), where reroll cannot find it by itself, or a ' +
+            'setting: `prompt`, `seed`, `steps` and so on, as for a backend.',
+        )
+        .meta({ examples: [{ init_image: '10.inputs.image' }] }),
     }),
   }),
 ]);

@@ -10,6 +10,7 @@ import { jobOf, Lanes } from './lanes.js';
 import type { Member } from './pool.js';
 import { classifyQueue, queuesOf } from './queue-names.js';
 import type { ActiveRun, RunSignals, Work } from './run.js';
+import { vainChanges } from './vain.js';
 
 /** How often the queues are compared with the ledger: a job that got lost (a flushed Redis) comes back. */
 const reconcileMs = 5_000;
@@ -57,7 +58,11 @@ export class Execution implements ActiveRun {
   }
 
   async start(): Promise<void> {
-    const { house, pool } = this.work;
+    const { house, pool, pipeline } = this.work;
+    const backends = pool.members.map(({ backend }) => backend);
+    for (const message of vainChanges(pipeline.retry.ladder, backends)) {
+      house.events.emit({ type: 'warning', message });
+    }
     // The queues of a run belong to this process alone: what a dead one left there is rebuilt from the ledger.
     for (const queue of await queuesOf(house, this.id)) await house.queues.clear(queue);
 

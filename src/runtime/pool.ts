@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { bulkhead } from 'cockatiel';
 import {
   canMend,
+  checkRepair,
   createBackend,
   watchHealth,
   type Backend,
@@ -11,7 +12,7 @@ import {
 } from '../backends/index.js';
 import { BackendError, ConfigError, toError } from '../errors.js';
 import type { Repair } from '../loop/index.js';
-import type { BackendConfig } from '../pipeline/index.js';
+import type { BackendConfig, Pipeline } from '../pipeline/index.js';
 import { startSketchServer } from '../sketch/index.js';
 import type { GuardedBackend } from '../../workers/generate.js';
 import type { EmitRunEvent } from './events.js';
@@ -58,9 +59,12 @@ export interface Pool {
   close(): Promise<void>;
 }
 
-/** Connects to every backend. One that is down is probed until it is well; ConfigError if none can be used now. */
+/**
+ * Connects to every backend. One that is down is probed until it is well; ConfigError if none can be used now, or
+ * a workflow is unusable.
+ */
 export function openPool(
-  configs: readonly BackendConfig[],
+  { backends: configs, retry }: Pick<Pipeline, 'backends' | 'retry'>,
   emit: EmitRunEvent,
   signal: AbortSignal,
 ): Promise<Pool> {
@@ -70,6 +74,7 @@ export function openPool(
       emit({ type: 'backend', backend, state, ...(reason !== undefined && { reason }) });
       pool.onHealth();
     };
+    for (const rung of retry.ladder) if ('repair' in rung) await checkRepair(rung.repair);
     const members = await Promise.all(configs.map((config) => openMember(config, onChange, releasers)));
     const problems = await Promise.all(members.map((member) => firstProbe(member, signal)));
     signal.throwIfAborted();

@@ -213,6 +213,13 @@ describe.each(kinds)('a backend of kind $name', (kind) => {
     if (kind.tellsCheckpoint) expect(made.server.checkpoint).toContain('sketch-hands-v2');
   });
 
+  it('finds it by its bare name too: one pipeline serves servers of every kind', async () => {
+    const { backend } = await sketch();
+    const bare = { checkpoint: 'Sketch-Hands-V2' };
+    expect(await backend.missing(request(bare), never)).toEqual([]);
+    expect(JSON.stringify((await backend.generate(job(bare), never)).sent)).toContain('sketch-hands-v2');
+  });
+
   it('lacks nothing for a request that names nothing special, or what the server has', async () => {
     const { backend } = await sketch();
     const { checkpoint, sampler } = kind.names;

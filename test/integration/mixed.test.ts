@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Classifier } from '../../src/classifier/index.js';
+import { ConfigError } from '../../src/errors.js';
 import type { AttemptKey } from '../../src/ledger/index.js';
 import type { RunEvent } from '../../src/runtime/index.js';
 import {
@@ -16,7 +17,7 @@ import {
   type SketchServer,
 } from '../../src/sketch/index.js';
 import { runPipeline, type Ran, type RunOptions } from '../support/run.js';
-import { repairGraph, textToImage } from '../support/sketch-graphs.js';
+import { flux, repairGraph, textToImage } from '../support/sketch-graphs.js';
 
 let dir: string;
 let servers: SketchServer[];
@@ -206,6 +207,39 @@ describe('a rejected candidate', () => {
       if (shot.outcome === 'accepted') expect(truth.truth.anatomy).toBe('good');
     }
     expect(ran.events.filter(({ type }) => type === 'server-error')).toEqual([]);
+  });
+
+  it.each([
+    ['is in the editor’s format', { nodes: [], links: [] }, {}, /File > Export \(API\)/],
+    ['takes no picture', textToImage(0, 'x'), {}, /no LoadImage is seen to take it/],
+    [
+      'binds what is no setting',
+      repairGraph('x', 0, 'x'),
+      { image: '20.inputs.image' },
+      /no setting "image"/,
+    ],
+  ])('is not made at all where the workflow that shall mend it %s', async (_, graph, bindings, words) => {
+    await start(['comfyui']);
+    await writeFile(join(dir, 'wrong.api.json'), JSON.stringify(graph));
+    const repair = { with: 'workflow', workflow: './wrong.api.json', bindings };
+    const ran = run(pipeline({ retry: { attempts: 2, ladder: [{ repair }] } }));
+    await expect(ran).rejects.toThrow(ConfigError);
+    await expect(ran).rejects.toThrow(words);
+    expect(servers[0]!.stats().images).toBe(0);
+  });
+
+  it('is not changed in vain without a word: a workflow may not take what the ladder changes', async () => {
+    await start(['comfyui']);
+    await writeFile(join(dir, 'draw.api.json'), JSON.stringify(flux(0, 'x')));
+    const ran = await run(
+      pipeline({
+        prompts: [{ text: 'a hand' }],
+        retry: { attempts: 2, ladder: [{ adjust: { cfg_scale: '+1' } }] },
+      }),
+    );
+    expect(ran.events.filter(({ type }) => type === 'warning')).toEqual([
+      { type: 'warning', message: expect.stringContaining('does not take cfg_scale') as string },
+    ]);
   });
 
   it('is given up for a new one where the repair found nothing to mend', async () => {

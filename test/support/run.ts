@@ -61,7 +61,7 @@ export async function runPipeline(dir: string, config: object, options: RunOptio
     if (onEvent) releasers.add(house.events.listen(onEvent));
     const classifier = options.classifier ?? (await openGate(loaded, {}));
     releasers.add(() => classifier.close());
-    const pool = await openPool(loaded.backends, house.events.emit, never);
+    const pool = await openPool(loaded, house.events.emit, never);
     releasers.add(() => pool.close());
     const run = await recordRun(house, loaded);
     const work = { house, run, pipeline: loaded, classifier, pool };

@@ -4,10 +4,8 @@ import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import fc from 'fast-check';
 import sharp from 'sharp';
-import { afterEach, describe, expect, it } from 'vitest';
-import { readPreview } from '../../src/backends/comfyui/events.js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { resultFile } from '../../src/backends/comfyui/results.js';
 import { createBackend, type ComfyUIOptions, type GenerateJob } from '../../src/backends/index.js';
 import { BackendError } from '../../src/errors.js';
@@ -15,12 +13,21 @@ import type { ImageRequest } from '../../src/loop/index.js';
 import { readTruth, startSketchServer, type SketchOptions } from '../../src/sketch/index.js';
 import { sendJson, sendText, serve, type Answer } from '../support/http-server.js';
 import { repairGraph, textToImage } from '../support/sketch-graphs.js';
+import { changed, rewired } from '../support/workflows.js';
 
 const signal = new AbortController().signal;
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const close of closers.splice(0).reverse()) await close();
 });
+
+/** A clock that goes on only when the test says so; real waits stay as they are. */
+function stopClock() {
+  let now = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => now);
+  return (minutes: number) => (now += minutes * 60_000);
+}
 
 const id = '00000000-0000-4000-8000-00000000000a';
 const workflow = { path: 'hands.api.json', text: JSON.stringify(textToImage(1, 'x')) };
@@ -251,7 +258,82 @@ describe('a prompt', () => {
     const gone = failure(backend.generate(job(), signal));
     await begun;
     await server.close();
-    expect(await gone).toMatchObject({ fault: 'transient', unreachable: true });
+    expect(await gone).toMatchObject({ fault: 'transient', unreachable: true, mayHoldWork: true });
+  });
+
+  it('on a server that is slow to answer is awaited as long as one that shows no progress', async () => {
+    const advance = stopClock();
+    let looks = 0;
+    const { server } = await setup({
+      '/queue': (response) => {
+        advance(2);
+        if (++looks < 5) sendText(response, 'busy', 503);
+        else sendJson(response, { queue_running: [], queue_pending: [] });
+      },
+    });
+    const made = await open(server.url, { stallMs: 600_000 }).generate(job(), signal);
+    expect(made.seed).toBe(7);
+  });
+
+  it('on a server that answers no more keeps its id, and is not stopped: it may be done there', async () => {
+    const { backend, sent } = await setup({ '/queue': (response) => sendText(response, 'busy', 503) });
+    const error = await failure(backend.generate(job(), signal));
+    expect(error).toMatchObject({ fault: 'transient', unreachable: false, mayHoldWork: true });
+    expect(error.message).toMatch(/could not be asked about its work/);
+    expect(sent(`/api/jobs/${id}/cancel`)).toEqual([]);
+  });
+
+  it('whose image cannot be fetched now keeps its id; whose file is lost does not', async () => {
+    const busy = await setup({ '/view': (response) => sendText(response, 'busy', 503) });
+    expect(await failure(busy.backend.generate(job(), signal))).toMatchObject({ mayHoldWork: true });
+    const lost = await setup({ '/view': (response) => sendText(response, 'cannot read it', 500) });
+    expect(await failure(lost.backend.generate(job(), signal))).toMatchObject({ mayHoldWork: false });
+  });
+
+  it('that was not taken has no id to keep', async () => {
+    const { backend } = await setup({
+      '/prompt': (response) => sendText(response, 'busy', 503),
+      [`/history/${id}`]: {},
+    });
+    expect(await failure(backend.generate(job(), signal))).toMatchObject({ mayHoldWork: false });
+  });
+
+  const another = { client_id: 'somebody' };
+  it('behind somebody else’s long one waits for its end, which only they are told of', async () => {
+    const advance = stopClock();
+    let looks = 0;
+    const { server } = await setup({
+      '/queue': (response) => {
+        advance(5);
+        const waiting = { queue_running: [[0, 'other', {}, another, []]], queue_pending: [item(id, 1)] };
+        sendJson(response, ++looks < 10 ? waiting : { queue_running: [], queue_pending: [] });
+      },
+    });
+    const made = await open(server.url, { stallMs: 600_000 }).generate(job(), signal);
+    expect(made.seed).toBe(7);
+  });
+
+  it.each([
+    ['somebody else’s that never ends', () => another, /no progress for \d+ s: a zombie/, 60],
+    ['one of ours that never ends', (ours: string) => ({ client_id: ours }), /a zombie/, 10],
+  ])('behind %s is given up in the end', async (_, extra, words, minutes) => {
+    const advance = stopClock();
+    let waited = 0;
+    const { server } = await setup({
+      '/queue': (response, { method }) => {
+        if (method === 'GET') waited = advance(1) / 60_000;
+        const posted = server.seen.find(({ path }) => path === '/prompt')?.body as { client_id: string };
+        sendJson(response, {
+          queue_running: [[0, 'other', {}, extra(posted.client_id), []]],
+          queue_pending: [item(id, 1)],
+        });
+      },
+    });
+    const error = await failure(open(server.url, { stallMs: 600_000 }).generate(job(), signal));
+    expect(error).toMatchObject({ fault: 'transient', mayHoldWork: false });
+    expect(error.message).toMatch(words);
+    expect(waited).toBeGreaterThan(minutes);
+    expect(waited).toBeLessThan(minutes + 10);
   });
 });
 
@@ -461,6 +543,61 @@ describe('what a server lacks', () => {
   });
 });
 
+describe('a file that a request names', () => {
+  const node = (name: string, required: object = {}) => ({
+    [`/object_info/${name}`]: { [name]: { input: { required } } },
+  });
+  const checkpoints = ['a/eyes.ckpt', 'art\\hands.safetensors', 'b/eyes.ckpt'];
+  const windows = () =>
+    setup({
+      ...node('CheckpointLoaderSimple', { ckpt_name: [checkpoints] }),
+      ...node('LoraLoader', { lora_name: [['style\\Ink.safetensors']] }),
+      ...node('CLIPTextEncode'),
+      ...node('EmptyLatentImage'),
+      ...node('VAEDecode'),
+      ...node('SaveImage'),
+    });
+  const graph = rewired(
+    changed(textToImage(1, 'x'), {
+      '20': { class_type: 'LoraLoader', inputs: { model: ['4', 0], clip: ['4', 1], lora_name: 'none' } },
+    }),
+    '3',
+    { model: ['20', 0] },
+  );
+  const withLora = { workflow: { path: 'w.json', text: JSON.stringify(graph) } };
+
+  it('is found by another spelling, and sent as the server spells it', async () => {
+    const { server, sent } = await windows();
+    const backend = open(server.url, withLora);
+    const request = {
+      checkpoint: 'art/Hands.safetensors [0123456789]',
+      comfyui: { '20.inputs.lora_name': 'ink' },
+    };
+    expect(await backend.missing(job(request).request, signal)).toEqual([]);
+    const made = await backend.generate(job(request), signal);
+    expect(made.server.checkpoint).toBe('art\\hands.safetensors');
+    expect(sent('/prompt')).toMatchObject([
+      {
+        body: {
+          prompt: {
+            '4': { inputs: { ckpt_name: 'art\\hands.safetensors' } },
+            '20': { inputs: { lora_name: 'style\\Ink.safetensors' } },
+          },
+        },
+      },
+    ]);
+  });
+
+  it('is lacking where two are meant equally, and in another spelling where the workflow names it', async () => {
+    const { server } = await windows();
+    const two = await open(server.url).missing({ ...job().request, checkpoint: 'eyes' }, signal);
+    expect(two).toEqual([{ what: 'checkpoint', asked: 'eyes', near: ['a/eyes.ckpt', 'b/eyes.ckpt'] }]);
+    const text = JSON.stringify(rewired(textToImage(1, 'x'), '4', { ckpt_name: 'hands' }));
+    const written = open(server.url, { workflow: { path: 'w.json', text } });
+    expect(await written.missing(job().request, signal)).toMatchObject([{ asked: 'hands' }]);
+  });
+});
+
 describe('a picture that goes to the server', () => {
   it('to be mended by a workflow of its own', async () => {
     const server = await sketch();
@@ -526,39 +663,5 @@ describe('a picture that goes to the server', () => {
     }
     const repair = { repair: { with: 'adetailer' as const }, candidate: Buffer.from('x') };
     expect((await failure(backend.generate(job({}, { repair }), signal))).message).toMatch(/no ADetailer/);
-  });
-});
-
-describe('a binary frame', () => {
-  const u32 = (...numbers: number[]) =>
-    Buffer.concat(numbers.map((n) => Buffer.from(Uint32Array.of(n).buffer).swap32()));
-  const json = Buffer.from(JSON.stringify({ prompt_id: id }));
-
-  it('is a preview, with the prompt that it is of where it says so', () => {
-    expect(readPreview(Buffer.concat([u32(1, 1), Buffer.from('jpeg')]))).toEqual({
-      image: Buffer.from('jpeg'),
-    });
-    expect(readPreview(Buffer.concat([u32(4, json.length), json, Buffer.from('jpeg')]))).toEqual({
-      promptId: id,
-      image: Buffer.from('jpeg'),
-    });
-  });
-
-  it.each([
-    ['nothing', Buffer.alloc(0)],
-    ['a text', Buffer.concat([u32(3, 1), Buffer.from('9text')])],
-    ['longer than it is', Buffer.concat([u32(4, 0xffffffff), json])],
-    ['without JSON', Buffer.concat([u32(4, 4), Buffer.from('nonejpeg')])],
-  ])('is none where it is %s', (_, frame) => {
-    expect(readPreview(frame)).toBeUndefined();
-  });
-
-  it('of whatever bytes never throws', () => {
-    const frame = fc.tuple(fc.constantFrom(1, 3, 4), fc.nat(64), fc.uint8Array({ maxLength: 64 }));
-    fc.assert(
-      fc.property(frame, ([type, length, bytes]) => {
-        readPreview(Buffer.concat([u32(type, length), bytes]));
-      }),
-    );
   });
 });

@@ -4,6 +4,7 @@ import { comfySampler, comfyScheduler } from '../../src/backends/comfyui/names.j
 import { readWorkflow } from '../../src/backends/comfyui/workflow.js';
 import type { ImageRequest } from '../../src/loop/index.js';
 import { flux, repairGraph, textToImage } from '../support/sketch-graphs.js';
+import { changed } from '../support/workflows.js';
 
 const plain: ImageRequest = {
   prompt: 'a hand, open',
@@ -103,6 +104,40 @@ describe('a request becomes a graph', () => {
       '3.inputs.sed',
     ]);
     expect(lacks.at(-1)?.near).toEqual(['3.inputs.seed']);
+  });
+
+  it('of which a repair takes what is left to do: its candidate had pictures, mask and hires before', () => {
+    const request: ImageRequest = {
+      ...plain,
+      init_image: '/a.png',
+      mask: '/m.png',
+      hires: { scale: 2 },
+      tiling: true,
+      prompt: 'a hand <lora:ink:1>',
+    };
+    const { lacks } = fill(request, read(repairGraph('old.png', 1, 'x')), {
+      filenamePrefix: 'new',
+      initImage: 'reroll/candidate.png',
+      mends: true,
+    });
+    expect(lacks.map(({ asked }) => asked)).toEqual(['tiling']);
+  });
+
+  it.each([
+    ['core’s encoder', textToImage(1, 'x'), ['<lora:ink:0.8>', '<LoRA:b>']],
+    ['core’s encoder for Flux', flux(1, 'x'), ['<lora:ink:0.8>', '<LoRA:b>']],
+    [
+      'an extension’s encoder',
+      changed(textToImage(1, 'x'), {
+        '6': { class_type: 'LoraTagEncode', inputs: { text: 'x', clip: ['4', 1] } },
+      }),
+      [],
+    ],
+  ])('whose prompt names LoRAs, which are but words to some: to %s', (_, graph, lacking) => {
+    const prompt = 'a hand <lora:ink:0.8> <LoRA:b> <lora:ink:0.8> <3';
+    const { lacks } = fill({ ...plain, prompt }, read(graph), { filenamePrefix: 'new' });
+    expect(lacks.map(({ asked }) => asked)).toEqual(lacking);
+    for (const { what } of lacks) expect(what).toMatch(/LoraLoader/);
   });
 
   it('but lacks nothing for settings that ask for what is there anyway', () => {

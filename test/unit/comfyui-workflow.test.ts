@@ -6,7 +6,7 @@ import { describeBindings } from '../../src/backends/comfyui/bindings.js';
 import { readWorkflow } from '../../src/backends/comfyui/workflow.js';
 import { ConfigError } from '../../src/errors.js';
 import { loadPipeline } from '../../src/pipeline/index.js';
-import { textToImage } from '../support/sketch-graphs.js';
+import { flux, textToImage } from '../support/sketch-graphs.js';
 import { bound, read, refusal } from '../support/workflows.js';
 
 const t2i = textToImage(1, 'x');
@@ -76,6 +76,12 @@ describe('a workflow file', () => {
     const text = await readFile(backend.workflow, 'utf8');
     const workflow = readWorkflow({ text, path: backend.workflow }, backend.bindings);
     expect(describeBindings(workflow)).toContain('seed -> node 3 (KSampler), input seed');
+  });
+
+  it('is told with the settings that it does not take', () => {
+    expect(describeBindings(read(flux(1, 'x'))).at(-1)).toBe(
+      'not taken by the workflow: negative_prompt, cfg_scale, clip_skip, denoising_strength, init_image, mask',
+    );
   });
 });
 

@@ -7,7 +7,7 @@ import { identify, withVersion, type Server } from './family.js';
 import { explain } from './faults.js';
 import { Lists } from './lists.js';
 import { withoutPictures } from './mapping.js';
-import { findMissing, findMissingDetector } from './missing.js';
+import { findMissing } from './missing.js';
 import { options as optionsSchema, type ServerOptions } from './schema.js';
 import { Sender } from './send.js';
 import { Work, type Patience } from './work.js';
@@ -65,10 +65,7 @@ export class A1111Backend implements Backend {
 
   async missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]> {
     const { family } = await this.#known(signal);
-    return this.#asked(signal, async () => [
-      ...(await findMissing(request, family, this.#lists, signal)),
-      ...(repair?.with === 'adetailer' ? await findMissingDetector(repair, this.#lists, signal) : []),
-    ]);
+    return this.#asked(signal, () => findMissing(request, repair, family, this.#lists, signal));
   }
 
   async generate(job: GenerateJob, signal: AbortSignal): Promise<Generated> {

@@ -1,4 +1,4 @@
-import type { ImageRequest } from '../../loop/index.js';
+import type { ImageRequest, Repair } from '../../loop/index.js';
 import { near } from '../near.js';
 import type { Lack } from '../port.js';
 import { stem } from '../stem.js';
@@ -11,6 +11,7 @@ import type * as schema from './schema.js';
 /** What the server lacks for the request, by its own lists. A list that it does not have is not held against it. */
 export async function findMissing(
   request: ImageRequest,
+  repair: Repair | undefined,
   family: Family,
   lists: Lists,
   signal: AbortSignal,
@@ -55,7 +56,8 @@ export async function findMissing(
       });
     }
   }
-  if (hires?.upscaler !== undefined) {
+  // What is mended had its hires pass.
+  if (hires?.upscaler !== undefined && repair === undefined) {
     lacks.push(lack('upscaler', hires.upscaler, await lists.upscalers(signal)));
   }
   for (const style of request.styles ?? []) {
@@ -69,11 +71,12 @@ export async function findMissing(
     const names = request.init_image === undefined ? known?.txt2img : known?.img2img;
     lacks.push(lack('script', script, names, sameInAnyCase));
   }
+  if (repair?.with === 'adetailer') lacks.push(...(await findMissingDetector(repair, lists, signal)));
   return lacks.filter((one) => one !== undefined);
 }
 
 /** What ADetailer lacks for a repair. It fails silently where it is not there, and for a model that it does not have. */
-export async function findMissingDetector(
+async function findMissingDetector(
   repair: ADetailerRepair,
   lists: Lists,
   signal: AbortSignal,

@@ -50,7 +50,11 @@ export class Sender {
       signal.throwIfAborted();
       const error = await explain(this.name, this.http, thrown, signal, call.body);
       if (isOver || !(error instanceof BackendError)) throw error;
-      throw this.#error(`${plain(error)} It may still be working on it.`, error.fault);
+      throw new BackendError(`${plain(error)} It may still be working on it.`, {
+        backend: this.name,
+        fault: error.fault,
+        mayHoldWork: true,
+      });
     } finally {
       control.abort();
       signal.removeEventListener('abort', onAbort);

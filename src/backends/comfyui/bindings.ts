@@ -91,14 +91,24 @@ export function readTarget(
   return { target: { node, input } };
 }
 
-/** A line for each setting: `seed -> node 3 (KSampler), input seed`. */
+/** A line for each setting: `seed -> node 3 (KSampler), input seed`; the last one lists those that go nowhere. */
 export function describeBindings({ graph, bindings }: { graph: Graph; bindings: Bindings }): string[] {
-  return settings.flatMap((setting) =>
+  const lines = settings.flatMap((setting) =>
     (bindings[setting] ?? []).map(
       ({ node, input }) => `${setting} -> ${nodeName(graph, node)}, input ${input}`,
     ),
   );
+  const left = unbound(bindings);
+  return left.length === 0 ? lines : [...lines, `not taken by the workflow: ${left.join(', ')}`];
 }
+
+/** What a request may say and the workflow does not take: there it stays as it is in the file. */
+export function unbound(bindings: Bindings): Setting[] {
+  return settings.filter((setting) => bindings[setting] === undefined && !ours.has(setting));
+}
+
+/** Never of a request. */
+const ours: ReadonlySet<Setting> = new Set(['batch_size', 'filename_prefix']);
 
 export function didYouMean(names: readonly string[]): string {
   return names.length === 0 ? '' : ` Did you mean ${names.join(', or ')}?`;

@@ -1,21 +1,21 @@
 import { BackendError, type Fault } from '../../errors.js';
 import type { ImageRequest, Json, Repair } from '../../loop/index.js';
-import { HttpClient, NetError, parseJson, withDeadline } from '../../net/index.js';
-import { near } from '../near.js';
+import { HttpClient, NetError, withDeadline } from '../../net/index.js';
 import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
-import { describeBindings } from './bindings.js';
+import { describeBindings, unbound } from './bindings.js';
 import { cancelPrompt } from './cancel.js';
 import { defaultWorkflow } from './default-workflow.js';
 import { Drafts } from './drafts.js';
 import { Events } from './events.js';
-import { describeRefusal, failureOf, isPassing, toBackendError, wasInterrupted } from './faults.js';
+import { failureOf, toBackendError, wasInterrupted } from './faults.js';
 import { valueAt, type Graph } from './graph.js';
+import { Hints } from './hints.js';
 import { identify, otherKind } from './identify.js';
 import { findMissing, Lists } from './lists.js';
-import { fill } from './mapping.js';
+import { extraData, Posts } from './post.js';
 import { fetchFile, resultFile } from './results.js';
-import { posted, type HistoryEntry } from './schema.js';
-import { Job, Watch, type Patience } from './watch.js';
+import type { HistoryEntry } from './schema.js';
+import { Watch, type Patience } from './watch.js';
 import { readWorkflow, type Workflow, type WorkflowFile } from './workflow.js';
 
 export interface ComfyUIOptions extends Partial<Patience> {
@@ -40,12 +40,14 @@ export class ComfyUIBackend implements Backend {
   readonly kind = 'comfyui';
   readonly name: string;
   readonly notes: readonly string[];
+  readonly unbound: readonly string[];
   readonly #workflow: Workflow;
   readonly #http: HttpClient;
   readonly #events: Events;
   readonly #lists: Lists;
   readonly #watch: Watch;
   readonly #drafts: Drafts;
+  readonly #posts: Posts;
   #info: ServerInfo | undefined;
   /** Ids that the server gave (older than 0.3.45) in the place of ours. */
   readonly #renamed = new Map<string, string>();
@@ -64,11 +66,13 @@ export class ComfyUIBackend implements Backend {
     this.name = name;
     this.#workflow = readWorkflow(workflow, bindings);
     this.notes = describeBindings(this.#workflow);
+    this.unbound = unbound(this.#workflow.bindings);
     this.#http = new HttpClient(url, auth);
     this.#events = new Events({ url, ...(auth !== undefined && { auth }) });
     this.#lists = new Lists(this.#http);
-    this.#watch = new Watch(name, this.#http, { pollMs, stallMs });
+    this.#watch = new Watch(name, this.#http, { pollMs, stallMs }, (id) => this.#events.isOurs(id));
     this.#drafts = new Drafts(name, this.#http, this.#lists, this.#workflow);
+    this.#posts = new Posts(name, this.#http, this.#lists, this.#watch);
   }
 
   async probe(signal: AbortSignal): Promise<ServerInfo> {
@@ -84,8 +88,11 @@ export class ComfyUIBackend implements Backend {
 
   async missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]> {
     const workflow = await this.#drafts.workflowOf(repair);
-    const { graph, lacks } = fill(request, workflow, { filenamePrefix: 'reroll' });
-    return this.#asked(signal, async () => [...lacks, ...(await findMissing(graph, this.#lists, signal))]);
+    const parts = { filenamePrefix: 'reroll', mends: repair !== undefined };
+    return this.#asked(signal, async () => {
+      const { graph, lacks } = await this.#drafts.fill(request, workflow, parts, signal);
+      return [...lacks, ...(await findMissing(graph, this.#lists, signal))];
+    });
   }
 
   async generate(job: GenerateJob, signal: AbortSignal): Promise<Generated> {
@@ -95,9 +102,9 @@ export class ComfyUIBackend implements Backend {
       return await this.#generate(job, workflow, signal);
     } catch (thrown) {
       const error = await this.#explained(thrown, signal);
-      const gone = error instanceof BackendError && error.unreachable;
-      // Nobody waits for it any more. What cannot be reached keeps its id, and is adopted later.
-      if (!gone) await this.#letGo(job.remoteId);
+      // Nobody waits for it any more. What may still be there keeps its id, and is adopted later.
+      const isHeld = error instanceof BackendError && error.mayHoldWork;
+      if (!isHeld) await this.#letGo(job.remoteId);
       signal.throwIfAborted();
       throw error;
     } finally {
@@ -118,22 +125,22 @@ export class ComfyUIBackend implements Backend {
     this.#http.close();
   }
 
-  async #generate(given: GenerateJob, workflow: Workflow, signal: AbortSignal): Promise<Generated> {
+  async #generate(job: GenerateJob, workflow: Workflow, signal: AbortSignal): Promise<Generated> {
     const info = this.#info ?? (await this.probe(signal));
-    const place = given.adopt ? await this.#watch.find(given.remoteId, signal) : undefined;
+    const place = job.adopt ? await this.#watch.find(job.remoteId, signal) : undefined;
     const done = place?.state === 'finished' ? place.entry : undefined;
     // One that was stopped while we were away, or by us as we left, is no failure now: it is sent again.
     const adopted = place !== undefined && place.state !== 'absent' && !(done && wasInterrupted(done));
-    const graph = await this.#drafts.graphOf(given, workflow, signal);
-    const job = new Job(workflow.samplers, given.onProgress);
-    const entry = adopted && done ? done : await this.#made(given, graph, adopted, job, signal);
+    const graph = await this.#drafts.graphOf(job, workflow, signal);
+    const hints = new Hints(workflow.samplers, job.onProgress);
+    const entry = adopted && done ? done : await this.#made(job, graph, adopted, hints, signal);
     const failure = failureOf(this.name, entry);
     if (failure) throw failure;
     const checkpoint = valueOf(graph, workflow, 'checkpoint');
     return {
       image: await this.#image(entry, workflow, signal),
       seed: Number(valueOf(graph, workflow, 'seed')),
-      sent: { path: '/prompt', body: { prompt: graph, extra_data: extraData(given) } },
+      sent: { path: '/prompt', body: { prompt: graph, extra_data: extraData(job) } },
       server: { ...info, ...(typeof checkpoint === 'string' && { checkpoint }) },
       adopted,
     };
@@ -141,59 +148,27 @@ export class ComfyUIBackend implements Backend {
 
   /** Posts the prompt, unless the server has it already, and waits for its end. */
   async #made(
-    given: GenerateJob,
+    job: GenerateJob,
     graph: Graph,
     adopted: boolean,
-    job: Job,
+    hints: Hints,
     signal: AbortSignal,
   ): Promise<HistoryEntry> {
-    let id = given.remoteId;
-    let deafen = job.listen(this.#events, id);
+    let id = job.remoteId;
+    let deafen = hints.listen(this.#events, id);
     try {
       if (!adopted) {
-        id = await this.#post(given, graph, signal);
-        if (id !== given.remoteId) {
-          this.#renamed.set(given.remoteId, id);
+        id = await this.#posts.post(job, graph, this.#events.clientId, signal);
+        if (id !== job.remoteId) {
+          this.#renamed.set(job.remoteId, id);
           deafen();
-          deafen = job.listen(this.#events, id);
+          deafen = hints.listen(this.#events, id);
         }
       }
-      return await this.#watch.finished(id, job, signal);
+      return await this.#watch.finished(id, hints, signal);
     } finally {
       deafen();
     }
-  }
-
-  /** The id under which the server has the prompt. */
-  async #post(given: GenerateJob, graph: Graph, signal: AbortSignal): Promise<string> {
-    const body = {
-      prompt: graph,
-      prompt_id: given.remoteId,
-      // Without one, some versions answer from the cache with no outputs at all.
-      client_id: this.#events.clientId,
-      extra_data: extraData(given),
-    };
-    const refused = async (reply: unknown) =>
-      this.#error(
-        `refused the workflow: ${await describeRefusal(reply, graph, this.#suggest(signal))}`,
-        'request',
-      );
-    let reply: unknown;
-    try {
-      reply = await this.#http.postJson('/prompt', body, { signal, timeoutMs: 60_000 });
-    } catch (error) {
-      if (!(error instanceof NetError)) throw error;
-      if (error.status === 400) throw await refused(bodyOf(error));
-      // Where the answer alone was lost the server has the prompt: the id is ours, so it can be found.
-      if (!isPassing(error) || error.kind === 'unreachable') throw error;
-      const place = await this.#watch.find(given.remoteId, signal).catch(() => undefined);
-      if (place?.state === 'absent') throw error;
-      return given.remoteId;
-    }
-    const answer = posted.safeParse(reply).data;
-    // It runs what is left of the workflow then, and that is not what was asked for.
-    if (Object.keys(answer?.node_errors ?? {}).length > 0) throw await refused(reply);
-    return answer?.prompt_id ?? given.remoteId;
   }
 
   async #image(entry: HistoryEntry, workflow: Workflow, signal: AbortSignal): Promise<Buffer> {
@@ -213,14 +188,6 @@ export class ComfyUIBackend implements Backend {
         if (!(error instanceof BackendError)) throw error;
       },
     );
-  }
-
-  #suggest(signal: AbortSignal) {
-    return async (classType: string, input: string | undefined, asked: string): Promise<string[]> => {
-      const names =
-        input === undefined ? this.#lists.names(signal) : this.#lists.choices(classType, input, signal);
-      return near(asked, (await names.catch(() => undefined)) ?? []); // the message does without them
-    };
   }
 
   async #asked<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
@@ -243,20 +210,7 @@ export class ComfyUIBackend implements Backend {
   }
 }
 
-/** The server keeps it with the prompt, in queue, history and on its pages: whose image this is. */
-function extraData({ attempt }: GenerateJob) {
-  return { reroll: { ...attempt } };
-}
-
 function valueOf(graph: Graph, { bindings }: Workflow, setting: 'checkpoint' | 'seed'): Json | undefined {
   const target = bindings[setting]?.[0];
   return target && valueAt(graph, target);
-}
-
-function bodyOf({ body = '' }: NetError): unknown {
-  try {
-    return parseJson(body);
-  } catch {
-    return body;
-  }
 }

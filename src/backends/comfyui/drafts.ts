@@ -1,14 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import { BackendError, ConfigError, systemCode } from '../../errors.js';
-import type { Repair } from '../../loop/index.js';
+import { BackendError, ConfigError } from '../../errors.js';
+import type { ImageRequest, Repair } from '../../loop/index.js';
 import type { HttpClient } from '../../net/index.js';
 import type { GenerateJob } from '../port.js';
 import { didYouMean } from './bindings.js';
 import { nodeName, type Graph } from './graph.js';
 import type { Lists } from './lists.js';
-import { filenamePrefix, fill, type Parts } from './mapping.js';
+import { filenamePrefix, fill, type Filled, type Parts } from './mapping.js';
+import { readRepair } from './repair.js';
+import { respell } from './spelling.js';
 import { Uploads } from './uploads.js';
-import { readWorkflow, type Workflow } from './workflow.js';
+import type { Workflow } from './workflow.js';
 
 /** Makes of a job the graph to post: the workflow filled in, its pictures uploaded. Throws `request` faults. */
 export class Drafts {
@@ -28,28 +29,32 @@ export class Drafts {
     return repair ? this.#repairWorkflow(repair) : this.workflow;
   }
 
+  /** A request in a workflow's words, its files as the server spells them. */
+  async fill(request: ImageRequest, workflow: Workflow, parts: Parts, signal: AbortSignal): Promise<Filled> {
+    const filled = fill(request, workflow, parts);
+    await respell(filled.graph, filled.files, this.lists, signal);
+    return filled;
+  }
+
   /** The workflow with the job's settings and pictures in it. */
   async graphOf(job: GenerateJob, workflow: Workflow, signal: AbortSignal): Promise<Graph> {
     const { request, repair } = job;
-    const parts: Parts = { filenamePrefix: filenamePrefix(job) };
-    if (repair) {
-      if (workflow.bindings.init_image === undefined) {
-        throw this.#error(
-          `cannot mend an image with ${workflow.path}: no LoadImage is seen to take it. Say which one does, for example bindings: { init_image: "10.inputs.image" }.`,
-        );
-      }
-      parts.initImage = await this.#uploads.bytes(repair.candidate, '.png', signal);
-    } else if (request.init_image !== undefined) {
+    const parts: Parts = { filenamePrefix: filenamePrefix(job), mends: repair !== undefined };
+    if (repair) parts.initImage = await this.#uploads.bytes(repair.candidate, '.png', signal);
+    else if (request.init_image !== undefined) {
       parts.initImage = await this.#uploads.file(request.init_image, signal);
     }
-    if (request.mask !== undefined) parts.mask = await this.#uploads.file(request.mask, signal);
-    const { graph, lacks } = fill(request, workflow, parts);
+    if (request.mask !== undefined && workflow.bindings.mask !== undefined) {
+      parts.mask = await this.#uploads.file(request.mask, signal);
+    }
+    const { graph, lacks } = await this.fill(request, workflow, parts, signal);
     const [lack] = lacks;
-    if (lack !== undefined) {
+    if (lack?.what === 'input') {
       throw this.#error(
         `${workflow.path} has no input that takes ${lack.asked}.${didYouMean(lack.near)} Say which one it is under bindings, or leave ${lack.asked} out.`,
       );
     }
+    if (lack !== undefined) throw this.#error(`has no ${lack.what} ${lack.asked}.`);
     await this.#chooseCheckpoint(graph, workflow, signal);
     return graph;
   }
@@ -69,12 +74,11 @@ export class Drafts {
     if (repair.with !== 'workflow') {
       throw this.#error('is a ComfyUI server and has no ADetailer: mend with a workflow there.');
     }
-    const { workflow: path, bindings } = repair;
     try {
-      return readWorkflow({ text: await readFile(path, 'utf8'), path }, bindings);
+      return await readRepair(repair);
     } catch (error) {
       if (error instanceof ConfigError) throw this.#error(error.message);
-      throw this.#error(`the workflow ${path} cannot be read (${systemCode(error) ?? String(error)}).`);
+      throw error;
     }
   }
 

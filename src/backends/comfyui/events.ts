@@ -6,7 +6,6 @@ import { event as eventSchema } from './schema.js';
 export interface Listener {
   /** A node works: `value` of `max` is done. */
   onStep(node: string, value: number, max: number): void;
-  onPreview(image: Buffer): void;
   /** It has ended, or is about to. */
   onEnd(): void;
   /** Anything about any prompt of ours, so the server is alive. */
@@ -21,8 +20,8 @@ export class Events {
   readonly #options: { url: string; auth?: string };
   #socket: ReconnectingSocket | undefined;
   #clientId = randomUUID() as string;
-  /** The prompt that frames without an id are about. */
-  #current: string | undefined;
+  /** Of all connections so far: prompts that were posted under an earlier one are still ours. */
+  readonly #clientIds = new Set([this.#clientId]);
 
   constructor(options: { url: string; auth?: string }) {
     this.#options = options;
@@ -31,6 +30,10 @@ export class Events {
   /** Whom the server shall tell about a prompt that is posted now. */
   get clientId(): string {
     return this.#clientId;
+  }
+
+  isOurs(clientId: string): boolean {
+    return this.#clientIds.has(clientId);
   }
 
   /** Returns what ends it. */
@@ -45,16 +48,17 @@ export class Events {
   }
 
   #connect(): ReconnectingSocket {
-    const socket: ReconnectingSocket = new ReconnectingSocket({
+    return new ReconnectingSocket({
       ...this.#options,
       // A new id for every connection: when the server notices the death of an older one with the same id, it
       // falls silent towards the newer one. Prompts under way are heard no more; they are polled anyway.
-      path: () => `/ws?clientId=${(this.#clientId = randomUUID())}`,
-      onOpen: () => void socket.send({ type: 'feature_flags', data: { supports_preview_metadata: true } }),
+      path: () => {
+        this.#clientIds.add((this.#clientId = randomUUID()));
+        return `/ws?clientId=${this.#clientId}`;
+      },
       onJson: (value) => this.#hear(value),
-      onBinary: (data) => this.#see(data),
+      onBinary: () => undefined, // previews, which nobody looks at
     });
-    return socket;
   }
 
   #hear(value: unknown): void {
@@ -62,7 +66,6 @@ export class Events {
     const id = parsed?.data.prompt_id;
     if (parsed === undefined || id === undefined) return;
     const { type, data } = parsed;
-    this.#current = id;
     // The prompts that wait behind this one live by its steps: a server works on one at a time.
     for (const each of this.#listeners.values()) each.onSign();
     const listener = this.#listeners.get(id);
@@ -72,28 +75,5 @@ export class Events {
     }
     // Success comes before the history is written; only the node null comes after it.
     if (ends.has(type) || (type === 'executing' && data.node === null)) listener.onEnd();
-  }
-
-  #see(data: Buffer): void {
-    const preview = readPreview(data);
-    if (preview === undefined) return;
-    this.#listeners.get(preview.promptId ?? this.#current ?? '')?.onPreview(preview.image);
-  }
-}
-
-/** A binary frame as a picture: type 1 (format, bytes), or type 4 (length, JSON, bytes). Undefined for any other. */
-export function readPreview(data: Buffer): { promptId?: string; image: Buffer } | undefined {
-  if (data.length <= 8) return undefined;
-  const [type, second] = [data.readUInt32BE(0), data.readUInt32BE(4)];
-  if (type === 1) return { image: data.subarray(8) };
-  if (type !== 4 || 8 + second >= data.length) return undefined;
-  try {
-    const { prompt_id: promptId } = JSON.parse(data.toString('utf8', 8, 8 + second)) as {
-      prompt_id?: unknown;
-    };
-    const image = data.subarray(8 + second);
-    return typeof promptId === 'string' ? { promptId, image } : { image };
-  } catch {
-    return undefined;
   }
 }

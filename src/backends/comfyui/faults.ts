@@ -11,14 +11,18 @@ import {
   type Problem,
 } from './schema.js';
 
-/** A failure of the connection as what the caller must know: whose fault it is. Other errors come back as they are. */
-export function toBackendError(backend: string, thrown: unknown): unknown {
+/**
+ * A failure of the connection as what the caller must know: whose fault it is. Other errors come back as they are.
+ * That a server cannot be asked says nothing about a prompt that it was sent, unless it is known otherwise.
+ */
+export function toBackendError(backend: string, thrown: unknown, mayHoldWork = true): unknown {
   if (!(thrown instanceof NetError)) return thrown;
   const fail = (message: string, fault: Fault) =>
     new BackendError(message, {
       backend,
       fault,
       unreachable: thrown.kind === 'unreachable',
+      mayHoldWork,
       cause: thrown,
     });
   if (thrown.kind === 'redirect') return fail(thrown.message, 'backend');

@@ -1,1 +1,2 @@
 export { ComfyUIBackend, type ComfyUIOptions } from './client.js';
+export { readRepair } from './repair.js';

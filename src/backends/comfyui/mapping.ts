@@ -11,29 +11,40 @@ export interface Parts {
   /** As LoadImage wants it: a name in the server's input folder. */
   initImage?: string;
   mask?: string;
+  /** The workflow mends a candidate, which was made of the request's pictures and had its hires pass. */
+  mends?: boolean;
 }
 
 /** A workflow with a request filled in, and what of the request it cannot take. */
 export interface Filled {
   graph: Graph;
   lacks: Lack[];
+  /** Inputs where the request itself names a file: the server may spell it in another way. */
+  files: Target[];
 }
 
 /** The request in a workflow's words. Pure: the workflow is not changed. */
 export function fill(request: ImageRequest, workflow: Workflow, parts: Parts): Filled {
   const graph = structuredClone(workflow.graph);
-  const lacks = unsupported(request, workflow.bindings);
-  const given = Object.entries(valuesOf(request, parts)) as [Setting, Json | undefined][];
-  for (const [setting, value] of given) {
+  const { bindings } = workflow;
+  const lacks = unsupported(request, workflow, parts.mends ?? false);
+  const values = valuesOf(request, parts);
+  for (const [setting, value] of Object.entries(values) as [Setting, Json | undefined][]) {
     if (value === undefined) continue;
-    for (const target of workflow.bindings[setting] ?? []) put(graph, target, value);
+    for (const target of bindings[setting] ?? []) put(graph, target, value);
   }
+  const files = (['checkpoint', 'vae'] as const).flatMap((setting) =>
+    values[setting] === undefined ? [] : (bindings[setting] ?? []),
+  );
   for (const [text, value] of Object.entries(request.comfyui ?? {})) {
     const { target } = readTarget(graph, text);
     if (target === undefined) lacks.push({ what: 'input', asked: text, near: nearInputs(graph, text) });
-    else put(graph, target, value);
+    else {
+      put(graph, target, value);
+      if (/^(ckpt|unet|vae|lora)_name$/.test(target.input)) files.push(target);
+    }
   }
-  return { graph, lacks };
+  return { graph, lacks, files };
 }
 
 function valuesOf(request: ImageRequest, parts: Parts): { [setting in Setting]: Json | undefined } {
@@ -66,7 +77,7 @@ function vaeOf({ vae }: ImageRequest): string | undefined {
 }
 
 /** Settings that were asked for and that no node of the workflow takes: without them it would be another image. */
-function unsupported(request: ImageRequest, bindings: Bindings): Lack[] {
+function unsupported(request: ImageRequest, { graph, bindings }: Workflow, mends: boolean): Lack[] {
   const { scheduler, clip_skip: clipSkip = 1 } = request;
   const asked: { [setting in Setting]?: boolean } = {
     sampler: request.sampler !== undefined,
@@ -74,19 +85,34 @@ function unsupported(request: ImageRequest, bindings: Bindings): Lack[] {
     checkpoint: request.checkpoint !== undefined,
     vae: vaeOf(request) !== undefined,
     clip_skip: clipSkip > 1,
-    init_image: request.init_image !== undefined,
-    mask: request.mask !== undefined,
+    init_image: request.init_image !== undefined && !mends,
+    mask: request.mask !== undefined && !mends,
   };
   const missing = (Object.keys(asked) as Setting[]).filter(
     (setting) => asked[setting] && bindings[setting] === undefined,
   );
   const foreign = [
-    ...(request.hires === undefined ? [] : ['hires']),
+    ...(request.hires === undefined || mends ? [] : ['hires']),
     ...(request.styles?.length ? ['styles'] : []),
     ...(request.tiling ? ['tiling'] : []),
     ...(request.restore_faces ? ['restore_faces'] : []),
   ];
-  return [...missing, ...foreign].map((setting) => ({ what: 'input', asked: setting, near: [] }));
+  return [
+    ...[...missing, ...foreign].map((setting) => ({ what: 'input', asked: setting, near: [] })),
+    // What a repair's workflow mends with is its own affair.
+    ...(mends ? [] : unreadLoras(request.prompt, graph, bindings)),
+  ];
+}
+
+/** ComfyUI's own encoders: `<lora:...>` is but words to them. An extension's may know better. */
+const encoder =
+  /^(CLIPTextEncode(Controlnet|Flux|HiDream|HunyuanDiT|Kandinsky5|Lumina2|PixArtAlpha|SD3|SDXL|SDXLRefiner)?|TextEncode(QwenImageEdit|QwenImageEditPlus|ZImageOmni))$/;
+
+function unreadLoras(prompt: string, graph: Graph, bindings: Bindings): Lack[] {
+  const isPlain = bindings.prompt?.some(({ node }) => encoder.test(graph[node]?.class_type ?? ''));
+  const asked = isPlain ? prompt.match(/<lora:[^>]*>/gi) : null;
+  const what = 'LoRA by the prompt (use a LoraLoader node in the workflow):';
+  return [...new Set(asked)].map((lora) => ({ what, asked: lora, near: [] }));
 }
 
 function put(graph: Graph, { node, input }: Target, value: Json): void {

@@ -36,7 +36,8 @@ export async function fetchFile(
     const fail = (message: string, fault: 'transient' | 'request') =>
       new BackendError(message, { backend, fault, cause: error });
     if (error.kind === 'too-large') throw fail(`${error.message} Ask for a smaller picture.`, 'request');
-    if (error.status === 404 || error.status === 400 || error.status === 403) {
+    // With a 500 it cannot read its own file; asked again, it would not either.
+    if ([400, 403, 404, 500].includes(error.status ?? 0)) {
       throw fail(`made ${filename} and does not hand it out (${error.status}).`, 'transient');
     }
     throw error;

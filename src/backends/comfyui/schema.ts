@@ -39,7 +39,8 @@ export const refusal = z.object({
 });
 
 /** `[number, prompt_id, graph, extra_data, outputs]`. */
-const item = z.tuple([z.unknown(), z.string()]).rest(z.unknown());
+const extra = z.object({ client_id: text }).optional().catch(undefined);
+const item = z.tuple([z.unknown(), z.string(), z.unknown().optional(), extra]).rest(z.unknown());
 export const queue = z.object({ queue_running: z.array(item), queue_pending: z.array(item) });
 
 const message = z.tuple([z.string(), z.record(z.string(), z.unknown()).catch({})]).rest(z.unknown());

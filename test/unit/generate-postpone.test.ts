@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest';
+import { BackendError } from '../../src/errors.js';
+import type { Attempt, Ledger } from '../../src/ledger/index.js';
+import { generate, type GenerateDesk, type GuardedBackend } from '../../workers/generate.js';
+
+it.each([
+  ['may still hold the work', true],
+  ['says that it does not have the work', false],
+])('the remote id is kept where a server that failed %s', async (_, mayHoldWork) => {
+  const key = { run: 'r-1', shot: 1, number: 1 };
+  const kept: boolean[] = [];
+  const ledger = {
+    attempt: async () => ({ ...key, state: 'due', request: { prompt: 'a hand' } }) as Attempt,
+    recordServerError: async (_key: unknown, _message: string, keepRemote: boolean) => {
+      kept.push(keepRemote);
+      return 1;
+    },
+  } as unknown as Ledger;
+  const server = {
+    name: 'slow',
+    well: true,
+    info: undefined,
+    call: () =>
+      Promise.reject(new BackendError('is slow.', { backend: 'slow', fault: 'transient', mayHoldWork })),
+  } satisfies GuardedBackend;
+  const desk = {
+    ledger,
+    backendsFor: () => [server],
+    backoffMs: () => 1,
+    onEvent: { serverError: () => undefined },
+  } as unknown as GenerateDesk;
+  await expect(generate(desk, key, server, new AbortController().signal)).rejects.toThrow();
+  expect(kept).toEqual([mayHoldWork]);
+});
