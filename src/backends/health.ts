@@ -18,6 +18,8 @@ export interface HealthOptions {
 /** A circuit breaker over one backend, which probes it while it is down. */
 export interface Health {
   readonly state: BackendHealthState;
+  /** The failure behind a state that is not `well`. */
+  readonly reason: string;
   /** Runs `work` and takes note of how it ended. While the backend is down it fails at once, and nothing is sent. */
   run<T>(work: () => Promise<T>): Promise<T>;
   /** Asks the backend now. A pass makes it well; a BackendError takes it down, and is thrown. */
@@ -63,6 +65,10 @@ class Watch implements Health {
 
   get state(): BackendHealthState {
     return this.#state;
+  }
+
+  get reason(): string {
+    return this.#reason;
   }
 
   async run<T>(work: () => Promise<T>): Promise<T> {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { canMend, describeLacks, type Lack } from '../backends/index.js';
 import { LockedError, RerollError } from '../errors.js';
-import { laneOf, type ImageRequest, type Repair } from '../loop/index.js';
+import { laneOf, planAttempt, type ImageRequest, type Rung } from '../loop/index.js';
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
-import { connect, homeOf, inHouse, openGate, opening } from '../runtime/index.js';
+import { connect, homeOf, inHouse, openGate, opening, vainChanges } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 import { printJson, styled } from './print.js';
 
@@ -76,9 +76,10 @@ async function examine(file: string | undefined, report: (finding: Finding) => v
     return [`${model.name} (${model.dtype}, revision ${model.revision}): ${labels.join(', ')}`, undefined];
   });
   const requests = await attempt('prompts', () => sampleRequests(pipeline));
-  const repairs = pipeline.retry.ladder.flatMap((rung) => ('repair' in rung ? rung.repair : []));
   for (const config of pipeline.backends) {
-    await attempt(`backend ${config.name}`, () => examineBackend(config, requests ?? [], repairs));
+    await attempt(`backend ${config.name}`, () =>
+      examineBackend(config, requests ?? [], pipeline.retry.ladder),
+    );
   }
 }
 
@@ -97,24 +98,45 @@ async function examineState(pipelineFile: string | undefined): Promise<[string, 
   return [`ledger ${ledger}; queue ${queue}`, undefined];
 }
 
-/** One request for each lane: what the servers will be asked for. */
+/**
+ * What the servers will be asked for: one request for each lane, sampler, scheduler and style, and each LoRA in a
+ * prompt; and what the ladder makes of each.
+ */
 async function sampleRequests(
   pipeline: Pipeline,
 ): Promise<[string, { request: ImageRequest; tags: string[] }[]]> {
-  const lanes = new Map<string, { request: ImageRequest; tags: string[] }>();
+  const asked = new Map<string, { request: ImageRequest; tags: string[] }>();
   let shots = 0;
   for await (const { request, tags } of expandShots(pipeline, pipeline.seed ?? 0)) {
     if (++shots > sampled) break;
-    const lane = `${laneOf(request, tags)} ${request.sampler ?? ''} ${request.scheduler ?? ''}`;
-    if (!lanes.has(lane)) lanes.set(lane, { request, tags });
+    for (const plan of plansOf(request, pipeline.retry.ladder)) {
+      const key = namesIn(plan, tags);
+      if (!asked.has(key)) asked.set(key, { request: plan, tags });
+    }
   }
-  return [`${shots > sampled ? `more than ${sampled}` : shots} shots`, [...lanes.values()]];
+  return [`${shots > sampled ? `more than ${sampled}` : shots} shots`, [...asked.values()]];
+}
+
+/** The requests of a shot's attempts, as far up the ladder as it goes. */
+function plansOf(request: ImageRequest, ladder: readonly Rung[]): ImageRequest[] {
+  const rungs = ladder.map((rung) => ({ ...rung, times: 1 }));
+  const seedOf = () => request.seed;
+  return [1, ...rungs.map((_, place) => place + 2)].map(
+    (number) => planAttempt(request, rungs, number, seedOf, []).request,
+  );
+}
+
+/** All that a server may lack for a request. */
+function namesIn(request: ImageRequest, tags: readonly string[]): string {
+  const { prompt, negative_prompt: negative, sampler, scheduler, styles, hires, a1111, comfyui } = request;
+  const loras = `${prompt} ${negative}`.match(/<lora:[^>]*>/gi);
+  return JSON.stringify([laneOf(request, tags), sampler, scheduler, styles, hires, a1111, comfyui, loras]);
 }
 
 function examineBackend(
   config: Pipeline['backends'][number],
   requests: { request: ImageRequest; tags: string[] }[],
-  repairs: Repair[],
+  ladder: readonly Rung[],
 ): Promise<[string, undefined]> {
   return opening(async (releasers) => {
     const backend = await connect(config, releasers);
@@ -125,6 +147,7 @@ function examineBackend(
     const { signal } = stop;
     const info = await backend.probe(signal);
     const lacks: Lack[] = [];
+    const repairs = ladder.flatMap((rung) => ('repair' in rung ? rung.repair : []));
     const able = repairs.filter((repair) => canMend(backend.kind, repair));
     for (const { request } of requests.filter(({ tags }) => tags.every((tag) => config.tags.includes(tag)))) {
       for (const repair of [undefined, ...able]) {
@@ -135,7 +158,8 @@ function examineBackend(
     const about = [info.product, info.version, info.checkpoint && `checkpoint ${info.checkpoint}`];
     const words = about.filter(Boolean).join(', ');
     if (lacks.length > 0) throw new RerollError(`${words}; but it has ${describeLacks(lacks)}`);
-    return [[words, ...(backend.notes ?? [])].join('\n'), undefined];
+    const vain = vainChanges(ladder, [backend]);
+    return [[words, ...(backend.notes ?? []), ...vain].join('\n'), undefined];
   });
 }
 

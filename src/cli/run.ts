@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { loadPipeline } from '../pipeline/index.js';
-import { findUnfinished, homeOf, inHouse, recordRun, type RunSummary } from '../runtime/index.js';
+import { findUnfinished, homeOf, inHouse, needHome, recordRun, type RunSummary } from '../runtime/index.js';
 import { dryRun } from './dry-run.js';
 import { exitCodeOf, exitCodes } from './exit.js';
 import { printJson } from './print.js';
@@ -66,7 +66,9 @@ Examples:
 Exit codes: as for \`reroll run\``,
     )
     .action(async (id: string | undefined, options: { json?: boolean }) => {
-      const summary = await inHouse(homeOf(process.env), async (house) => {
+      const home = homeOf(process.env);
+      await needHome(home, process.env);
+      const summary = await inHouse(home, async (house) => {
         const { run, pipeline } = await findUnfinished(house, id, process.env);
         return work(house, pipeline, async () => run);
       });

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import type { RunSummary } from '../runtime/index.js';
 import { duration, percent } from './print.js';
+import { resumeHint } from './resume-hint.js';
 
 /** The end of a run in words, for people. */
 export function summarise(summary: RunSummary): string {
@@ -18,7 +19,7 @@ export function summarise(summary: RunSummary): string {
   lines.push(`  images    ${near(summary.outputDir)}`);
   if (summary.manifest) lines.push(`  manifest  ${near(summary.manifest)}`);
   if (summary.report) lines.push(`  report    ${near(summary.report)}`);
-  if (state === 'running' || state === 'paused') lines.push(`  To go on: reroll resume ${run}`);
+  if (state === 'running' || state === 'paused') lines.push(`  ${resumeHint(run, summary.home)}`);
   return lines.join('\n');
 }
 

@@ -3,7 +3,7 @@ import { LockedError } from '../errors.js';
 import { readLock } from '../ledger/index.js';
 import { LocalControl, type Control } from './control.js';
 import { connectControl } from './control-socket.js';
-import { inHouse } from './house.js';
+import { inHouse, needHome } from './house.js';
 
 /** A process that has just taken the folder needs a moment to say where it answers; a `status` beside ours gives it back. */
 const tries = 20;
@@ -18,6 +18,7 @@ export async function askControl<T>(
   ask: (control: Control) => Promise<T>,
   warn: (message: string) => void,
 ): Promise<T> {
+  await needHome(home, process.env);
   for (let attempt = 1; ; attempt++) {
     try {
       return await inHouse(home, (house) => {

@@ -10,13 +10,13 @@ import { opening } from './releasers.js';
 
 const timeoutMs = 10_000;
 
-/** Ends a run as cancelled, and tells its servers to stop what they do for it. Warns of those that it cannot tell. */
-export async function endRun(
+/** Tells servers to stop what was `sent` to them for a run that is cancelled. Warns of those that it cannot tell. */
+export async function stopServers(
   house: House,
   run: string,
+  sent: readonly { backend: string; remoteId: string }[],
   backendOf: (name: string) => Promise<Backend | undefined>,
 ): Promise<void> {
-  const sent = await house.ledger.cancelRun(run);
   const signal = AbortSignal.timeout(timeoutMs);
   const untold = new Map<string, string>();
   await Promise.all(
@@ -48,7 +48,8 @@ export async function cancelInterrupted(house: House, run: Run, env: NodeJS.Proc
     releasers.add(await house.ledger.claimRun(run.id));
     const queues = await queuesOf(house, run.id);
     const connected = new Map<string, Promise<Backend>>();
-    await endRun(house, run.id, async (name) => {
+    const sent = await house.ledger.cancelRun(run.id);
+    await stopServers(house, run.id, sent, async (name) => {
       const config = pipeline.backends.find((backend) => backend.name === name);
       // A sketch server of a pipeline ended with its process.
       if (!config || config.kind === 'sketch') return undefined;

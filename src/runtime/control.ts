@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import type { Run, RunProgress } from '../ledger/index.js';
 import type { RunState } from '../loop/index.js';
@@ -102,7 +103,7 @@ export class LocalControl implements Control {
       name: run.name,
       createdAt: run.createdAt.toISOString(),
       ...(run.finishedAt && { finishedAt: run.finishedAt.toISOString() }),
-      outputDir: run.outputDir,
+      outputDir: join(run.outputDir, run.id),
       ...(progress.accepted > 0 && { attemptsPerImage: progress.attempts / progress.accepted }),
       ...(live && run.state === 'running' && pace(progress, live)),
     };

@@ -3,7 +3,7 @@ import type { AttemptKey } from '../ledger/index.js';
 import { RetryLater, type Job, type Worker } from '../queue/index.js';
 import { classify, reconsider, type ClassifyDesk } from '../../workers/classify.js';
 import { generate, type GenerateDesk } from '../../workers/generate.js';
-import { endRun } from './cancel.js';
+import { stopServers } from './cancel.js';
 import { makeClassifyDesk, makeGenerateDesk } from './desks.js';
 import { Ending } from './ending.js';
 import { jobOf, Lanes } from './lanes.js';
@@ -60,6 +60,11 @@ export class Execution implements ActiveRun {
   async start(): Promise<void> {
     const { house, pool, pipeline } = this.work;
     const backends = pool.members.map(({ backend }) => backend);
+    // Nobody listened yet when the servers were asked for the first time.
+    for (const { name, health } of pool.members) {
+      const { state, reason } = health;
+      if (state !== 'well') house.events.emit({ type: 'backend', backend: name, state, reason });
+    }
     for (const message of vainChanges(pipeline.retry.ladder, backends)) {
       house.events.emit({ type: 'warning', message });
     }
@@ -112,12 +117,15 @@ export class Execution implements ActiveRun {
     const { house, pool } = this.work;
     // Asked a second time, the ledger no longer knows them.
     this.#stale.push(...(await queuesOf(house, this.id)));
-    await endRun(
+    const sent = await house.ledger.cancelRun(this.id);
+    // Before the servers are told: what they break off then is no failure of theirs.
+    this.#cancelled.abort();
+    await stopServers(
       house,
       this.id,
+      sent,
       async (name) => pool.members.find((member) => member.name === name)?.backend,
     );
-    this.#cancelled.abort();
     this.ending.end();
   }
 

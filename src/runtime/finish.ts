@@ -17,6 +17,8 @@ export interface RunSummary {
   failed: number;
   cancelled: number;
   attempts: number;
+  /** The state folder. */
+  home: string;
   outputDir: string;
   /** Absent where the run is not over yet. */
   manifest?: string;
@@ -75,6 +77,7 @@ export async function finishRun(
     failed,
     cancelled,
     attempts,
+    home: house.home,
     outputDir,
     ...files,
     seconds: Math.round(seconds * 10) / 10,

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.js';
 import { openCandidates, type Candidates } from '../images/index.js';
@@ -24,6 +24,14 @@ export interface House {
 export function homeOf(env: NodeJS.ProcessEnv, pipelineFile?: string): string {
   if (env.REROLL_HOME) return resolve(env.REROLL_HOME);
   return join(pipelineFile ? dirname(resolve(pipelineFile)) : process.cwd(), '.reroll');
+}
+
+/** ConfigError where nothing was ever run: to ask what is there must not make the folder. */
+export async function needHome(home: string, env: NodeJS.ProcessEnv): Promise<void> {
+  if (env.REROLL_DATABASE_URL || (await stat(home).catch(() => undefined))) return;
+  throw new ConfigError(
+    `there are no runs here: ${home} does not exist. Runs live in .reroll beside their pipeline: go there, or set REROLL_HOME.`,
+  );
 }
 
 /** Opens the state folder, alone: a second process gets a LockedError. */

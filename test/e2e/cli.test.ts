@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import sharp from 'sharp';
@@ -82,10 +82,20 @@ describe('reroll run', () => {
     expect(await ask('pause', 'cli-1')).toMatchObject({ state: 'paused' });
     expect(await ask('unpause', 'cli-1')).toMatchObject({ state: 'running' });
     expect(await ask('cancel', 'cli-1')).toMatchObject({ state: 'cancelled' });
-    const { code, stdout } = await started.finished;
+    const { code, stdout, stderr } = await started.finished;
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ state: 'cancelled' });
+    // What it breaks off itself is no failure of the server.
+    expect(stderr).not.toMatch(/ailing|interrupted/);
     expect(await ask('runs')).toMatchObject([{ run: 'cli-1', state: 'cancelled' }]);
+  });
+
+  it('says at the start which server is down, and goes on with the others', async () => {
+    const gone = { name: 'gone', kind: 'a1111', url: 'http://127.0.0.1:1' };
+    workspace = await makeWorkspace(pipeline({ backends: [...pipeline().backends, gone] }));
+    const { code, stderr } = await workspace.reroll(['run', 'pipeline.yaml']);
+    expect(code).toBeLessThan(2);
+    expect(stderr).toMatch(/gone is down: .*127\.0\.0\.1:1/);
   });
 
   it('cancels a run whose process was killed, and stops its servers', async () => {
@@ -157,6 +167,18 @@ describe('what cannot run says so with status 2', () => {
     const stderr = await refused({ retry: { attempts: 3, run_attempts: 3, ladder: ['new_seed'] } });
     expect(stderr).toContain('retry.run_attempts is 3');
     expect((await workspace.reroll(['runs'])).stdout).toContain('no runs yet');
+  });
+
+  it('a question about runs where there are none, and it makes no folder', async () => {
+    workspace = await makeWorkspace(pipeline());
+    for (const command of ['status', 'runs', 'resume']) {
+      const { code, stderr } = await workspace.reroll([command], {
+        REROLL_HOME: join(workspace.dir, 'none'),
+      });
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/there are no runs here: .*none does not exist/);
+    }
+    await expect(stat(join(workspace.dir, 'none'))).rejects.toThrow('ENOENT');
   });
 
   it('a state folder that another process holds', async () => {
@@ -236,6 +258,16 @@ describe('reroll doctor', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/ok {4}backend well: .*sketch/);
     expect(stdout).toMatch(/FAIL {2}backend gone: /);
+  });
+
+  it('looks for what the ladder changes and what prompts name', async () => {
+    const ladder = ['new_seed', { adjust: { sampler: 'Eulr a' } }];
+    const prompts = [{ text: 'a hand' }, { text: 'a hand <lora:nobody:0.8>' }];
+    workspace = await makeWorkspace(pipeline({ prompts, retry: { attempts: 3, ladder } }));
+    const { code, stdout } = await workspace.reroll(['doctor', 'pipeline.yaml']);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/no sampler "Eulr a"/);
+    expect(stdout).toMatch(/no LoRA "nobody"/);
   });
 
   it('looks for what the repairs of the ladder need', async () => {
