@@ -17,12 +17,15 @@ export interface RunSummary {
   failed: number;
   cancelled: number;
   attempts: number;
+  /** Of those, the ones that were judged before this process resumed the run. Absent where there are none. */
+  attemptsBefore?: number;
   outputDir: string;
   /** Absent where the run is not over yet. */
   manifest?: string;
   report?: string;
   /** What was true: only sketch servers know. */
   truth?: TruthComparison;
+  /** That this process worked on it. */
   seconds: number;
 }
 
@@ -35,6 +38,7 @@ export async function finishRun(
   id: string,
   pipeline: Pipeline,
   seconds: number,
+  attemptsBefore = 0,
 ): Promise<RunSummary> {
   const { ledger, candidates } = house;
   const run = await ledger.run(id);
@@ -75,6 +79,7 @@ export async function finishRun(
     failed,
     cancelled,
     attempts,
+    ...(attemptsBefore > 0 && { attemptsBefore }),
     outputDir,
     ...files,
     seconds: Math.round(seconds * 10) / 10,
