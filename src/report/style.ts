@@ -48,7 +48,7 @@ svg .name, svg .note { fill: var(--soft); } svg .note { font-size: 10.5px; } svg
   .truth .split { grid-column: 1 / -1; margin-bottom: 8px; }
 }
 .truth + p { margin-top: 10px; }
-.truth output { font-variant-numeric: tabular-nums; }
+.truth output { text-align: right; font-variant-numeric: tabular-nums; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 12px; margin-top: 16px; }
 figure { margin: 0; overflow: hidden; display: flex; flex-direction: column; }
 figure a, .gone { display: block; aspect-ratio: 1; background: var(--line); }
@@ -60,7 +60,7 @@ figcaption { padding: 10px 12px 12px; font-size: 12px; display: flex; flex-direc
 .who b { font-weight: 600; } .who span, .how { color: var(--soft); }
 .how { margin-top: auto; font-variant-numeric: tabular-nums; }
 .rule { color: var(--bad); overflow-wrap: anywhere; } .kept .rule { color: var(--kept); }
-dl { margin: 0; display: grid; grid-template-columns: minmax(0, 1fr); gap: 2px; }
+dl { margin: 0 -6px; display: grid; grid-template-columns: minmax(0, 1fr); gap: 2px; }
 dl div {
   display: flex; justify-content: space-between; gap: 8px; padding: 1px 6px; border-radius: 4px;
   background: linear-gradient(var(--bar) 0 0) left / var(--share) 100% no-repeat;
