@@ -10,7 +10,7 @@ export function summarise(summary: RunSummary): string {
   ];
   const rest = [
     exhausted > 0 && `${exhausted} exhausted (no attempt was right within the budget)`,
-    failed > 0 && `${failed} failed (the reasons are above${summary.report ? ' and in the report' : ''})`,
+    failed > 0 && `${failed} failed (the report ${summary.report ? 'says' : 'will say'} why)`,
     cancelled > 0 && `${cancelled} cancelled`,
   ].filter((part) => part !== false);
   if (rest.length > 0) lines.push(`  ${rest.join(', ')}`);

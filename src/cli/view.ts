@@ -122,7 +122,7 @@ export function render(view: View, width: number): string {
       state,
       images,
       errors,
-      [...working].map(([attempt, share]) => `${attempt} ${percent(share)}`).join('; '),
+      [...working].map(([attempt, share]) => `${attempt}: ${percent(share)}`).join('; '),
     ]),
   );
   const lines = [

@@ -29,8 +29,8 @@ test('one is not many', () => {
 });
 
 test('failures point to where their reasons are', () => {
-  expect(summarise(summary({ failed: 3 }))).toContain('3 failed (the reasons are above)');
+  expect(summarise(summary({ failed: 3 }))).toContain('3 failed (the report will say why)');
   expect(summarise(summary({ failed: 3, report: '/out/demo-1/report.html' }))).toContain(
-    '3 failed (the reasons are above and in the report)',
+    '3 failed (the report says why)',
   );
 });

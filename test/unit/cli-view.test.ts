@@ -76,7 +76,7 @@ test('the servers stand in columns', () => {
   expect(render(view, 100).split('\n').slice(3)).toEqual([
     '  server        state  images  errors  at work on',
     '  auto          well        1       0',
-    '  comfyui-long  well        0       0  shot 5, attempt 2 40 %',
+    '  comfyui-long  well        0       0  shot 5, attempt 2: 40 %',
   ]);
 });
 
