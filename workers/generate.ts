@@ -70,7 +70,7 @@ export async function generate(
       desk.onEvent.serverError(key, server.name, error.message);
       if (error.fault !== 'request') return postpone(desk, key, error, refusals);
       // This server will never do it: another may have the checkpoint or the node that it lacks.
-      refusals.push(error.message);
+      refusals.push(error.message.replace(/\.$/, ''));
     }
   }
   await giveUp(desk, key, refusals.join('; '));

@@ -1,6 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import type { Run, RunEvent } from '../runtime/index.js';
-import { emptyView, render, see } from './view.js';
+import { teller } from './tell.js';
+import { emptyView, end, render, see } from './view.js';
 
 /** Shows a run as it goes. */
 export interface Display {
@@ -26,6 +27,7 @@ function liveDisplay({ id, shots }: Pick<Run, 'id' | 'shots'>, backends: readonl
     note: (text) => see(view, { type: 'warning', message: text }),
     close() {
       clearInterval(timer);
+      end(view);
       draw();
       update.done();
     },
@@ -34,17 +36,11 @@ function liveDisplay({ id, shots }: Pick<Run, 'id' | 'shots'>, backends: readonl
 
 function plainDisplay(): Display {
   const line = (text: string) => void process.stderr.write(text.replace(/\s*\n\s*/g, ' ') + '\n');
+  const tell = teller();
   return {
     show(event) {
-      if (event.type === 'backend')
-        line(`${event.backend} is ${event.state}${event.reason ? `: ${event.reason}` : ''}`);
-      if (event.type === 'server-error') line(`${event.key.shot}.${event.key.number}: ${event.message}`);
-      if (event.type === 'shot-ended') {
-        line(
-          `shot ${event.shot} ${event.outcome}${event.published ? `: ${event.published}` : ''}${event.reason ? `: ${event.reason}` : ''}`,
-        );
-      }
-      if (event.type === 'warning') line(event.message);
+      const words = tell(event);
+      if (words !== undefined) line(words);
     },
     note: line,
     close: () => undefined,

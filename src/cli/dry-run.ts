@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { expect, type GateQuality, type Shot } from '../loop/index.js';
 import { expandShots, type Pipeline } from '../pipeline/index.js';
-import { percent, printJson, table, writeOut } from './print.js';
+import { percent, plural, printJson, table, writeOut } from './print.js';
 
 /** How good a gate is, from where that is known. */
 interface KnownGate extends Omit<GateQuality, 'badRate'> {
@@ -37,7 +37,7 @@ export async function dryRun(pipeline: Pipeline, json: boolean): Promise<void> {
   ]);
   const header = ['bad images', 'attempts/shot', 'attempts', 'exhausted', 'bad among accepted'];
   await writeOut(
-    `\n${shots} shots, ${shots} to ${most} attempts. Seed ${seed}.\n` +
+    `\n${plural(shots, 'shot')}, ${shots} to ${plural(most, 'attempt')}. Seed ${seed}.\n` +
       `What the gate makes of that (${gate.source}):\n\n${table(header, rows)}\n\n` +
       'More budget lowers only the exhausted; only a better gate lowers the bad among the accepted.\n',
   );

@@ -1,17 +1,17 @@
 import { relative } from 'node:path';
 import type { RunSummary } from '../runtime/index.js';
-import { duration, percent } from './print.js';
+import { duration, percent, plural } from './print.js';
 import { resumeHint } from './resume-hint.js';
 
 /** The end of a run in words, for people. */
 export function summarise(summary: RunSummary): string {
-  const { run, state, shots, accepted, exhausted, failed, cancelled, attempts, seconds } = summary;
+  const { run, state, shots, accepted, exhausted, failed, cancelled } = summary;
   const lines = [
-    `${run} ${state === 'running' ? 'interrupted' : state}: ${accepted} of ${shots} shots accepted after ${attempts} attempts in ${duration(seconds)}`,
+    `${run} ${state === 'running' ? 'interrupted' : state}: ${accepted} of ${plural(shots, 'shot')} accepted after ${effort(summary)}`,
   ];
   const rest = [
     exhausted > 0 && `${exhausted} exhausted (no attempt was right within the budget)`,
-    failed > 0 && `${failed} failed (a server could never do them)`,
+    failed > 0 && `${failed} failed (the report ${summary.report ? 'says' : 'will say'} why)`,
     cancelled > 0 && `${cancelled} cancelled`,
   ].filter((part) => part !== false);
   if (rest.length > 0) lines.push(`  ${rest.join(', ')}`);
@@ -21,6 +21,14 @@ export function summarise(summary: RunSummary): string {
   if (summary.report) lines.push(`  report    ${near(summary.report)}`);
   if (state === 'running' || state === 'paused') lines.push(`  ${resumeHint(run, summary.home)}`);
   return lines.join('\n');
+}
+
+/** The seconds are those of this process, so the attempts of the ones before it are told apart. */
+function effort({ attempts, attemptsBefore = 0, seconds }: RunSummary): string {
+  const all = plural(attempts, 'attempt');
+  return attemptsBefore === 0
+    ? `${all} in ${duration(seconds)}`
+    : `${all}, ${attempts - attemptsBefore} of them in the ${duration(seconds)} since it was resumed`;
 }
 
 function truthLines(truth: NonNullable<RunSummary['truth']>): string[] {

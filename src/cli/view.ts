@@ -1,5 +1,6 @@
 import { pace, type RunEvent } from '../runtime/index.js';
-import { duration, percent } from './print.js';
+import { duration, percent, table } from './print.js';
+import { teller } from './tell.js';
 
 /** What the live display shows: folded from events, rendered as text. */
 export interface View {
@@ -9,6 +10,7 @@ export interface View {
   accepted: number;
   exhausted: number;
   failed: number;
+  cancelled: number;
   attempts: number;
   rejected: number;
   startedAt: number;
@@ -16,11 +18,11 @@ export interface View {
   rate: { shotsPerMinute?: number; etaSeconds?: number };
   backends: Map<string, BackendView>;
   notes: string[];
+  tell: (event: RunEvent) => string | undefined;
 }
 
 interface BackendView {
   state: string;
-  reason?: string;
   images: number;
   errors: number;
   /** Attempt -> how far it is, 0 to 1. */
@@ -38,6 +40,7 @@ export function emptyView(run: string, shots: number, backends: readonly string[
     accepted: 0,
     exhausted: 0,
     failed: 0,
+    cancelled: 0,
     attempts: 0,
     rejected: 0,
     startedAt: Date.now(),
@@ -50,18 +53,19 @@ export function emptyView(run: string, shots: number, backends: readonly string[
       ]),
     ),
     notes: [],
+    tell: teller(),
   };
 }
 
 /** Folds one event into the view. */
 export function see(view: View, event: RunEvent): void {
+  const words = view.tell(event);
   switch (event.type) {
     case 'run':
       view.state = event.state;
       break;
     case 'backend':
-      Object.assign(backend(view, event.backend), { state: event.state, reason: event.reason });
-      if (event.reason) note(view, `${event.backend} is ${event.state}: ${event.reason}`);
+      backend(view, event.backend).state = event.state;
       break;
     case 'generating':
       backend(view, event.backend).working.set(nameOf(event.key), 0);
@@ -79,53 +83,67 @@ export function see(view: View, event: RunEvent): void {
       const server = backend(view, event.backend);
       server.errors++;
       server.working.delete(nameOf(event.key));
-      note(view, event.message);
       break;
     }
     case 'judged':
+    case 'warning':
       break;
     case 'shot-ended':
-      if (event.outcome === 'failed') note(view, `shot ${event.shot} failed: ${event.reason ?? ''}`);
+      // The counts tell of the others.
+      if (event.outcome !== 'failed') return;
       break;
     case 'totals': {
-      const { accepted, exhausted, failed, cancelled, attempts, rejected, shots } = event.progress;
-      Object.assign(view, { accepted, exhausted, failed, attempts, rejected, shots });
+      const { state, accepted, exhausted, failed, cancelled, attempts, rejected, shots } = event.progress;
+      Object.assign(view, { state, accepted, exhausted, failed, cancelled, attempts, rejected, shots });
       const endedBefore = (view.endedBefore ??= accepted + exhausted + failed + cancelled);
       view.rate = pace(event.progress, { startedAt: view.startedAt, endedBefore });
       break;
     }
-    case 'warning':
-      note(view, event.message);
-      break;
   }
+  if (words !== undefined) note(view, words);
+}
+
+/** Nothing more comes: the view says how the run stands now. */
+export function end(view: View): void {
+  const open = view.shots - view.accepted - view.exhausted - view.failed - view.cancelled;
+  if (view.state !== 'cancelled' && view.state !== 'paused') {
+    view.state = open === 0 ? 'completed' : 'interrupted';
+  }
+  for (const server of view.backends.values()) server.working.clear();
 }
 
 /** The view as lines of at most `width` characters. */
 export function render(view: View, width: number): string {
   const done = view.accepted + view.exhausted + view.failed;
+  const servers = table(
+    ['server', 'state', 'images', 'errors', 'at work on'],
+    [...view.backends].map(([name, { state, images, errors, working }]) => [
+      name,
+      state,
+      images,
+      errors,
+      [...working].map(([attempt, share]) => `${attempt}: ${percent(share)}`).join('; '),
+    ]),
+  );
   const lines = [
     `${view.run}  ${view.state}  ${bar(view.shots === 0 ? 0 : done / view.shots, 24)} ${done}/${view.shots} shots`,
     `  accepted ${view.accepted}  rejected ${view.rejected}  exhausted ${view.exhausted}  failed ${view.failed}` +
       `  attempts ${view.attempts}`,
     `  ${paceLine(view)}`,
-    ...[...view.backends].map(([name, server]) => `  ${backendLine(name, server)}`),
+    ...servers.split('\n').map((line) => `  ${line}`),
     ...view.notes.map((text) => `  ! ${text}`),
   ];
   return lines.map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line)).join('\n');
 }
 
-function paceLine({ rate, attempts, accepted }: View): string {
+function paceLine({ state, rate, attempts, accepted, backends }: View): string {
   const parts = [];
   if (rate.shotsPerMinute !== undefined) parts.push(`${rate.shotsPerMinute.toFixed(1)} shots/min`);
   if (accepted > 0) parts.push(`${(attempts / accepted).toFixed(2)} attempts per image`);
-  if (rate.etaSeconds !== undefined) parts.push(`ETA ${duration(rate.etaSeconds)}`);
-  return parts.join('  ') || 'waiting for the first image';
-}
-
-function backendLine(name: string, { state, images, errors, working }: BackendView): string {
-  const jobs = [...working].map(([attempt, share]) => `${attempt} ${percent(share)}`).join(', ');
-  const health = state === 'well' ? '' : ` [${state}]`;
-  return `${name}${health}  ${images} images${errors > 0 ? `, ${errors} errors` : ''}  ${jobs || 'idle'}`;
+  // While nothing moves, it would only grow.
+  const moves = state === 'running' && [...backends.values()].some((server) => server.state !== 'down');
+  if (moves && rate.etaSeconds !== undefined) parts.push(`ETA ${duration(rate.etaSeconds)}`);
+  return parts.join('  ') || (moves ? 'waiting for the first image' : 'no image yet');
 }
 
 function bar(share: number, width: number): string {
@@ -134,7 +152,7 @@ function bar(share: number, width: number): string {
 }
 
 function nameOf({ shot, number }: { shot: number; number: number }): string {
-  return `#${shot}.${number}`;
+  return `shot ${shot}, attempt ${number}`;
 }
 
 function backend(view: View, name: string): BackendView {

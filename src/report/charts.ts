@@ -3,6 +3,8 @@ import { html, type Html } from './html.js';
 export interface Bar {
   /** Under the bar. */
   name: string;
+  /** Under the name, smaller. */
+  note?: string;
   /** Height: 0 to the chart's maximum. */
   value: number;
   /** Over the bar. */
@@ -12,17 +14,17 @@ export interface Bar {
 }
 
 const width = 460;
-const height = 190;
+const height = 204;
 const top = 24;
-const bottom = 26;
+const bottom = 40;
 const plotHeight = height - top - bottom;
 /** More bars than this are too thin to carry their words. */
-export const maxBars = 16;
+export const maxBars = 12;
 
 /** A bar chart as inline SVG: no script, and it prints. `max` is the value of a bar of full height. */
 export function barChart(bars: Bar[], max: number, description: string): Html {
   const step = width / Math.max(bars.length, 4);
-  const columns = bars.map(({ name, value, label, hint }, index) => {
+  const columns = bars.map(({ name, note, value, label, hint }, index) => {
     const size = max === 0 ? 0 : (value / max) * plotHeight;
     const middle = (index + 0.5) * step;
     const y = top + plotHeight - size;
@@ -38,7 +40,8 @@ export function barChart(bars: Bar[], max: number, description: string): Html {
         rx="3"
       />
       <text x="${middle}" y="${y - 7}">${label}</text>
-      <text class="name" x="${middle}" y="${height - 8}">${name}</text>
+      <text class="name" x="${middle}" y="${height - 22}">${name}</text>
+      ${note !== undefined && html`<text class="note" x="${middle}" y="${height - 6}">${note}</text>`}
     </g>`;
   });
   return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${description}">

@@ -6,6 +6,7 @@ import { cards, maxPictures } from './sheet.js';
 import { style } from './style.js';
 import { tally, type FileOf, type Group, type Tally } from './tally.js';
 import type { ReportShot } from './types.js';
+import { compact, count, duration, ordinal, percent, plural } from './words.js';
 
 export interface Report<S extends ReportShot> {
   /** The run's id. */
@@ -46,6 +47,7 @@ async function* page<S extends ReportShot>(report: Report<S>, counts: Tally): As
   yield tiles(counts).text;
   if (report.truth) yield truthSection(report.truth).text;
   yield charts(counts).text;
+  if (counts.failed > 0) yield failed(counts).text;
   for (const [group, heading, words] of groups) {
     const total = counts.pictures[group];
     if (total === 0) continue;
@@ -56,7 +58,6 @@ async function* page<S extends ReportShot>(report: Report<S>, counts: Tally): As
     yield* cards(report.shots(), report.fileOf, report.folder, group, total);
     yield '</div></section>';
   }
-  if (counts.failed > 0) yield failed(counts).text;
   yield foot(counts).text;
   yield '</body></html>\n';
 }
@@ -102,15 +103,20 @@ function tiles(counts: Tally): Html {
   const tile = (value: string, words: string, kind = ''): Html =>
     html`<div class="tile ${kind}"><b>${value}</b><span>${words}</span></div>`;
   const { shots, accepted, exhausted, failed, cancelled, judged, rejected } = counts;
-  return html`<div class="tiles">
-    ${tile(`${count(accepted)} / ${count(shots)}`, 'shots accepted', 'good')}
-    ${tile(accepted === 0 ? '–' : (judged / accepted).toFixed(2), 'attempts per accepted image')}
-    ${tile(count(judged), judged === 1 ? 'attempt judged' : 'attempts judged')}
-    ${tile(count(rejected), `rejected (${percent(rejected, judged)})`, 'bad')}
-    ${exhausted > 0 && tile(count(exhausted), 'exhausted: budget spent', 'kept')}
-    ${failed > 0 && tile(count(failed), 'failed: a server cannot do it', 'bad')}
-    ${cancelled > 0 && tile(count(cancelled), 'cancelled')}
-    ${tile(duration(counts.serverSeconds), 'spent by servers')}
+  const all = [
+    tile(`${count(accepted)} / ${count(shots)}`, 'shots accepted', accepted > 0 ? 'good' : 'bad'),
+    tile(accepted === 0 ? '–' : (judged / accepted).toFixed(2), 'attempts per accepted image'),
+    tile(count(judged), judged === 1 ? 'attempt judged' : 'attempts judged'),
+    tile(count(rejected), `rejected (${percent(rejected, judged)})`, rejected > 0 ? 'bad' : ''),
+    exhausted > 0 && tile(count(exhausted), 'exhausted: budget spent', 'kept'),
+    failed > 0 && tile(count(failed), 'failed: the reasons are below', 'bad'),
+    cancelled > 0 && tile(count(cancelled), 'cancelled'),
+    tile(duration(counts.serverSeconds), 'spent by servers'),
+  ].filter((shown) => shown !== false);
+  // In one row or two: a last one alone would look forgotten.
+  const half = Math.ceil(all.length / 2);
+  return html`<div class="tiles" style="--wide: ${all.length > 6 ? half : all.length}; --narrow: ${half}">
+    ${all}
   </div>`;
 }
 
@@ -127,53 +133,68 @@ function truthSection({ accepted, badAccepted, firstAttempts, badFirstAttempts }
       ${row('Accepted by this gate', badAccepted, accepted)}
     </div>
     <p>
-      More attempts do not change the second number, only a better gate does: of images that are bad with
-      probability p, a gate that misses a share m of the bad ones and accepts a share a of all lets through p
-      · m / a.
+      More attempts do not change the second number, only a better gate does: where a share p of the images is
+      bad, and the gate catches a share r of those and accepts a share a of all, p(1-r)/a of what it accepts
+      is bad.
     </p>
   </section>`;
 }
 
 function charts(counts: Tally): Html {
-  const accepted = [...counts.attemptsOfAccepted.values()].reduce((sum, value) => sum + value, 0);
-  const needed = grouped(counts.attemptsOfAccepted, (a, b) => a + b).map(([name, value]): Bar => ({
+  const needed = inOrder(counts.attemptsOfAccepted, 0, (a, b) => a + b).map(([name, value]): Bar => ({
     name,
     value,
     label: count(value),
-    hint: `${count(value)} images took ${name} attempts`,
+    hint: `${plural(value, 'image')} took ${name === '1' ? '1 attempt' : `${name} attempts`}`,
   }));
-  const rejection = grouped(counts.byNumber, (a, b) => ({
+  const nothing = { judged: 0, rejected: 0 };
+  const rejection = inOrder(counts.byNumber, nothing, (a, b) => ({
     judged: a.judged + b.judged,
     rejected: a.rejected + b.rejected,
   })).map(([name, { judged, rejected }]): Bar => ({
     name,
+    note: `of ${compact(judged)}`,
     value: judged === 0 ? 0 : rejected / judged,
     label: percent(rejected, judged),
     hint: `attempt ${name}: ${count(rejected)} of ${count(judged)} rejected`,
   }));
-  const describe = (bars: Bar[]): string => bars.map(({ hint }) => hint).join('; ');
+  const chart = (bars: Bar[], max: number, name: string): Html =>
+    barChart(bars, max, `${name}: ${bars.map(({ hint }) => hint).join('; ')}`);
   return html`<div class="panels">
     <section class="panel">
       <h2>Attempts per image</h2>
-      <p>How many attempts the ${count(accepted)} accepted images took.</p>
-      ${barChart(needed, Math.max(...needed.map(({ value }) => value), 0), `Attempts per image: ${describe(needed)}`)}
+      ${
+        counts.accepted === 0
+          ? html`<p>No image was accepted.</p>`
+          : html`<p>How many attempts ${words(counts.accepted)} took.</p>
+              ${chart(needed, Math.max(...needed.map(({ value }) => value)), 'Attempts per image')}`
+      }
     </section>
     <section class="panel bad">
       <h2>Rejection by rung</h2>
-      <p>The share of first attempts, second attempts and so on that was rejected.</p>
-      ${barChart(rejection, 1, `Rejection by rung: ${describe(rejection)}`)}
+      ${
+        counts.judged === 0
+          ? html`<p>No attempt was judged.</p>`
+          : html`<p>The share of first attempts, second attempts and so on that was rejected.</p>
+              ${chart(rejection, 1, 'Rejection by rung')}`
+      }
     </section>
   </div>`;
 }
 
-/** By number, without gaps; what does not fit stands together in the last place. */
-function grouped<T>(values: Map<number, T>, add: (a: T, b: T) => T): [string, T][] {
-  const sorted = [...values].sort(([a], [b]) => a - b);
-  const fit = sorted.slice(0, maxBars - 1).map(([number, value]): [string, T] => [String(number), value]);
-  const [first, ...rest] = sorted.slice(maxBars - 1);
-  if (!first) return fit;
-  const name = rest.length === 0 ? String(first[0]) : `${first[0]}+`;
-  return [...fit, [name, rest.reduce((sum, [, value]) => add(sum, value), first[1])]];
+const words = (accepted: number): string =>
+  accepted === 1 ? 'the accepted image' : `the ${count(accepted)} accepted images`;
+
+/** From 1 on without gaps; what does not fit stands together in the last place. */
+function inOrder<T>(values: Map<number, T>, none: T, add: (a: T, b: T) => T): [string, T][] {
+  const last = Math.max(0, ...values.keys());
+  const bars = Array.from({ length: Math.min(last, maxBars) }, (_, place): [string, T] => [
+    String(place + 1),
+    values.get(place + 1) ?? none,
+  ]);
+  if (last <= maxBars) return bars;
+  const rest = [...values].filter(([number]) => number >= maxBars).map(([, value]) => value);
+  return [...bars.slice(0, -1), [`${maxBars}+`, rest.reduce(add)]];
 }
 
 const failed = ({ failures, failed }: Tally): Html =>
@@ -187,24 +208,6 @@ const failed = ({ failures, failed }: Tally): Html =>
 
 const foot = ({ notKept }: Tally): Html =>
   html`<footer>
-    ${notKept > 0 && html`${count(notKept)} rejected images were not kept (<code>output.keep_rejected</code>).`}
+    ${notKept > 0 && html`${plural(notKept, 'rejected image')} ${notKept === 1 ? 'was' : 'were'} not kept (<code>output.keep_rejected</code>).`}
     Every attempt of every shot is in manifest.jsonl beside this file. Written by reroll.
   </footer>`;
-
-const count = (value: number): string => value.toLocaleString('en-US');
-
-const percent = (part: number, whole: number): string =>
-  whole === 0 ? '0%' : `${Number(((part / whole) * 100).toFixed(part / whole < 0.1 ? 1 : 0))}%`;
-
-function ordinal(value: number): string {
-  const suffix = { one: 'st', two: 'nd', few: 'rd', other: 'th' }[
-    new Intl.PluralRules('en', { type: 'ordinal' }).select(value) as 'one' | 'two' | 'few' | 'other'
-  ];
-  return `${value}${suffix}`;
-}
-
-function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
-}

@@ -40,9 +40,10 @@ const texts = (parts: Html[]): string[] => parts.map(({ text }) => text);
 
 async function card(shot: ReportShot, attempt: ReportAttempt, folder: string, file: string): Promise<Html> {
   const { verdict } = attempt;
-  const changes = Object.entries(changesOf(shot, attempt) ?? {}).map(
-    ([setting, value]) => `${setting}: ${show(value)}`,
-  );
+  const changes = Object.entries(changesOf(shot, attempt) ?? {}).map(([setting, value]): [string, string] => [
+    setting,
+    show(value),
+  ]);
   return html`<figure>
     ${await picture(shot, attempt, folder, file)}
     <figcaption>
@@ -60,7 +61,11 @@ async function card(shot: ReportShot, attempt: ReportAttempt, folder: string, fi
       <div class="how" title="${shot.request.prompt}">
         seed
         ${attempt.candidate?.seed ?? attempt.request.seed}${repairOf(attempt)}${
-          changes.length > 0 && html`, <span title="${changes.join('\n')}">${changes.length} changed</span>`
+          changes.length > 0 &&
+          html`,
+            <span title="${changes.map((change) => change.join(': ')).join('\n')}"
+              >changed: ${changes.map(brief).join(', ')}</span
+            >`
         }
       </div>
     </figcaption>
@@ -92,5 +97,9 @@ async function picture(
     return html`<div class="gone">${file} is not there any more</div>`;
   }
 }
+
+/** A long value, such as a prompt, is left to the pointer that rests on it. */
+const brief = ([setting, value]: [string, string]): string =>
+  value.length <= 24 ? `${setting} ${value}` : setting;
 
 const show = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

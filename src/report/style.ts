@@ -20,11 +20,16 @@ h2 { margin: 56px 0 4px; font-size: 19px; font-weight: 650; letter-spacing: -0.0
 p { margin: 4px 0 0; max-width: 72ch; color: var(--soft); }
 p b, li b { color: var(--ink); }
 a { color: inherit; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin-top: 28px; }
+.tiles { display: grid; grid-template-columns: repeat(var(--wide), minmax(0, 1fr)); gap: 12px; margin-top: 28px; }
 .tile, .panel, figure { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 .tile { padding: 16px 18px; }
 .tile b { display: block; font-size: 28px; font-weight: 600; line-height: 1.2; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; }
+@media (max-width: 1000px) { .tiles { grid-template-columns: repeat(var(--narrow), minmax(0, 1fr)); } }
+@media (max-width: 640px) {
+  .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .tile:last-child:nth-child(odd) { grid-column: 1 / -1; }
+}
 .tile.good b { color: var(--good); } .tile.bad b { color: var(--bad); } .tile.kept b { color: var(--kept); }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 12px; margin-top: 12px; }
 .panel { padding: 18px 20px; }
@@ -32,14 +37,18 @@ a { color: inherit; }
 .panel p { max-width: 110ch; font-size: 13px; }
 svg { display: block; width: 100%; height: auto; margin-top: 10px; }
 svg text { fill: var(--ink); font-size: 12px; text-anchor: middle; font-variant-numeric: tabular-nums; }
-svg .name { fill: var(--soft); } svg line { stroke: var(--line); }
+svg .name, svg .note { fill: var(--soft); } svg .note { font-size: 10.5px; } svg line { stroke: var(--line); }
 .bar { fill: var(--good); } .panel.bad .bar { fill: var(--bad); }
 .split { display: flex; gap: 2px; height: 14px; margin: 10px 0 4px; border-radius: 7px; overflow: hidden; background: var(--bar); }
 .split i { width: var(--share); background: var(--bad); }
 .truth { display: grid; grid-template-columns: auto 1fr auto; gap: 2px 14px; align-items: center; margin-top: 12px; }
 .truth .split { margin: 0; }
+@media (max-width: 640px) {
+  .truth { grid-template-columns: 1fr auto; grid-auto-flow: dense; }
+  .truth .split { grid-column: 1 / -1; margin-bottom: 8px; }
+}
 .truth + p { margin-top: 10px; }
-.truth output { font-variant-numeric: tabular-nums; }
+.truth output { text-align: right; font-variant-numeric: tabular-nums; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 12px; margin-top: 16px; }
 figure { margin: 0; overflow: hidden; display: flex; flex-direction: column; }
 figure a, .gone { display: block; aspect-ratio: 1; background: var(--line); }
@@ -51,13 +60,13 @@ figcaption { padding: 10px 12px 12px; font-size: 12px; display: flex; flex-direc
 .who b { font-weight: 600; } .who span, .how { color: var(--soft); }
 .how { margin-top: auto; font-variant-numeric: tabular-nums; }
 .rule { color: var(--bad); overflow-wrap: anywhere; } .kept .rule { color: var(--kept); }
-dl { margin: 0; display: grid; grid-template-columns: minmax(0, 1fr); gap: 2px; }
+dl { margin: 0 -6px; display: grid; grid-template-columns: minmax(0, 1fr); gap: 2px; }
 dl div {
   display: flex; justify-content: space-between; gap: 8px; padding: 1px 6px; border-radius: 4px;
   background: linear-gradient(var(--bar) 0 0) left / var(--share) 100% no-repeat;
 }
 .rejected dl div, .kept dl div { background-image: linear-gradient(var(--bar-bad) 0 0); }
-dt { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+dt { overflow-wrap: anywhere; }
 dd { margin: 0; font-variant-numeric: tabular-nums; }
 ul { margin: 10px 0 0; padding-left: 20px; color: var(--soft); }
 footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line); color: var(--soft); font-size: 13px; }

@@ -17,6 +17,8 @@ export interface RunSummary {
   failed: number;
   cancelled: number;
   attempts: number;
+  /** Of those, the ones that were judged before this process resumed the run. Absent where there are none. */
+  attemptsBefore?: number;
   /** The state folder. */
   home: string;
   outputDir: string;
@@ -25,6 +27,7 @@ export interface RunSummary {
   report?: string;
   /** What was true: only sketch servers know. */
   truth?: TruthComparison;
+  /** That this process worked on it. */
   seconds: number;
 }
 
@@ -37,6 +40,7 @@ export async function finishRun(
   id: string,
   pipeline: Pipeline,
   seconds: number,
+  attemptsBefore = 0,
 ): Promise<RunSummary> {
   const { ledger, candidates } = house;
   const run = await ledger.run(id);
@@ -77,6 +81,7 @@ export async function finishRun(
     failed,
     cancelled,
     attempts,
+    ...(attemptsBefore > 0 && { attemptsBefore }),
     home: house.home,
     outputDir,
     ...files,

@@ -42,6 +42,7 @@ export async function executeRun(
   const startedAt = performance.now();
   const release = await house.ledger.claimRun(run.id);
   try {
+    const { attempts: attemptsBefore } = await house.ledger.progress(run.id);
     const execution = new Execution(work, signals);
     try {
       // Before anybody can pause it: a pause must not be undone by the start.
@@ -52,7 +53,8 @@ export async function executeRun(
     } finally {
       await execution.stop();
     }
-    return await finishRun(house, run.id, pipeline, (performance.now() - startedAt) / 1000);
+    const seconds = (performance.now() - startedAt) / 1000;
+    return await finishRun(house, run.id, pipeline, seconds, attemptsBefore);
   } finally {
     await release();
   }

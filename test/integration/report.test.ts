@@ -192,6 +192,10 @@ test.skipIf(!hasChromium)(
       const screenshots = '.reroll-test';
       await mkdir(screenshots, { recursive: true });
       await page.screenshot({ path: join(screenshots, 'report-light.png'), fullPage: true });
+      await page.setViewportSize({ width: 400, height: 900 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
+      expect((await page.locator('.split').first().boundingBox())!.width).toBeGreaterThan(200);
+      await page.setViewportSize({ width: 1280, height: 900 });
       await page.emulateMedia({ colorScheme: 'dark' });
       await page.screenshot({ path: join(screenshots, 'report-dark.png'), fullPage: true });
     } finally {
@@ -206,6 +210,31 @@ test('a report of a run without any picture is still a report', async () => {
   expect(await readFile(file, 'utf8')).toMatch(/0 \/ 1[^]*shots accepted[^]*<\/html>\n$/);
   await writeReport(file, report([shotOf(1, 3)], { fileOf: () => undefined }));
   expect(await readFile(file, 'utf8')).toContain('2 rejected images were not kept');
+});
+
+test('the charts leave no number out, say of how many a share is, and the failures come first', async () => {
+  const file = join(folder, 'gaps.html');
+  const shots = [shotOf(1, 1), shotOf(2, 4), shotOf(3, 20), shotOf(4, 0, 'failed')];
+  await writeReport(file, report(shots, { fileOf: () => 'one.png' }));
+  const text = await readFile(file, 'utf8');
+  expect(text).toContain(
+    'Attempts per image: 1 image took 1 attempt; 0 images took 2 attempts; 0 images took 3 attempts; 1 image took 4 attempts; 0',
+  );
+  expect(text).toContain('0 images took 11 attempts; 1 image took 12+ attempts"');
+  expect(text).toMatch(/class="note"[^>]*>of 3</);
+  expect(text).toContain('attempt 12+: 8 of 9 rejected');
+  expect(text).toContain('changed: cfg_scale 7');
+  expect(text.indexOf('>Failed<')).toBeLessThan(text.indexOf('>Accepted<'));
+});
+
+test('a chart of nothing is not drawn', async () => {
+  const file = join(folder, 'nothing.html');
+  await writeReport(file, report([shotOf(1, 2, 'exhausted')], { fileOf: () => undefined }));
+  const exhausted = await readFile(file, 'utf8');
+  expect(exhausted).toContain('No image was accepted.');
+  expect(exhausted.match(/<svg/g)).toHaveLength(1);
+  await writeReport(file, report([shotOf(1, 0, 'failed')], { fileOf: () => undefined }));
+  expect(await readFile(file, 'utf8')).toContain('No attempt was judged.');
 });
 
 test('a large run is streamed: a bounded share of its pictures, and flat memory', async () => {

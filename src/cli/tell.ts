@@ -1,0 +1,59 @@
+import type { RunEvent } from '../runtime/index.js';
+
+/** Makes the words for what people should hear of, each thing once; undefined where there is nothing to say. */
+export function teller(): (event: RunEvent) => string | undefined {
+  const states = new Map<string, string>();
+  /** Shot -> what servers have said of it since its last image. */
+  const told = new Map<number, Set<string>>();
+
+  return (event) => {
+    switch (event.type) {
+      case 'backend': {
+        const { backend, state, reason = '' } = event;
+        const before = states.get(backend);
+        states.set(backend, state);
+        // Of a server that is only ailing, the request that failed tells.
+        if (state === 'ailing') return undefined;
+        if (state === 'well') return before === 'ailing' ? undefined : `${backend} is well again`;
+        return `${backend} is down: ${without(`${backend}: `, reason)}`;
+      }
+      case 'generated':
+        told.delete(event.key.shot);
+        return undefined;
+      case 'server-error': {
+        const { key, backend, message } = event;
+        // Why it is down has been said.
+        if (states.get(backend) === 'down') return undefined;
+        told.set(key.shot, (told.get(key.shot) ?? new Set()).add(sentence(message)));
+        return `shot ${key.shot}, attempt ${key.number}: ${message}`;
+      }
+      case 'shot-ended': {
+        const { shot, outcome, published, reason } = event;
+        const errors = told.get(shot);
+        told.delete(shot);
+        const why =
+          reason !== undefined && errors && isAll(errors, reason) ? 'no server can make it' : reason;
+        return [`shot ${shot} ${outcome}`, published, why].filter(Boolean).join(': ');
+      }
+      case 'warning':
+        return event.message;
+      case 'run':
+      case 'generating':
+      case 'progress':
+      case 'judged':
+      case 'totals':
+        return undefined;
+    }
+  };
+}
+
+/** Whether a reason says no more than these errors. */
+function isAll(errors: Set<string>, reason: string): boolean {
+  const rest = [...errors].reduce((left, error) => left.replace(error, ''), reason);
+  return /^[.;\s]*$/.test(rest);
+}
+
+const without = (start: string, text: string): string =>
+  text.startsWith(start) ? text.slice(start.length) : text;
+
+const sentence = (message: string): string => message.replace(/\.$/, '');

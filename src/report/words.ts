@@ -1,0 +1,25 @@
+/** `1,200`. */
+export const count = (value: number): string => value.toLocaleString('en-US');
+
+/** `950`, `1.2K`. */
+export const compact = (value: number): string => value.toLocaleString('en-US', { notation: 'compact' });
+
+/** `1 image`, `1,200 images`. */
+export const plural = (value: number, word: string): string =>
+  `${count(value)} ${word}${value === 1 ? '' : 's'}`;
+
+export const percent = (part: number, whole: number): string =>
+  whole === 0 ? '0%' : `${Number(((part / whole) * 100).toFixed(part / whole < 0.1 ? 1 : 0))}%`;
+
+export function ordinal(value: number): string {
+  const suffix = { one: 'st', two: 'nd', few: 'rd', other: 'th' }[
+    new Intl.PluralRules('en', { type: 'ordinal' }).select(value) as 'one' | 'two' | 'few' | 'other'
+  ];
+  return `${value}${suffix}`;
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+}

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { teller } from '../../src/cli/tell.js';
+import type { RunEvent } from '../../src/runtime/index.js';
+
+const lines = (...events: RunEvent[]): string[] =>
+  events.map(teller()).filter((words): words is string => words !== undefined);
+
+const failure = (shot: number, backend: string, message: string): RunEvent => ({
+  type: 'server-error',
+  key: { run: 'a', shot, number: 1 },
+  backend,
+  message: `${backend}: ${message}`,
+});
+const health = (state: 'well' | 'ailing' | 'down', reason?: string): RunEvent => ({
+  type: 'backend',
+  backend: 'auto',
+  state,
+  ...(reason !== undefined && { reason }),
+});
+const failed = (shot: number, reason: string): RunEvent => ({
+  type: 'shot-ended',
+  run: 'a',
+  shot,
+  outcome: 'failed',
+  reason,
+});
+
+test('a server that falls ill is told of once, and that it is well again', () => {
+  const events = [
+    health('down', 'auto: connection refused.'),
+    failure(1, 'auto', 'connection refused.'),
+    health('well'),
+  ];
+  expect(lines(...events)).toEqual(['auto is down: connection refused.', 'auto is well again']);
+});
+
+test('of a server that stumbled, the attempt that it failed tells', () => {
+  const events = [health('ailing', 'auto: timeout.'), failure(5, 'auto', 'timeout.'), health('well')];
+  expect(lines(...events)).toEqual(['shot 5, attempt 1: auto: timeout.']);
+});
+
+test('a shot that fails for reasons that were told does not tell them again', () => {
+  const events = [
+    failure(1, 'auto', 'has no checkpoint $& x.'),
+    failure(1, 'comfy', 'has no checkpoint y.'),
+    failed(1, 'auto: has no checkpoint $& x; comfy: has no checkpoint y'),
+    failed(2, 'auto: has no checkpoint $& x'),
+  ];
+  expect(lines(...events).slice(2)).toEqual([
+    'shot 1 failed: no server can make it',
+    'shot 2 failed: auto: has no checkpoint $& x',
+  ]);
+});
+
+test('a shot that ends is told with its file', () => {
+  const end: RunEvent = { type: 'shot-ended', run: 'a', shot: 3, outcome: 'accepted', published: 'p1/3.png' };
+  expect(lines(end)).toEqual(['shot 3 accepted: p1/3.png']);
+});

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest';
+import { emptyView, end, render, see, type View } from '../../src/cli/view.js';
+import type { RunEvent } from '../../src/runtime/index.js';
+
+type Progress = Extract<RunEvent, { type: 'totals' }>['progress'];
+
+function totals(view: View, some: Partial<Progress>): void {
+  const progress: Progress = {
+    run: 'demo-1',
+    state: 'running',
+    shots: 4,
+    accepted: 0,
+    exhausted: 0,
+    failed: 0,
+    cancelled: 0,
+    attempts: 0,
+    rejected: 0,
+    due: 0,
+    generated: 0,
+    serverErrors: 0,
+    ...some,
+  };
+  see(view, { type: 'totals', progress });
+}
+
+/** A view of a run that began a minute ago and has accepted two of its four shots. */
+function halfway(): View {
+  const view = emptyView('demo-1', 4, ['auto', 'comfyui-long']);
+  view.startedAt -= 60_000;
+  totals(view, {});
+  totals(view, { accepted: 2, attempts: 3, rejected: 1 });
+  return view;
+}
+
+const health = (backend: string, state: 'well' | 'down'): RunEvent => ({
+  type: 'backend',
+  backend,
+  state,
+  ...(state === 'down' && { reason: `${backend}: connection refused.` }),
+});
+
+test('there is an estimate while some server works, and none while all are down or the run is paused', () => {
+  const view = halfway();
+  expect(render(view, 100)).toContain('ETA 1 min 0 s');
+  see(view, health('auto', 'down'));
+  expect(render(view, 100)).toContain('ETA');
+  see(view, health('comfyui-long', 'down'));
+  expect(render(view, 100)).not.toContain('ETA');
+  see(view, health('auto', 'well'));
+  expect(render(view, 100)).toContain('ETA');
+  see(view, { type: 'run', run: 'demo-1', state: 'paused' });
+  expect(render(view, 100)).not.toContain('ETA');
+});
+
+test.each([
+  ['interrupted', { accepted: 2 }],
+  ['completed', { accepted: 3, failed: 1 }],
+  ['cancelled', { state: 'cancelled' as const, accepted: 2, cancelled: 2 }],
+  ['paused', { state: 'paused' as const, accepted: 2 }],
+])('the last frame says that the run is %s, without an estimate', (state, progress) => {
+  const view = halfway();
+  see(view, { type: 'generating', key: { run: 'demo-1', shot: 3, number: 1 }, backend: 'auto', prompt: 'p' });
+  totals(view, progress);
+  end(view);
+  const frame = render(view, 100);
+  expect(frame).toContain(`demo-1  ${state}  `);
+  expect(frame).not.toContain('ETA');
+  expect(frame).not.toContain('attempt 1');
+});
+
+test('the servers stand in columns', () => {
+  const view = halfway();
+  const key = { run: 'demo-1', shot: 5, number: 2 };
+  see(view, { type: 'generated', key, backend: 'auto', seconds: 1 });
+  see(view, { type: 'progress', key, backend: 'comfyui-long', share: 0.4 });
+  expect(render(view, 100).split('\n').slice(3)).toEqual([
+    '  server        state  images  errors  at work on',
+    '  auto          well        1       0',
+    '  comfyui-long  well        0       0  shot 5, attempt 2: 40 %',
+  ]);
+});
+
+test('a note that a server is down is followed by one that it is well', () => {
+  const view = halfway();
+  see(view, health('auto', 'down'));
+  see(view, health('auto', 'well'));
+  expect(render(view, 100).split('\n').slice(-2)).toEqual([
+    '  ! auto is down: connection refused.',
+    '  ! auto is well again',
+  ]);
+});
