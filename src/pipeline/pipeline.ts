@@ -93,8 +93,9 @@ function compile(tree: Located, file: string, env: NodeJS.ProcessEnv): Pipeline 
 function registerSecrets(tree: Json): void {
   for (const backend of listIn(tree, 'backends')) {
     const auth = valueIn(backend, 'auth');
-    const [, query] = /[?#](.+)/.exec(String(valueIn(backend, 'url'))) ?? [];
-    if (query !== undefined) registerSecret(query);
+    const url = valueIn(backend, 'url');
+    // No URL of ours goes on so: what stands there by mistake may be a token.
+    if (typeof url === 'string') registerSecret(/[?#](.*)/.exec(url)?.[1] ?? '');
     if (typeof auth === 'string' && !/^\$\{[^}]*\}$/.test(auth)) {
       registerSecret(auth);
       registerSecret(auth.slice(auth.indexOf(':') + 1));
