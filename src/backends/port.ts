@@ -68,6 +68,12 @@ export interface Lack {
   asked: string;
   /** What the server has instead that looks most alike, best first. */
   near: string[];
+  /** Where nothing looks alike: all that the server has of the kind, if it says so. */
+  has?: readonly string[];
+  /** What needs it, where that is one of several: `node 4 (CheckpointLoaderSimple)`. */
+  where?: string;
+  /** Words to put behind, where no other name would help. */
+  advice?: string;
 }
 
 export interface Progress {

@@ -48,14 +48,14 @@ Examples:
   $ reroll classify --gate portraits.yaml --csv 'shots/**/*.png' > scores.csv
   $ find . -name '*.png' | reroll classify --json -
 
-Exit codes: 0 all scored; 1 some files could not be read; 2 could not run`,
+Exit codes: 0 all scored; 1 some files are missing or could not be read; 2 could not run, or found no images`,
     )
     .action(async (files: string[], flags: ClassifyFlags) => {
-      exit((await classifyFiles(files, flags)) === 0 ? exitCodes.done : exitCodes.found);
+      exit(await classifyFiles(files, flags));
     });
 }
 
-/** Scores one file after the other and prints each at once. Returns how many could not be read. */
+/** Scores one file after the other and prints each at once; what cannot be scored is told. Returns the exit code. */
 function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
   return opening(async (releasers) => {
     const pipeline =
@@ -69,11 +69,16 @@ function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
     const columns = classifier.labels;
     if (flags.csv)
       await writeOut(['file', ...columns, ...(pipeline ? ['decision', 'rule'] : [])].join(',') + '\n');
-    let unreadable = 0;
     let seen = 0;
+    let failed = 0;
     // Where the scores go to a file, a person still wants to see that it goes on.
     const line = process.stdout.isTTY ? undefined : progressLine();
-    for await (const file of imageFiles(files, process.stdin)) {
+    const tell = (message: string) => {
+      failed++;
+      line?.clear();
+      process.stderr.write(`${message}\n`);
+    };
+    for await (const file of imageFiles(files, process.stdin, tell)) {
       line?.show(`${++seen} images`);
       try {
         const scores = await classifier.classify(file);
@@ -81,14 +86,13 @@ function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
         await writeOut(`${format({ file, scores, ...(verdict && { verdict }) }, columns, flags)}\n`);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
-        unreadable++;
-        line?.clear();
-        process.stderr.write(`${file}: ${error.message}\n`);
+        tell(`${file}: ${error.message}`);
       }
     }
     line?.clear();
     await releasers.close();
-    return unreadable;
+    if (failed === 0) return exitCodes.done;
+    return seen === 0 ? exitCodes.unable : exitCodes.found;
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Adjust, ImageRequest, Json, Rung } from './types.js';
+import type { Adjust, ImageRequest, Rung } from './types.js';
 
 /** What servers take: a relative change never leaves these bounds. */
 const bounds: Record<string, { min: number; max: number; step?: number }> = {
@@ -21,8 +21,12 @@ export function adjust(request: ImageRequest, changes: Adjust): ImageRequest {
     const setting = text?.[1] ?? key;
     const old = adjusted[setting];
     if (text) adjusted[setting] = changeText(old as string, text[2] as TextChange, value as string);
-    else if (key in bounds) adjusted[key] = changeNumber(key, old, value);
-    else adjusted[key] = value;
+    else {
+      const match = key in bounds && typeof value === 'string' ? change.exec(value.trim()) : null;
+      if (!match) adjusted[key] = value;
+      // A setting that was left to the server has no number to start from: it stays there.
+      else if (typeof old === 'number') adjusted[key] = changeNumber(key, old, match);
+    }
   }
   return adjusted as unknown as ImageRequest;
 }
@@ -42,14 +46,10 @@ function changeText(old: string, how: TextChange, text: string): string {
   return parts.filter((part) => part.trim() !== '').join(', ');
 }
 
-function changeNumber(setting: string, old: unknown, value: Json): Json {
-  const match = typeof value === 'string' ? change.exec(value.trim()) : null;
-  if (!match) return value;
-  const by = Number(match[2]);
+function changeNumber(setting: string, from: number, [, how, number]: RegExpExecArray): number {
+  const by = Number(number);
   const { min, max, step } = bounds[setting] ?? { min: -Infinity, max: Infinity };
-  // A setting that was left to the server has no number to start from: take the change as its value.
-  const from = typeof old === 'number' ? old : 0;
-  const changed = match[1] === '*' ? from * by : match[1] === '-' ? from - by : from + by;
+  const changed = how === '*' ? from * by : how === '-' ? from - by : from + by;
   const stepped = step ? Math.round(changed / step) * step : Number(changed.toFixed(6));
   return Math.min(max, Math.max(min, stepped));
 }

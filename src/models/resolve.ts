@@ -34,6 +34,11 @@ async function pulledFolder(name: string, { env, revision = 'main' }: ResolveOpt
   const commit = await readRef(modelHome(name, env), revision);
   const folder = commit === undefined ? undefined : revisionFolder(name, commit, env);
   if (folder !== undefined && (await readManifest(folder))) return folder;
+  if (!name.includes('/')) {
+    throw new ModelError(
+      `There is no model ${name} here. A folder is written as ./${name}, a Hub model as owner/name`,
+    );
+  }
   const which = revision === 'main' ? name : `${name} --revision ${revision}`;
   throw new ModelError(`The model ${name} is not here yet. Fetch it with: reroll model pull ${which}`);
 }

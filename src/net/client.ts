@@ -101,7 +101,7 @@ export class HttpClient {
         .catch((thrown: unknown) => {
           throw bounded.aborted ? bounded.reason : netError(url, toError(thrown), maxBytes);
         });
-      refuse(url, response);
+      refuse(url, response, this.#authorization !== undefined);
       return response;
     });
   }
@@ -131,12 +131,13 @@ export function excerpt(text: string): string {
   return line.length > 300 ? `${line.slice(0, 300)}...` : line;
 }
 
-function refuse(url: string, response: AxiosResponse<Buffer>): void {
+function refuse(url: string, response: AxiosResponse<Buffer>, authorized: boolean): void {
   const { status, data, headers } = response;
   const body = data.subarray(0, keptBody).toString('utf8');
   if (status >= 400) {
     const words = excerpt(body);
-    throw new NetError('status', `${url} answered ${status}${words && `: ${words}`}`, { status, body });
+    const message = `${url} answered ${status}${words && `: ${words}`}`;
+    throw new NetError('status', message, { status, body, authorized });
   }
   if (status >= 300) {
     const target = String(headers['location'] ?? 'nowhere');
@@ -182,7 +183,8 @@ function netError(url: string, error: Error, maxBytes: number): NetError {
     return new NetError('unreachable', `${url} does not speak TLS (${code}): is it http, not https?`);
   }
   if (!reading && unreachable.has(code)) {
-    return new NetError('unreachable', `nothing usable answers at ${url} (${why}).`);
+    const advice = code === 'ECONNREFUSED' ? ' Is it running, and is the port right?' : '';
+    return new NetError('unreachable', `nothing usable answers at ${url} (${why}).${advice}`);
   }
   return new NetError('broken', `the connection to ${url} was lost (${why}).`);
 }

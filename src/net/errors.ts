@@ -19,15 +19,18 @@ export class NetError extends RerollError {
   readonly status: number | undefined;
   /** The beginning of the reply, 64 KiB at most. */
   readonly body: string | undefined;
+  /** Of a `status`: whether the request carried a password or token. */
+  readonly authorized: boolean;
 
   constructor(
     kind: NetFault,
     message: string,
-    details: { status?: number; body?: string; cause?: unknown } = {},
+    details: { status?: number; body?: string; authorized?: boolean; cause?: unknown } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.kind = kind;
     this.status = details.status;
     this.body = details.body;
+    this.authorized = details.authorized ?? false;
   }
 }

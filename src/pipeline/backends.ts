@@ -38,7 +38,8 @@ const remote = {
   ...optional({
     auth: text()
       .describe(
-        '`user:password` for HTTP Basic authentication. Take it from the environment; it is never logged.',
+        '`user:password` for HTTP Basic authentication, or a whole header: `Bearer TOKEN`, `Basic ...`. Take it from ' +
+          'the environment; it is never logged.',
       )
       .meta({ examples: ['${A1111_AUTH}'] }),
   }),

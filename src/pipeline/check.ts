@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigError } from '../errors.js';
+import { changesOfNothing } from './changes.js';
 import { keyName } from './explain.js';
 import type { Path } from './located.js';
 import { displayPath } from './problems.js';
@@ -17,9 +18,11 @@ export interface Fault {
 export function checkPipeline(pipeline: Settled): Fault[] {
   return [
     ...duplicateNames(pipeline),
+    ...urlsThatGoOn(pipeline),
     ...missingTags(pipeline),
     ...missingFiles(pipeline),
     ...brokenPrompts(pipeline),
+    ...changesOfNothing(pipeline),
   ];
 }
 
@@ -31,6 +34,16 @@ function* duplicateNames({ backends }: Settled): Generator<Fault> {
       path: ['backends', index, 'name'],
       message: `two backends are called '${name}'. Give each its own name.`,
     };
+  }
+}
+
+function* urlsThatGoOn({ backends }: Settled): Generator<Fault> {
+  for (const [index, backend] of backends.entries()) {
+    const mark = backend.kind === 'sketch' ? undefined : /[?#]/.exec(backend.url)?.[0];
+    if (mark === undefined) continue;
+    const path = ['backends', index, 'url'];
+    const message = `${keyName(path)}: leave out everything from the ${mark} on. A token goes into auth, as "Bearer ...".`;
+    yield { path, message };
   }
 }
 

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Node } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Node, type Scalar } from 'yaml';
 import type { Json } from '../loop/index.js';
 import { configError, quote, type Problem, type Source, type Spot } from './problems.js';
 
@@ -8,6 +8,8 @@ export interface Located {
   spot: Spot;
   /** Of a mapping's entry: where its key stands. */
   keySpot?: Spot;
+  /** Of a number: its own letters, `+1` and 1 being the same number. */
+  written?: string;
 }
 
 export type Path = readonly (string | number)[];
@@ -96,7 +98,9 @@ class Locator {
     const value = isScalar(node) ? node.value : null;
     if (typeof value === 'string' || typeof value === 'boolean' || value === null)
       return { content: value, spot };
-    if (typeof value === 'number' && Number.isFinite(value)) return { content: value, spot };
+    if (typeof value === 'number' && Number.isFinite(value)) {
+      return { content: value, spot, written: (node as Scalar).source ?? '' };
+    }
     throw this.error(spot, `${quote(node?.toString() ?? '')} is no number, text, true or false.`);
   }
 

@@ -93,12 +93,13 @@ const whole = (source: Source): { source: Source; start: number; end: number } =
 });
 
 /** The same tree, said to be written at `spot`: what follows `--set` is quoted as a whole. */
-function relocate({ content }: Located, spot: Located['spot']): Located {
+function relocate({ content, ...rest }: Located, spot: Located['spot']): Located {
   if (content instanceof Map) {
     const entries = [...content].map(([key, value]): [string, Located] => [key, relocate(value, spot)]);
     return { content: new Map(entries), spot };
   }
   return {
+    ...rest,
     content: Array.isArray(content) ? content.map((item) => relocate(item as Located, spot)) : content,
     spot,
   };

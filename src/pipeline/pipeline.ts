@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import { registerSecret } from '../errors.js';
 import type { GateRule, ImageRequest, Json, RetryPolicy } from '../loop/index.js';
 import type { BackendConfig } from './backends.js';
+import { unquotedChanges } from './changes.js';
 import { checkPipeline } from './check.js';
 import { explain, keyName } from './explain.js';
 import { interpolate } from './interpolate.js';
@@ -70,6 +71,7 @@ function compile(tree: Located, file: string, env: NodeJS.ProcessEnv): Pipeline 
     message: `the environment variable ${name} is not set, and ${keyName(at)} needs it. Set it, or write a default: \${${name}:-...}.`,
     spot: spotAt(tree, at),
   }));
+  problems.push(...unquotedChanges(tree));
   const resolved = resolvePaths(filled, dir);
   const parsed = schema.safeParse(resolved);
   const result = parsed.success ? parsed : schema.safeParse(retype(resolved, parsed.error.issues, changed));
@@ -91,6 +93,9 @@ function compile(tree: Located, file: string, env: NodeJS.ProcessEnv): Pipeline 
 function registerSecrets(tree: Json): void {
   for (const backend of listIn(tree, 'backends')) {
     const auth = valueIn(backend, 'auth');
+    const url = valueIn(backend, 'url');
+    // No URL of ours goes on so: what stands there by mistake may be a token.
+    if (typeof url === 'string') registerSecret(/[?#](.*)/.exec(url)?.[1] ?? '');
     if (typeof auth === 'string' && !/^\$\{[^}]*\}$/.test(auth)) {
       registerSecret(auth);
       registerSecret(auth.slice(auth.indexOf(':') + 1));

@@ -91,7 +91,8 @@ the next ones take seed + 1, seed + 2; without one, each shot's seed is drawn fr
   ladder: `Each rung is the word \`new_seed\`, or a mapping with one of \`new_seed\`, \`adjust\` and \`repair\`.`,
 
   adjust: `Any key of [generate](#generate). The numbers \`width\`, \`height\`, \`steps\`, \`cfg_scale\`, \`clip_skip\` and
-\`denoising_strength\` may also change by \`"+1"\`, \`"-0.05"\` or \`"*1.2"\`. And:`,
+\`denoising_strength\` may also change by \`"+1"\`, \`"-0.05"\` or \`"*1.2"\`, in quotes, where \`generate\` or a prompt
+sets them. And:`,
 
   filenames: `\`output.filename\` is made of text, of \`/\` between folders and of these fields. \`{{shot}}\` must be among them, or two
 images could land on one file. Images lie in the run's own folder, \`dir/<run>/\`; a leading \`{{run}}/\` says the same.`,

@@ -214,7 +214,8 @@ const retry = strict({
     .enum(['keep_best', 'discard', 'review'])
     .default('keep_best')
     .describe(
-      'What to do when no attempt was accepted: publish the best one, none, or lay it before a person.',
+      'What to do when no attempt was accepted: publish the best one, though it was rejected, publish none, or lay it ' +
+        'before a person.',
     )
     .meta({ examples: ['discard'] }),
 });

@@ -155,7 +155,15 @@ const promptChanges = (prompt: string, example: string): Record<string, z.ZodTyp
   };
 };
 
-const changeable = new Set(['width', 'height', 'steps', 'cfg_scale', 'clip_skip', 'denoising_strength']);
+/** What a rung may also change by "+1" and the like. */
+export const changeable: ReadonlySet<string> = new Set([
+  'width',
+  'height',
+  'steps',
+  'cfg_scale',
+  'clip_skip',
+  'denoising_strength',
+]);
 
 /** What a rung may change: any setting, numbers also by a change, prompts also in part. */
 export const adjust = strict({

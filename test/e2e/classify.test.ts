@@ -93,6 +93,26 @@ describe('reroll classify', () => {
     expect(await judge({ model: './model' }, '--device', 'tpu')).toMatchObject({ code: 2 });
   });
 
+  it('goes on past files that are missing or unreadable, and takes a folder by name', async () => {
+    await mkdir(join(folder, 'few', 'm'), { recursive: true });
+    await mkdir(join(folder, 'none'));
+    for (const name of ['z.png', 'b.png', 'm/c.png', 'a.png']) {
+      await link(join(folder, 'one.png'), join(folder, 'few', name));
+    }
+    await writeFile(join(folder, 'cut.png'), 'no picture');
+    const classify = (...files: string[]) => reroll('classify', '--model', './model', '--json', ...files);
+    const some = await classify('nope.png', 'few', 'none', 'cut.png');
+    expect(some.code).toBe(1);
+    const rows = some.stdout.trim().split('\n');
+    expect(rows.map((row) => (JSON.parse(row) as Row).file)).toEqual(
+      ['a.png', 'b.png', 'm/c.png', 'z.png'].map((name) => join('few', name)),
+    );
+    expect(some.stderr).toContain('there is no file or folder nope.png.');
+    expect(some.stderr).toContain('no images in none.');
+    expect(some.stderr).toContain('cut.png: ');
+    expect(await classify('none')).toMatchObject({ code: 2, stdout: '' });
+  });
+
   it.skipIf(process.platform !== 'linux')('keeps its memory flat over 5,000 images', async () => {
     for (let index = 0; index < 5000; index++) {
       await link(join(folder, 'one.png'), join(folder, 'pictures', `${index}.png`));

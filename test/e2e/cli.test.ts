@@ -276,7 +276,7 @@ describe('reroll doctor', () => {
     const { code, stdout } = await workspace.reroll(['doctor', 'pipeline.yaml']);
     expect(code).toBe(1);
     expect(stdout).toMatch(
-      /FAIL {2}backend sketch: .*no ADetailer model "hands_yolov8n.pt" \(it has hand_yolov8n/,
+      /FAIL {2}backend sketch: .*no ADetailer model "hands_yolov8n.pt" \(nearest: hand_yolov8n/,
     );
   });
 });

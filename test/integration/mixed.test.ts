@@ -211,7 +211,7 @@ describe('a rejected candidate', () => {
 
   it.each([
     ['is in the editor’s format', { nodes: [], links: [] }, {}, /File > Export \(API\)/],
-    ['takes no picture', textToImage(0, 'x'), {}, /no LoadImage is seen to take it/],
+    ['takes no picture', textToImage(0, 'x'), {}, /no LoadImage node. Add LoadImage -> VAEEncode/],
     [
       'binds what is no setting',
       repairGraph('x', 0, 'x'),

@@ -110,7 +110,7 @@ describe('a run', () => {
     ];
     const { summary, manifest } = await run(pipeline({ prompts }));
     expect(summary).toMatchObject({ failed: 1, shots: 4 });
-    expect(manifest[0]!.reason).toMatch(/s0: has no sampler "Eulr b" \(it has /);
+    expect(manifest[0]!.reason).toMatch(/s0: has no sampler "Eulr b" \(nearest: /);
   });
 
   it('sends a tagged prompt only to servers with its tags', async () => {

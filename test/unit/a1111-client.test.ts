@@ -90,7 +90,7 @@ describe('a server that cannot be used at all', () => {
       {
         '/sdapi/v1/options': fails(401, { error: 'HTTPException', detail: 'Incorrect username or password' }),
       },
-      /password.*auth/,
+      /wants a password \(401: .*Incorrect username.*auth/,
     ],
     [
       'that shows web pages',
@@ -113,6 +113,13 @@ describe('a server that cannot be used at all', () => {
     expect(error.message).toMatch(words);
     expect(error.message).toMatch(/^forge: /);
   });
+});
+
+it('a password that is refused is not asked for as if there were none', async () => {
+  const answers = { '/sdapi/v1/options': fails(401, { detail: 'Incorrect username or password' }) };
+  const { backend } = await setup(answers, undefined, { auth: 'me:s3cret-word' });
+  const { message } = await failure(backend.probe(signal));
+  expect(message).toMatch(/refused the password \(401: Incorrect username or password\)\. Check .* auth/);
 });
 
 describe('errors of a generation', () => {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { describeLacks, lackOf } from '../../src/backends/lacks.js';
 import { meant } from '../../src/backends/stem.js';
 
 const names = [
@@ -27,4 +28,13 @@ it.each([
 it('two spellings that differ in letter case alone are told apart by an exact name alone', () => {
   expect(meant('a.ckpt', ['A.ckpt', 'a.ckpt'])).toBe('a.ckpt');
   expect(meant('a', ['A.ckpt', 'a.ckpt'])).toBeUndefined();
+});
+
+it.each([
+  ['eulr a', ['Euler a', 'LMS'], 'no sampler "eulr a" (nearest: Euler a)'],
+  ['nope', ['a', 'b'], 'no sampler "nope" (it has a, b)'],
+  ['nope', ['a', 'b', 'c', 'd', 'e', 'f'], 'no sampler "nope" (it has a, b, c, d, e, ...)'],
+  ['nope', [], 'no sampler "nope" (it has none)'],
+])('of a server that lacks %s it is told what it has', (asked, has, words) => {
+  expect(describeLacks([lackOf('sampler', asked, has)])).toBe(words);
 });

@@ -7,7 +7,12 @@ import { Readable } from 'node:stream';
 import sharp from 'sharp';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { resultFile } from '../../src/backends/comfyui/results.js';
-import { createBackend, type ComfyUIOptions, type GenerateJob } from '../../src/backends/index.js';
+import {
+  createBackend,
+  describeLacks,
+  type ComfyUIOptions,
+  type GenerateJob,
+} from '../../src/backends/index.js';
 import { BackendError } from '../../src/errors.js';
 import type { ImageRequest } from '../../src/loop/index.js';
 import { readTruth, startSketchServer, type SketchOptions } from '../../src/sketch/index.js';
@@ -491,6 +496,11 @@ describe('what is behind the URL', () => {
     ],
     ['other JSON', { hello: 1 }, /no ComfyUI server/],
     [
+      'a proxy with a password',
+      (response: ServerResponse) => sendText(response, 'Who are you?', 401),
+      /wants a password \(401: Who are you\?\)\. Give it as the backend's auth/,
+    ],
+    [
       'a redirect',
       (response: ServerResponse) => response.writeHead(302, { location: 'http://elsewhere.example/' }).end(),
       /redirects to http:\/\/elsewhere\.example/,
@@ -537,7 +547,7 @@ describe('what a server lacks', () => {
       '/object_info/SaveImage': { SaveImage: {} },
     });
     const request = { ...job().request, sampler: 'dpmp_2m', checkpoint: 'feet.safetensors' };
-    expect(await backend.missing(request, signal)).toEqual([
+    expect(await backend.missing(request, signal)).toMatchObject([
       { what: 'sampler', asked: 'dpmp_2m', near: ['dpmpp_2m'] },
     ]);
   });
@@ -588,13 +598,27 @@ describe('a file that a request names', () => {
     ]);
   });
 
-  it('is lacking where two are meant equally, and in another spelling where the workflow names it', async () => {
+  it('may be named by the workflow alone, as another machine spells it', async () => {
+    const { server, sent } = await windows();
+    const text = JSON.stringify(rewired(graph, '4', { ckpt_name: 'Hands.ckpt' }));
+    const backend = open(server.url, { workflow: { path: 'w.json', text } });
+    const { request } = job({ comfyui: { '20.inputs.lora_name': 'ink' } });
+    expect(await backend.missing(request, signal)).toEqual([]);
+    await backend.generate(job(request), signal);
+    expect(sent('/prompt')).toMatchObject([
+      { body: { prompt: { '4': { inputs: { ckpt_name: 'art\\hands.safetensors' } } } } },
+    ]);
+  });
+
+  it('is lacking where two are meant equally, and where none is, with the node that needs it', async () => {
     const { server } = await windows();
     const two = await open(server.url).missing({ ...job().request, checkpoint: 'eyes' }, signal);
-    expect(two).toEqual([{ what: 'checkpoint', asked: 'eyes', near: ['a/eyes.ckpt', 'b/eyes.ckpt'] }]);
-    const text = JSON.stringify(rewired(textToImage(1, 'x'), '4', { ckpt_name: 'hands' }));
+    expect(two).toMatchObject([{ what: 'checkpoint', asked: 'eyes', near: ['a/eyes.ckpt', 'b/eyes.ckpt'] }]);
+    const text = JSON.stringify(rewired(textToImage(1, 'x'), '4', { ckpt_name: 'zzz' }));
     const written = open(server.url, { workflow: { path: 'w.json', text } });
-    expect(await written.missing(job().request, signal)).toMatchObject([{ asked: 'hands' }]);
+    expect(describeLacks(await written.missing(job().request, signal))).toBe(
+      'no checkpoint "zzz" (for node 4 (CheckpointLoaderSimple); it has a/eyes.ckpt, art\\hands.safetensors, b/eyes.ckpt)',
+    );
   });
 });
 
@@ -636,7 +660,12 @@ describe('a picture that goes to the server', () => {
 
   it('to be mended must have a place in the workflow, and no ADetailer', async () => {
     const { backend } = await setup();
-    const dir = await folder({ 'none.api.json': workflow.text, 'ui.json': '{"nodes": []}' });
+    const loader = { class_type: 'LoadImage', inputs: { image: 'a.png' } };
+    const dir = await folder({
+      'none.api.json': workflow.text,
+      'two.api.json': JSON.stringify(changed(textToImage(1, 'x'), { '10': loader, '11': loader })),
+      'ui.json': '{"nodes": []}',
+    });
     const mend = (name: string) =>
       failure(
         backend.generate(
@@ -653,7 +682,8 @@ describe('a picture that goes to the server', () => {
         ),
       );
     for (const [name, words] of [
-      ['none.api.json', /no LoadImage is seen to take it/],
+      ['none.api.json', /no LoadImage node. Add LoadImage/],
+      ['two.api.json', /node 10 \(LoadImage\), node 11 \(LoadImage\).* init_image: "10\.inputs\.image"/],
       ['ui.json', /File > Export \(API\)/],
       ['gone.json', /ENOENT/],
     ] as const) {

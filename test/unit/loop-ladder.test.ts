@@ -42,10 +42,14 @@ describe('the ladder', () => {
   });
 
   it('adds up relative numbers, within what servers take', () => {
-    const ladder: Rung[] = [{ adjust: { cfg_scale: '+1', steps: '*1.5', denoising_strength: '-0.5' } }];
-    expect(plan(ladder, 2)).toMatchObject({ cfg_scale: 7, steps: 30, denoising_strength: 0 });
+    const ladder: Rung[] = [{ adjust: { cfg_scale: '+1', steps: '*1.5', height: '-500' } }];
+    expect(plan(ladder, 2)).toMatchObject({ cfg_scale: 7, steps: 30, height: 64 });
     expect(plan(ladder, 3)).toMatchObject({ cfg_scale: 8, steps: 45 });
     expect(plan(ladder, 300)).toMatchObject({ cfg_scale: 100, steps: 500 });
+  });
+
+  it('leaves alone what is to change by a number and has none', () => {
+    expect(plan([{ adjust: { clip_skip: '+1', steps: 30 } }], 2)).toStrictEqual({ ...first, steps: 30 });
   });
 
   it('appends, prepends and replaces prompts, and repeats no word that is there', () => {

@@ -116,6 +116,9 @@ describe('finding a model', () => {
         /neither a folder .* nor a model's name/,
       );
     }
+    await expect(resolveModel('demo', { env: { HOME: folder } })).rejects.toThrow(
+      'A folder is written as ./demo, a Hub model as owner/name',
+    );
   });
 
   it('says so where reroll.json is broken', async () => {

@@ -150,7 +150,7 @@ describe('what does not answer', () => {
     await server.close();
     expect(await failure(client.getJson('/', { signal }))).toMatchObject({
       kind: 'unreachable',
-      message: expect.stringContaining('ECONNREFUSED') as string,
+      message: expect.stringContaining('(ECONNREFUSED). Is it running, and is the port right?') as string,
     });
   });
 

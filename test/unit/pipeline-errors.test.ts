@@ -89,6 +89,11 @@ describe('each mistake is told what is wrong and what to do', () => {
       'begins with http:// or https://',
     ],
     [
+      'URL that goes on',
+      backends('{ name: a, kind: a1111, url: "http://h/?x=1" }'),
+      'backends.0.url: leave out everything from the ? on.',
+    ],
+    [
       'no workflow',
       backends('{ name: a, kind: comfyui, url: "http://h" }'),
       'backends.0.workflow is missing.',
@@ -128,6 +133,16 @@ describe('each mistake is told what is wrong and what to do', () => {
       at('retry: { ladder: [{ adjust: { seed: "+1" } }] }'),
       "retry.ladder.0.adjust.seed is the text '+1'",
     ],
+    [
+      'change without quotes',
+      at('retry: { ladder: [{ adjust: { cfg_scale: +1 } }] }'),
+      'retry.ladder.0.adjust.cfg_scale is +1, which YAML reads as 1. Write "+1", with the quotes, to add, 1 to set.',
+    ],
+    [
+      'change of what nothing sets',
+      at('retry: { ladder: [{ adjust: { clip_skip: "+1" } }] }'),
+      'retry.ladder.0.adjust.clip_skip changes a number that nothing sets. Set clip_skip in generate',
+    ],
     ['unknown change', at('retry: { ladder: [{ adjust: { cfg: 1 } }] }'), "Did you mean 'cfg_scale'?"],
     [
       'unknown repair',
@@ -161,6 +176,16 @@ describe('each mistake is told what is wrong and what to do', () => {
     expect(shown).toContain(message);
     expect(shown).toMatch(/^(\d+ problems|p\.yaml:\d+:\d+: )/);
   });
+});
+
+test.each([
+  ['generate', `${hand}generate: { denoising_strength: 0.5 }`, {}],
+  ['a prompt', `${oneSketch}prompts: [{ text: a, denoising_strength: 0.5 }]`, {}],
+  ['a matrix', `${oneSketch}prompts: [{ text: a, matrix: { denoising_strength: [0.5] } }]`, {}],
+  ['a table, perhaps', `${oneSketch}prompts: [{ file: a.csv }]`, { 'a.csv': '' }],
+])('a change of a number that %s sets is none of nothing', async (_, yaml, files) => {
+  const ladder = 'retry: { ladder: [{ adjust: { denoising_strength: "-0.1" } }] }';
+  await load({ 'p.yaml': `${yaml}\n${ladder}`, ...files });
 });
 
 test('a mask without an image to paint on is an error', async () => {
@@ -226,6 +251,14 @@ describe('secrets', () => {
     expect(message).not.toContain('battery');
   });
 
+  test('a token behind a URL is not shown', async () => {
+    const message = await told(
+      'prompts: [{ text: a }]\nbackends: [{ name: a, kind: a1111, url: "http://h/?token=battery" }]',
+    );
+    expect(message).toContain('p.yaml:2:41: backends.0.url: leave out');
+    expect(message).not.toContain('battery');
+  });
+
   test('a variable that is missing is named, with the place that needs it', async () => {
     const yaml =
       'prompts: [{ text: a }]\nbackends: [{ name: a, kind: a1111, url: "http://h", auth: "${NOPE}" }]';
@@ -251,8 +284,19 @@ describe('--set is checked', () => {
     ['backends.x.slots=1', "'x' is no place in a list of 1"],
     ['extends=a.yaml', 'extends can only be set in a file.'],
     ['retry.atempts=3', "unknown key 'atempts' in retry. Did you mean 'attempts'?"],
+    [
+      'retry={ ladder: [{ adjust: { steps: +3 } }] }',
+      `Write --set 'retry.ladder.0.adjust.steps="+3"' to add, 3 to set.`,
+    ],
     ['name.x=3', 'name is a mapping; it takes a text.'],
   ])('%s', async (set, message) => {
     expect(await complaint({ 'p.yaml': hand }, { set: [set] })).toContain(message);
+  });
+
+  test('a change without quotes, of a ladder in the file', async () => {
+    const yaml = `${hand}retry: { ladder: [{ adjust: { steps: 5 } }] }`;
+    expect(await complaint({ 'p.yaml': yaml }, { set: ['retry.ladder.0.adjust.steps=+3'] })).toBe(
+      `--set retry.ladder.0.adjust.steps=+3: retry.ladder.0.adjust.steps is +3, which YAML reads as 3. Write --set 'retry.ladder.0.adjust.steps="+3"' to add, 3 to set.`,
+    );
   });
 });

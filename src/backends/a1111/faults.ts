@@ -1,6 +1,7 @@
 import { BackendError, type Fault } from '../../errors.js';
 import { excerpt, NetError, type HttpClient } from '../../net/index.js';
 import type { Body } from './mapping.js';
+import { describeUnauthorized } from '../unauthorized.js';
 import { failure } from './schema.js';
 
 /**
@@ -66,10 +67,7 @@ function ofStatus(
   const { status = 0 } = error;
   const words = serverWords(error);
   if (status === 401 || status === 403) {
-    return fail(
-      `refused the password (${status}: ${words}). Give "user:password" as the backend's auth.`,
-      'backend',
-    );
+    return fail(describeUnauthorized(error, words), 'backend');
   }
   if (status === 404 && isUnknownPath(error)) {
     return fail('has no API at this address: start it with --api, and check the URL.', 'backend');

@@ -1,4 +1,5 @@
 import type { ImageRequest, Repair } from '../../loop/index.js';
+import { lackOf } from '../lacks.js';
 import { near } from '../near.js';
 import type { Lack } from '../port.js';
 import { stem } from '../stem.js';
@@ -21,8 +22,8 @@ export async function findMissing(
   if (checkpoint !== undefined) {
     const known = await lists.checkpoints(signal);
     if (known && !findCheckpoint(checkpoint, known)) {
-      const names = known.map(({ title, model_name }) => title ?? model_name ?? '');
-      lacks.push({ what: 'checkpoint', asked: checkpoint, near: near(checkpoint, names) });
+      const names = known.flatMap(({ title, model_name }) => title ?? model_name ?? []);
+      lacks.push(lackOf('checkpoint', checkpoint, names));
     }
   }
   if (sampler !== undefined) {
@@ -30,14 +31,8 @@ export async function findMissing(
     const schedulers = (await lists.schedulers(family, signal)) ?? [];
     const asked = family.scheduler === 'schedulers_sigma' ? (asTwo(sampler)?.sampler ?? sampler) : sampler;
     if (known && !known.some((one) => takesSampler(family, one, asked, schedulers))) {
-      lacks.push({
-        what: 'sampler',
-        asked: sampler,
-        near: near(
-          sampler,
-          known.map(({ name }) => name),
-        ),
-      });
+      const names = known.map(({ name }) => name);
+      lacks.push(lackOf('sampler', sampler, names));
     }
   }
   if (scheduler !== undefined) {
@@ -46,14 +41,8 @@ export async function findMissing(
   if (vae !== undefined && !/^(automatic|none)$/i.test(vae)) {
     const known = await lists.vaes(family, signal);
     if (known && !findVae(vae, known)) {
-      lacks.push({
-        what: 'vae',
-        asked: vae,
-        near: near(
-          vae,
-          known.map(({ model_name }) => model_name),
-        ),
-      });
+      const names = known.map(({ model_name }) => model_name);
+      lacks.push(lackOf('vae', vae, names));
     }
   }
   // What is mended had its hires pass.
@@ -130,7 +119,7 @@ function lack(
   same = (a: string, b: string) => a === b,
 ): Lack | undefined {
   if (names === undefined || names.some((name) => same(name, asked))) return undefined;
-  return { what, asked, near: near(asked, names) };
+  return lackOf(what, asked, names);
 }
 
 export function findVae(asked: string, vaes: readonly schema.Vae[]): schema.Vae | undefined {

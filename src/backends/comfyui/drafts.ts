@@ -2,6 +2,7 @@ import { BackendError, ConfigError } from '../../errors.js';
 import type { ImageRequest, Repair } from '../../loop/index.js';
 import type { HttpClient } from '../../net/index.js';
 import type { GenerateJob } from '../port.js';
+import { describeLacks } from '../lacks.js';
 import { didYouMean } from './bindings.js';
 import { nodeName, type Graph } from './graph.js';
 import type { Lists } from './lists.js';
@@ -54,7 +55,7 @@ export class Drafts {
         `${workflow.path} has no input that takes ${lack.asked}.${didYouMean(lack.near)} Say which one it is under bindings, or leave ${lack.asked} out.`,
       );
     }
-    if (lack !== undefined) throw this.#error(`has no ${lack.what} ${lack.asked}.`);
+    if (lack !== undefined) throw this.#error(`has ${describeLacks([lack])}.`);
     await this.#chooseCheckpoint(graph, workflow, signal);
     return graph;
   }

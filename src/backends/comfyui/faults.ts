@@ -1,5 +1,6 @@
 import { BackendError, type Fault } from '../../errors.js';
 import { excerpt, NetError } from '../../net/index.js';
+import { describeUnauthorized } from '../unauthorized.js';
 import { didYouMean } from './bindings.js';
 import { nodeName, type Graph } from './graph.js';
 import {
@@ -31,10 +32,7 @@ export function toBackendError(backend: string, thrown: unknown, mayHoldWork = t
   const { status = 0 } = thrown;
   const words = excerpt(thrown.body ?? '');
   if (status === 401) {
-    return fail(
-      `refused the password (401: ${words}). Give "user:password" as the backend's auth.`,
-      'backend',
-    );
+    return fail(describeUnauthorized(thrown, words), 'backend');
   }
   if (status === 403)
     return fail(`refuses to talk to us (403: ${words}). Check the proxy before it.`, 'backend');

@@ -1,7 +1,8 @@
 import type { HttpClient } from '../../net/index.js';
+import { lackOf } from '../lacks.js';
 import { near } from '../near.js';
 import type { Lack } from '../port.js';
-import type { Graph } from './graph.js';
+import { nodeName, type Graph } from './graph.js';
 import { objectInfo, type NodeInfo } from './schema.js';
 
 /** Inputs that name a thing that a server has or has not, and the word for it. */
@@ -71,7 +72,7 @@ export class Lists {
 /** What the server lacks for a graph: node classes, and files and samplers that it names. */
 export async function findMissing(graph: Graph, lists: Lists, signal: AbortSignal): Promise<Lack[]> {
   const lacks: Lack[] = [];
-  for (const { class_type: name, inputs } of Object.values(graph)) {
+  for (const [id, { class_type: name, inputs }] of Object.entries(graph)) {
     if ((await lists.node(name, signal)) === undefined) {
       lacks.push({ what: 'node', asked: name, near: near(name, await lists.names(signal)) });
       continue;
@@ -81,7 +82,9 @@ export async function findMissing(graph: Graph, lists: Lists, signal: AbortSigna
       if (what === undefined || value === '' || typeof value === 'object') continue;
       const choices = await lists.choices(name, input, signal);
       const asked = String(value);
-      if (choices && !choices.includes(asked)) lacks.push({ what, asked, near: near(asked, choices) });
+      if (!choices || choices.includes(asked)) continue;
+      // The workflow itself may name it, and not the pipeline.
+      lacks.push({ ...lackOf(what, asked, choices), where: nodeName(graph, id) });
     }
   }
   const order = Object.values(named);

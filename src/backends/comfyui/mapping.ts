@@ -1,7 +1,7 @@
 import type { ImageRequest, Json } from '../../loop/index.js';
 import type { GenerateJob, Lack } from '../port.js';
 import { readTarget, type Bindings, type Setting } from './bindings.js';
-import type { Graph, Target } from './graph.js';
+import { distinct, inputsOf, type Graph, type Target } from './graph.js';
 import { comfySampler, comfyScheduler } from './names.js';
 import type { Workflow } from './workflow.js';
 
@@ -19,7 +19,7 @@ export interface Parts {
 export interface Filled {
   graph: Graph;
   lacks: Lack[];
-  /** Inputs where the request itself names a file: the server may spell it in another way. */
+  /** Inputs that name a file: the server may spell it in another way than the request, or the workflow's author. */
   files: Target[];
 }
 
@@ -33,17 +33,17 @@ export function fill(request: ImageRequest, workflow: Workflow, parts: Parts): F
     if (value === undefined) continue;
     for (const target of bindings[setting] ?? []) put(graph, target, value);
   }
-  const files = (['checkpoint', 'vae'] as const).flatMap((setting) =>
-    values[setting] === undefined ? [] : (bindings[setting] ?? []),
-  );
   for (const [text, value] of Object.entries(request.comfyui ?? {})) {
     const { target } = readTarget(graph, text);
     if (target === undefined) lacks.push({ what: 'input', asked: text, near: nearInputs(graph, text) });
-    else {
-      put(graph, target, value);
-      if (/^(ckpt|unet|vae|lora)_name$/.test(target.input)) files.push(target);
-    }
+    else put(graph, target, value);
   }
+  const named = Object.keys(graph).flatMap((node) =>
+    inputsOf(graph, node).flatMap((input) =>
+      /^(ckpt|unet|vae|lora)_name$/.test(input) ? [{ node, input }] : [],
+    ),
+  );
+  const files = distinct([...(bindings.checkpoint ?? []), ...(bindings.vae ?? []), ...named]);
   return { graph, lacks, files };
 }
 
@@ -111,8 +111,8 @@ const encoder =
 function unreadLoras(prompt: string, graph: Graph, bindings: Bindings): Lack[] {
   const isPlain = bindings.prompt?.some(({ node }) => encoder.test(graph[node]?.class_type ?? ''));
   const asked = isPlain ? prompt.match(/<lora:[^>]*>/gi) : null;
-  const what = 'LoRA by the prompt (use a LoraLoader node in the workflow):';
-  return [...new Set(asked)].map((lora) => ({ what, asked: lora, near: [] }));
+  const advice = ' in a prompt: add a LoraLoader node to the workflow';
+  return [...new Set(asked)].map((lora) => ({ what: 'way to read', asked: lora, near: [], advice }));
 }
 
 function put(graph: Graph, { node, input }: Target, value: Json): void {

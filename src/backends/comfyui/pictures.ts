@@ -19,6 +19,11 @@ export function startImage(graph: Graph, sampler: string | undefined, used: read
   return loaders.size === 1 ? [...loaders].flatMap((id) => written(graph, id, 'image', 'text')) : [];
 }
 
+/** Every node that loads a picture. */
+export function loadersOf(graph: Graph): string[] {
+  return Object.keys(graph).filter((id) => isLoader(graph, id));
+}
+
 /** LoadImage and what uploads as it does: others read paths and URLs, not the server's input folder. */
 function isLoader(graph: Graph, id: string): boolean {
   const { class_type: name, inputs } = graph[id] ?? { class_type: '', inputs: {} };

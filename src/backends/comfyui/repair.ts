@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError, systemCode } from '../../errors.js';
 import type { Repair } from '../../loop/index.js';
+import { nodeName } from './graph.js';
+import { loadersOf } from './pictures.js';
 import { readWorkflow, type Workflow } from './workflow.js';
 
 /** The workflow of a repair. ConfigError where it cannot be read, is unusable, or takes no picture. */
@@ -13,9 +15,13 @@ export async function readRepair({
   });
   const workflow = readWorkflow({ text, path }, bindings);
   if (workflow.bindings.init_image === undefined) {
-    throw new ConfigError(
-      `${path} cannot mend an image: no LoadImage is seen to take it. Say which one does, for example bindings: { init_image: "10.inputs.image" }.`,
-    );
+    const loaders = loadersOf(workflow.graph);
+    const [first] = loaders;
+    const advice =
+      first === undefined
+        ? 'it has no LoadImage node. Add LoadImage -> VAEEncode -> KSampler and export it again.'
+        : `it has ${loaders.map((id) => nodeName(workflow.graph, id)).join(', ')}, and none is seen to be what is sampled from. Say which takes the image, for example bindings: { init_image: "${first}.inputs.image" }.`;
+    throw new ConfigError(`${path} cannot mend an image: ${advice}`);
   }
   return workflow;
 }

@@ -2,7 +2,7 @@ import { meant } from '../stem.js';
 import type { Graph, Target } from './graph.js';
 import type { Lists } from './lists.js';
 
-/** Writes files that a request names as the server spells them: it takes no other spelling. Unknown ones stay. */
+/** Writes names of files as the server spells them: it takes no other spelling. Unknown ones stay. */
 export async function respell(
   graph: Graph,
   files: readonly Target[],
