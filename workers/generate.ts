@@ -191,7 +191,11 @@ async function postpone(
 }
 
 /** It will never be done. A repair gives way to a new image, which may be; anything else fails the shot. */
-async function giveUp(desk: GenerateDesk, key: AttemptKey, reason: string): Promise<void> {
-  if (await desk.ledger.dropRepair(key)) desk.onEvent.unmended(key, reason);
-  else if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
+export async function giveUp(
+  { ledger, onEvent }: { ledger: Ledger; onEvent: Pick<GenerateDesk['onEvent'], 'unmended' | 'failed'> },
+  key: AttemptKey,
+  reason: string,
+): Promise<void> {
+  if (await ledger.dropRepair(key)) onEvent.unmended(key, reason);
+  else if (await ledger.failShot(key.run, key.shot, reason)) onEvent.failed(key, reason);
 }

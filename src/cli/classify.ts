@@ -79,7 +79,8 @@ function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
       process.stderr.write(`${message}\n`);
     };
     for await (const file of imageFiles(files, process.stdin, tell)) {
-      line?.show(`${++seen} images`);
+      seen++;
+      line?.show(`${seen} images`);
       try {
         const scores = await classifier.classify(file);
         const verdict = pipeline && judge(pipeline.gate.rules, scores);

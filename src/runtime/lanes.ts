@@ -1,6 +1,7 @@
 import { describeLacks } from '../backends/index.js';
 import type { AttemptKey } from '../ledger/index.js';
 import type { Worker } from '../queue/index.js';
+import { giveUp } from '../../workers/generate.js';
 import { chooseLane } from './choose-lane.js';
 import type { House } from './house.js';
 import { hasLoaded, openLane, seatMembers, type Lane, type Seat } from './lane.js';
@@ -130,19 +131,19 @@ export class Lanes {
     });
   }
 
-  /** Nobody will ever do what is due in a lane: repairs give way to new images, other attempts fail their shots. */
+  /** Nobody will ever do what is due in a lane. */
   async #giveUp(lane: string, reason: string): Promise<void> {
-    const { house, run, onFailed } = this.options;
+    const { house, run, onFailed: failed } = this.options;
+    const unmended = () => {
+      this.#warn(`Images are made anew instead of mended: ${reason}`);
+      // They are due in another lane now.
+      this.#again = true;
+    };
+    const desk = { ledger: house.ledger, onEvent: { unmended, failed } };
     for (;;) {
       const attempts = await house.ledger.dueAttempts(run, 'due', window, lane);
       if (attempts.length === 0) break;
-      for (const key of attempts) {
-        if (await house.ledger.dropRepair(key)) {
-          this.#warn(`Images are made anew instead of mended: ${reason}`);
-          // They are due in another lane now.
-          this.#again = true;
-        } else if (await house.ledger.failShot(run, key.shot, reason)) onFailed(key, reason);
-      }
+      for (const key of attempts) await giveUp(desk, key, reason);
     }
     // A server that can, after all, must not find there what another makes anew.
     await house.queues.clear(generateQueue(run, lane));
