@@ -1,9 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import sharp from 'sharp';
-import { afterEach, expect } from 'vitest';
-import { createBackend, type A1111Options, type GenerateJob } from '../../src/backends/index.js';
-import { BackendError } from '../../src/errors.js';
-import type { ImageRequest } from '../../src/loop/index.js';
+import { afterEach } from 'vitest';
+import { createBackend, type A1111Options } from '../../src/backends/index.js';
 import { sendJson, serve, type Answer } from './http-server.js';
 
 /** A red picture of 64 x 64 in base64. */
@@ -99,33 +96,4 @@ export async function openA1111(
   );
   const sent = (path: string) => server.seen.filter((one) => one.path === path);
   return { server, backend, sent };
-}
-
-export function job(changes: Partial<ImageRequest> = {}, more: Partial<GenerateJob> = {}): GenerateJob {
-  const request = {
-    prompt: 'a hand',
-    negative_prompt: '',
-    seed: 7,
-    width: 64,
-    height: 64,
-    steps: 4,
-    cfg_scale: 6,
-    ...changes,
-  };
-  return {
-    request,
-    remoteId: randomUUID(),
-    adopt: false,
-    attempt: { run: 'r-1', shot: 1, number: 1 },
-    ...more,
-  };
-}
-
-export async function failure(promise: Promise<unknown>): Promise<BackendError> {
-  const error: unknown = await promise.then(
-    () => new Error('nothing failed'),
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(BackendError);
-  return error as BackendError;
 }

@@ -3,16 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ImageRequest } from '../../src/loop/index.js';
-import {
-  closeAfterEach,
-  failure,
-  fails,
-  info,
-  job,
-  openA1111 as setup,
-  png,
-  red,
-} from '../support/a1111-server.js';
+import { closeAfterEach, fails, info, openA1111 as setup, png, red } from '../support/a1111-server.js';
+import { failure, job } from '../support/backend-job.js';
 import { sendJson, sendText, type Answer } from '../support/http-server.js';
 
 const signal = new AbortController().signal;

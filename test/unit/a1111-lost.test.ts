@@ -1,15 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  busy,
-  closeAfterEach,
-  failure,
-  idle,
-  info,
-  job,
-  openA1111 as setup,
-  png,
-  task,
-} from '../support/a1111-server.js';
+import { busy, closeAfterEach, idle, info, openA1111 as setup, png, task } from '../support/a1111-server.js';
+import { failure, job } from '../support/backend-job.js';
 import { sendJson, sendText, type Answer } from '../support/http-server.js';
 
 const signal = new AbortController().signal;

@@ -13,9 +13,9 @@ import {
   type ComfyUIOptions,
   type GenerateJob,
 } from '../../src/backends/index.js';
-import { BackendError } from '../../src/errors.js';
 import type { ImageRequest } from '../../src/loop/index.js';
 import { readTruth, startSketchServer, type SketchOptions } from '../../src/sketch/index.js';
+import { failure, job as anyJob } from '../support/backend-job.js';
 import { sendJson, sendText, serve, type Answer } from '../support/http-server.js';
 import { repairGraph, textToImage } from '../support/sketch-graphs.js';
 import { changed, rewired } from '../support/workflows.js';
@@ -86,33 +86,8 @@ async function sketch(options: Partial<SketchOptions> = {}) {
   return server;
 }
 
-function job(changes: Partial<ImageRequest> = {}, more: Partial<GenerateJob> = {}): GenerateJob {
-  const plain = {
-    prompt: 'a hand',
-    negative_prompt: '',
-    seed: 7,
-    width: 64,
-    height: 64,
-    steps: 4,
-    cfg_scale: 6,
-  };
-  return {
-    request: { ...plain, ...changes },
-    remoteId: id,
-    adopt: false,
-    attempt: { run: 'r-1', shot: 4, number: 2 },
-    ...more,
-  };
-}
-
-async function failure(promise: Promise<unknown>): Promise<BackendError> {
-  const error: unknown = await promise.then(
-    () => new Error('nothing failed'),
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(BackendError);
-  return error as BackendError;
-}
+const job = (changes: Partial<ImageRequest> = {}, more: Partial<GenerateJob> = {}) =>
+  anyJob(changes, { remoteId: id, attempt: { run: 'r-1', shot: 4, number: 2 }, ...more });
 
 const fails =
   (status: number, body: unknown): Answer =>
