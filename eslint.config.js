@@ -2,21 +2,22 @@ import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 /**
- * The house: which rooms of src/ a room may import, besides errors.ts. Arrows point one way;
+ * The layout: which rooms of src/ a room may import, besides errors.ts. Arrows point one way;
  * a room is entered by its index.ts. See docs/architecture.md.
  */
 const rooms = {
+  base: [],
   loop: [],
-  pipeline: ['loop'],
+  onnx: ['base'],
+  pipeline: ['base', 'loop'],
   net: [],
   backends: ['net', 'loop'],
   images: [],
   report: ['loop', 'images'],
   classifier: [],
-  models: [],
+  models: ['base', 'onnx'],
   ledger: ['loop'],
   queue: [],
-  sketch: [],
   runtime: [
     'loop',
     'pipeline',
@@ -28,13 +29,9 @@ const rooms = {
     'models',
     'ledger',
     'queue',
-    'sketch',
   ],
-  cli: ['loop', 'pipeline', 'backends', 'images', 'report', 'classifier', 'models', 'sketch', 'runtime'],
+  cli: ['loop', 'pipeline', 'backends', 'images', 'report', 'classifier', 'models', 'runtime'],
 };
-
-/** sketch stands for a foreign server, so it may not share even our error classes. */
-const mayImportErrors = (room) => room !== 'sketch';
 
 const forbid = (room) => [
   ...Object.keys(rooms)
@@ -43,16 +40,20 @@ const forbid = (room) => [
       regex: `/${other}/`,
       message: `src/${room} may not import src/${other}: see docs/architecture.md.`,
     })),
-  ...rooms[room].map((other) => ({
-    regex: `/${other}/(?!index\\.js$)`,
-    message: `Enter src/${other} by its index.ts.`,
-  })),
+  // base has no door: each of its files stands alone.
+  ...rooms[room]
+    .filter((other) => other !== 'base')
+    .map((other) => ({
+      regex: `/${other}/(?!index\\.js$)`,
+      message: `Enter src/${other} by its index.ts.`,
+    })),
   { regex: '/test/|/bench/', message: 'Nothing imports tests or benchmarks.' },
   ...(room === 'runtime' ? [] : [{ regex: '/workers/', message: 'Only src/runtime imports workers/.' }]),
   ...(room === 'queue' ? [] : [{ regex: '^bullmq$', message: 'Only src/queue imports bullmq.' }]),
-  ...(mayImportErrors(room)
-    ? []
-    : [{ regex: '/errors\\.js$', message: 'src/sketch imports nothing of the rest.' }]),
+  // The two places that start one: a pipeline's entry, and the command.
+  ...(['runtime', 'cli'].includes(room)
+    ? [{ regex: '/sketch/(?!index\\.js$)', message: 'Enter sketch by its index.ts.' }]
+    : [{ regex: '/sketch/', message: 'The sketch server is a server that is started, and nothing else.' }]),
 ];
 
 export default tseslint.config(
@@ -79,6 +80,17 @@ export default tseslint.config(
     files: [`src/${room}/**/*.ts`],
     rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: forbid(room) }] },
   })),
-  { files: ['src/cli/**', 'bench/**', 'test/**'], rules: { 'no-console': 'off' } },
-  { files: ['test/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
+  {
+    // It stands for a foreign server, so it may not share even our error classes.
+    files: ['sketch/**/*.ts'],
+    ignores: ['sketch/test/**'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '/src/|/workers/', message: 'sketch imports nothing of the rest.' }] },
+      ],
+    },
+  },
+  { files: ['src/cli/**', 'bench/**', 'test/**', 'sketch/test/**'], rules: { 'no-console': 'off' } },
+  { files: ['test/**', 'sketch/test/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
 );

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-const projects = ['e2e', 'integration', 'contract', 'unit'];
+const projects = ['e2e', 'integration', 'sketch', 'contract', 'unit'];
 
 /** The long ones first, so that no worker is left alone with them at the end. */
 class LongestFirst extends BaseSequencer {
@@ -13,8 +13,8 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** Each folder under test/ is a project, so that `vitest --project unit` runs one of them. */
-const project = (name: string, testTimeout: number) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: 180_000 },
+const project = (name: string, testTimeout: number, folder = `test/${name}`) => ({
+  test: { name, include: [`${folder}/**/*.test.ts`], testTimeout, hookTimeout: 180_000 },
 });
 
 export default defineConfig({
@@ -27,6 +27,7 @@ export default defineConfig({
       project('unit', 30_000),
       project('contract', 60_000),
       project('integration', 120_000),
+      project('sketch', 120_000, 'sketch/test'),
       project('e2e', 600_000),
     ],
   },

@@ -9,13 +9,13 @@ import { loadPipeline } from '../src/pipeline/index.js';
 import {
   executeRun,
   openGate,
-  openHouse,
+  openState,
   opening,
   openPool,
   recordRun,
   type RunSummary,
 } from '../src/runtime/index.js';
-import type { SketchOptions, SketchStats } from '../src/sketch/index.js';
+import type { SketchOptions, SketchStats } from '../sketch/index.js';
 
 /** Sketch servers in a process of their own. */
 export interface SketchHost {
@@ -59,20 +59,20 @@ export async function runPipeline(pipeline: object, classifier?: Classifier): Pr
     await writeFile(file, stringify(pipeline));
     const loaded = await loadPipeline(file, { env: {} });
     return await opening(async (releasers) => {
-      const house = await openHouse(join(dir, '.reroll'), {});
-      releasers.add(() => house.close());
+      const state = await openState(join(dir, '.reroll'), {});
+      releasers.add(() => state.close());
       const gate = classifier ?? (await openGate(loaded, {}));
       releasers.add(() => gate.close());
       const never = new AbortController().signal;
-      const pool = await openPool(loaded, house.events.emit, never);
+      const pool = await openPool(loaded, state.events.emit, never);
       releasers.add(() => pool.close());
-      const run = await recordRun(house, loaded);
+      const run = await recordRun(state, loaded);
       const startedAt = performance.now();
       const cpu = process.cpuUsage();
-      const work = { house, run, pipeline: loaded, classifier: gate, pool };
+      const work = { state, run, pipeline: loaded, classifier: gate, pool };
       let secondsToLastShot = 0;
       releasers.add(
-        house.events.listen(({ type }) => {
+        state.events.listen(({ type }) => {
           if (type === 'shot-ended') secondsToLastShot = (performance.now() - startedAt) / 1000;
         }),
       );

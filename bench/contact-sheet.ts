@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { draw } from '../src/sketch/drawing/index.js';
+import { draw } from '../sketch/drawing/index.js';
 
 /** Draws 40 hands, good ones above and bad ones below, into one PNG: `contact-sheet FILE`. */
 const [file = 'contact-sheet.png'] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { openClassifier } from '../src/classifier/index.js';
-import { draw, type DrawRequest } from '../src/sketch/drawing/index.js';
+import { draw, type DrawRequest } from '../sketch/drawing/index.js';
 
 /**
  * How well the demo model judges drawings that it has not seen, and how often its int8 variant agrees:

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { openClassifier } from '../src/classifier/index.js';
 import { judge } from '../src/loop/index.js';
-import type { SketchOptions } from '../src/sketch/index.js';
+import type { SketchOptions } from '../sketch/index.js';
 import { hostSketchServers, printFigures, runPipeline } from './arena.js';
 
 /**

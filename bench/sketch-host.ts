@@ -1,4 +1,4 @@
-import { startSketchServer, type SketchOptions } from '../src/sketch/index.js';
+import { startSketchServer, type SketchOptions } from '../sketch/index.js';
 
 /** A process of their own for sketch servers, so that drawing does not count as reroll's work. See arena.ts. */
 process.once('message', (options: Partial<SketchOptions>[]) => {

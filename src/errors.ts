@@ -93,7 +93,7 @@ export class ModelError extends RerollError {
  * What to do about a server's failure:
  * - `transient`: the request may succeed later or elsewhere. Costs no attempt; backoff, breaker.
  * - `request`: this request can never succeed on this server (missing checkpoint, invalid workflow).
- * - `backend`: this server cannot be used at all until somebody mends it (wrong password, wrong kind).
+ * - `backend`: this server cannot be used at all until somebody sees to it (wrong password, wrong kind).
  */
 export type Fault = 'transient' | 'request' | 'backend';
 

@@ -16,7 +16,7 @@ import {
 /** What an attempt needs of the queue and of its server. */
 type Wanted = Pick<ShotRecord, 'request' | 'tags' | 'priority'> & { repair?: Repair };
 
-export interface ClassifyDesk {
+export interface ClassifyDependencies {
   ledger: Ledger;
   candidates: Candidates;
   classifier: Classifier;
@@ -40,87 +40,97 @@ export interface ClassifyDesk {
 }
 
 /** One candidate: score it, judge it, advance its shot. Repeating it is harmless. */
-export async function classify(desk: ClassifyDesk, key: AttemptKey, signal: AbortSignal): Promise<void> {
-  await unlessGone(desk, key, () => scoreAndAdvance(desk, key, signal));
+export async function classify(
+  dependencies: ClassifyDependencies,
+  key: AttemptKey,
+  signal: AbortSignal,
+): Promise<void> {
+  await unlessGone(dependencies, key, () => scoreAndAdvance(dependencies, key, signal));
 }
 
 /** A shot that waited for the run's budget: decide again, now that others have moved on. False where it still waits. */
-export async function reconsider(desk: ClassifyDesk, key: AttemptKey): Promise<boolean> {
-  return (await unlessGone(desk, key, () => advanceWaiting(desk, key))) ?? true;
+export async function reconsider(dependencies: ClassifyDependencies, key: AttemptKey): Promise<boolean> {
+  return (await unlessGone(dependencies, key, () => advanceWaiting(dependencies, key))) ?? true;
 }
 
 /** Fails the shot where the candidate to keep, an earlier one, is gone: nothing brings it back. */
-async function unlessGone<T>(desk: ClassifyDesk, key: AttemptKey, work: () => Promise<T>) {
+async function unlessGone<T>(dependencies: ClassifyDependencies, key: AttemptKey, work: () => Promise<T>) {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof GoneError)) throw error;
     const reason = `the image to keep is lost: ${error.message}.`;
-    if (await desk.ledger.failShot(key.run, key.shot, reason)) desk.onEvent.failed(key, reason);
+    if (await dependencies.ledger.failShot(key.run, key.shot, reason))
+      dependencies.onEvent.failed(key, reason);
     return undefined;
   }
 }
 
-async function scoreAndAdvance(desk: ClassifyDesk, key: AttemptKey, signal: AbortSignal): Promise<void> {
-  const shot = await desk.ledger.shot(key.run, key.shot);
+async function scoreAndAdvance(
+  dependencies: ClassifyDependencies,
+  key: AttemptKey,
+  signal: AbortSignal,
+): Promise<void> {
+  const shot = await dependencies.ledger.shot(key.run, key.shot);
   const attempt = shot?.attempts[key.number - 1];
   if (!shot || !attempt?.candidate || attempt.state !== 'generated') return;
 
-  const scores = await score(desk, attempt.candidate.file, signal);
+  const scores = await score(dependencies, attempt.candidate.file, signal);
   if (!scores) {
     // The stored file is gone or broken: the attempt is due again.
-    if (await desk.ledger.recordLostCandidate(key))
-      await desk.addGenerate(key, { ...attempt, priority: shot.priority });
+    if (await dependencies.ledger.recordLostCandidate(key))
+      await dependencies.addGenerate(key, { ...attempt, priority: shot.priority });
     return;
   }
-  const verdict = judge(desk.gate, scores);
+  const verdict = judge(dependencies.gate, scores);
   const judged: ShotRecord = {
     ...shot,
     attempts: shot.attempts.with(key.number - 1, { ...attempt, verdict }),
   };
-  const step = await decide(desk, judged);
-  await layAside(desk, judged, verdict);
-  const published = await publishKept(desk, judged, step);
-  const recorded = await desk.ledger.recordVerdict(
+  const step = await decide(dependencies, judged);
+  await layAside(dependencies, judged, verdict);
+  const published = await publishKept(dependencies, judged, step);
+  const recorded = await dependencies.ledger.recordVerdict(
     key,
     verdict,
-    { ...desk.classifier.model },
+    { ...dependencies.classifier.model },
     step,
     published,
   );
   if (!recorded) return;
-  desk.onEvent.judged(key, verdict);
-  await follow(desk, judged, step, published);
+  dependencies.onEvent.judged(key, verdict);
+  await follow(dependencies, judged, step, published);
 }
 
-async function advanceWaiting(desk: ClassifyDesk, key: AttemptKey): Promise<boolean> {
-  const shot = await desk.ledger.shot(key.run, key.shot);
+async function advanceWaiting(dependencies: ClassifyDependencies, key: AttemptKey): Promise<boolean> {
+  const shot = await dependencies.ledger.shot(key.run, key.shot);
   if (!shot || shot.outcome !== undefined) return true;
-  const step = await decide(desk, shot);
+  const step = await decide(dependencies, shot);
   if (step.kind === 'wait') return false;
-  const published = await publishKept(desk, shot, step);
-  if (await desk.ledger.recordStep(key, step, published)) await follow(desk, shot, step, published);
+  const published = await publishKept(dependencies, shot, step);
+  if (await dependencies.ledger.recordStep(key, step, published))
+    await follow(dependencies, shot, step, published);
   return true;
 }
 
-async function score(desk: ClassifyDesk, file: string, signal: AbortSignal) {
+async function score(dependencies: ClassifyDependencies, file: string, signal: AbortSignal) {
   try {
-    return await desk.classifier.classify(await desk.candidates.read(file), signal);
+    return await dependencies.classifier.classify(await dependencies.candidates.read(file), signal);
   } catch (error) {
     if ([ImageError, StorageError, GoneError].some((kind) => error instanceof kind)) return undefined;
     throw error;
   }
 }
 
-async function decide(desk: ClassifyDesk, shot: ShotRecord): Promise<Step> {
+async function decide(dependencies: ClassifyDependencies, shot: ShotRecord): Promise<Step> {
   const verdicts = shot.attempts.flatMap(({ verdict }) => verdict ?? []);
   const unchanged = shot.attempts.filter(({ candidate }) => candidate?.unchanged).map(({ number }) => number);
-  const budget = await desk.budget(shot.index, verdicts.length + 1);
-  return advance(desk.retry, { runSeed: desk.runSeed, shot, verdicts, unchanged, budget });
+  const budget = await dependencies.budget(shot.index, verdicts.length + 1);
+  return advance(dependencies.retry, { runSeed: dependencies.runSeed, shot, verdicts, unchanged, budget });
 }
 
 async function follow(
-  desk: ClassifyDesk,
+  dependencies: ClassifyDependencies,
   shot: ShotRecord,
   step: Step,
   published: string | undefined,
@@ -128,48 +138,56 @@ async function follow(
   if (step.kind === 'retry') {
     const key = { run: shot.run, shot: shot.index, number: shot.attempts.length + 1 };
     const { tags, priority } = shot;
-    return desk.addGenerate(key, { ...step, tags, priority });
+    return dependencies.addGenerate(key, { ...step, tags, priority });
   }
   if (step.kind === 'end') {
     for (const { candidate } of shot.attempts) {
-      if (candidate) await desk.candidates.remove(candidate.file);
+      if (candidate) await dependencies.candidates.remove(candidate.file);
     }
-    desk.onEvent.ended(shot, step, published);
+    dependencies.onEvent.ended(shot, step, published);
   }
 }
 
 /** Rejected candidates are evidence: the report shows them. Those to review are for a person. */
-async function layAside(desk: ClassifyDesk, shot: ShotRecord, { decision }: Verdict): Promise<void> {
-  if (decision !== 'accept') await put(desk, shot, shot.attempts.length, decision);
+async function layAside(
+  dependencies: ClassifyDependencies,
+  shot: ShotRecord,
+  { decision }: Verdict,
+): Promise<void> {
+  if (decision !== 'accept') await put(dependencies, shot, shot.attempts.length, decision);
 }
 
-async function publishKept(desk: ClassifyDesk, shot: ShotRecord, step: Step): Promise<string | undefined> {
+async function publishKept(
+  dependencies: ClassifyDependencies,
+  shot: ShotRecord,
+  step: Step,
+): Promise<string | undefined> {
   if (step.kind !== 'end' || step.keep === undefined) return undefined;
-  return put(desk, shot, step.keep, step.review ? 'review' : 'published');
+  return put(dependencies, shot, step.keep, step.review ? 'review' : 'published');
 }
 
 /** Writes the candidate of an attempt into the run's folder. */
 async function put(
-  desk: ClassifyDesk,
+  dependencies: ClassifyDependencies,
   shot: ShotRecord,
   number: number,
   as: 'published' | 'review' | 'reject',
 ): Promise<string | undefined> {
   const attempt = shot.attempts[number - 1];
   if (!attempt?.candidate) throw new Error(`shot ${shot.index} has no candidate of attempt ${number}`);
-  const relativePath = desk.output.pathOf(shot, attempt, as);
+  const relativePath = dependencies.output.pathOf(shot, attempt, as);
   if (relativePath === undefined) return undefined;
   await publish({
-    folder: desk.output.folder,
+    folder: dependencies.output.folder,
     relativePath,
-    bytes: await desk.candidates.read(attempt.candidate.file),
-    provenance: provenance(desk, shot, attempt),
+    bytes: await dependencies.candidates.read(attempt.candidate.file),
+    provenance: provenance(dependencies, shot, attempt),
   });
   return relativePath;
 }
 
 /** How an image was made, and what was rejected before it. */
-function provenance(desk: ClassifyDesk, shot: ShotRecord, attempt: Attempt): Provenance {
+function provenance(dependencies: ClassifyDependencies, shot: ShotRecord, attempt: Attempt): Provenance {
   const { request, backend, candidate, verdict, number } = attempt;
   const brief = ({ number, backend, candidate, verdict }: Attempt) => ({
     attempt: number,
@@ -190,7 +208,7 @@ function provenance(desk: ClassifyDesk, shot: ShotRecord, attempt: Attempt): Pro
     sent: candidate?.sent,
     seed: candidate?.seed,
     verdict,
-    model: desk.classifier.model,
+    model: dependencies.classifier.model,
     lineage: shot.attempts.filter((other) => other.number < number).map(brief),
   };
   // Through JSON, which drops what is undefined.

@@ -17,7 +17,7 @@ export interface GuardedBackend {
   call<T>(work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
-export interface GenerateDesk {
+export interface GenerateDependencies {
   ledger: Ledger;
   candidates: Candidates;
   /** The backends that may serve an attempt, the given one first, those that are down last. */
@@ -31,7 +31,7 @@ export interface GenerateDesk {
     generated(key: AttemptKey, backend: string, seconds: number): void;
     serverError(key: AttemptKey, backend: string, message: string): void;
     /** The repair cannot be done, and a new image is made instead. */
-    unmended(key: AttemptKey, reason: string): void;
+    unrepaired(key: AttemptKey, reason: string): void;
     failed(key: AttemptKey, reason: string): void;
   };
   /** Milliseconds to wait before the next try after so many server errors. */
@@ -49,31 +49,31 @@ const maxServerErrors = 25;
  * Throws RetryLater where a server failed: that costs no attempt.
  */
 export async function generate(
-  desk: GenerateDesk,
+  dependencies: GenerateDependencies,
   key: AttemptKey,
   backend: GuardedBackend,
   signal: AbortSignal,
 ): Promise<void> {
-  const attempt = await desk.ledger.attempt(key);
-  if (attempt?.state === 'generated') return desk.addClassify(key);
+  const attempt = await dependencies.ledger.attempt(key);
+  if (attempt?.state === 'generated') return dependencies.addClassify(key);
   if (attempt?.state !== 'due') return;
 
   const refusals: string[] = [];
-  for (const server of order(desk.backendsFor(attempt, backend), attempt)) {
+  for (const server of order(dependencies.backendsFor(attempt, backend), attempt)) {
     try {
-      await generateOn(desk, attempt, server, signal);
+      await generateOn(dependencies, attempt, server, signal);
       return;
     } catch (error) {
       if (error instanceof GoneError)
-        return giveUp(desk, key, `the image to mend is lost: ${error.message}.`);
+        return giveUp(dependencies, key, `the image to repair is lost: ${error.message}.`);
       if (!(error instanceof BackendError)) throw error;
-      desk.onEvent.serverError(key, server.name, error.message);
-      if (error.fault !== 'request') return postpone(desk, key, error, refusals);
+      dependencies.onEvent.serverError(key, server.name, error.message);
+      if (error.fault !== 'request') return postpone(dependencies, key, error, refusals);
       // This server will never do it: another may have the checkpoint or the node that it lacks.
       refusals.push(error.message.replace(/\.$/, ''));
     }
   }
-  await giveUp(desk, key, refusals.join('; '));
+  await giveUp(dependencies, key, refusals.join('; '));
 }
 
 /** A server that may still hold the attempt's image from before a crash comes first, if it is well. */
@@ -83,7 +83,7 @@ function order(backends: GuardedBackend[], attempt: Attempt): GuardedBackend[] {
 }
 
 async function generateOn(
-  desk: GenerateDesk,
+  dependencies: GenerateDependencies,
   attempt: Attempt,
   server: GuardedBackend,
   signal: AbortSignal,
@@ -93,11 +93,11 @@ async function generateOn(
   const remoteId = adopted ?? randomUUID();
   const repair = attempt.repair && {
     repair: attempt.repair,
-    candidate: await readPrevious(desk, attempt),
+    candidate: await readPrevious(dependencies, attempt),
   };
   const { generated, candidate } = await server.call(async (backend) => {
     // It may have waited long for the slot.
-    if (!desk.isTaking()) throw new RetryLater(0);
+    if (!dependencies.isTaking()) throw new RetryLater(0);
     const lacks = await backend.missing(attempt.request, signal, attempt.repair);
     if (lacks.length > 0) {
       throw new BackendError(`has ${describeLacks(lacks)}.`, {
@@ -105,8 +105,9 @@ async function generateOn(
         fault: 'request',
       });
     }
-    if (!(await desk.ledger.recordSending(key, server.name, remoteId))) return { generated: undefined };
-    desk.onEvent.generating(key, server.name, attempt.request.prompt);
+    if (!(await dependencies.ledger.recordSending(key, server.name, remoteId)))
+      return { generated: undefined };
+    dependencies.onEvent.generating(key, server.name, attempt.request.prompt);
     const startedAt = performance.now();
     const generated = await backend.generate(
       {
@@ -115,7 +116,7 @@ async function generateOn(
         adopt: adopted !== undefined,
         attempt: key,
         ...(repair && { repair }),
-        onProgress: ({ share }) => desk.onEvent.progress(key, server.name, share),
+        onProgress: ({ share }) => dependencies.onEvent.progress(key, server.name, share),
       },
       signal,
     );
@@ -126,24 +127,24 @@ async function generateOn(
   }, signal);
   if (!generated) return;
 
-  const stored = await desk.candidates.put(
+  const stored = await dependencies.candidates.put(
     `${key.run}/${key.shot}-${key.number}.${candidate.format}`,
     generated.image,
   );
-  if (!(await desk.ledger.recordCandidate(key, { ...candidate, ...stored }))) return;
-  desk.onEvent.generated(key, server.name, candidate.seconds);
-  await desk.addClassify(key);
+  if (!(await dependencies.ledger.recordCandidate(key, { ...candidate, ...stored }))) return;
+  dependencies.onEvent.generated(key, server.name, candidate.seconds);
+  await dependencies.addClassify(key);
 }
 
 async function inspect(
   backend: string,
   generated: Generated,
   seconds: number,
-  mended?: Buffer,
+  repaired?: Buffer,
 ): Promise<Omit<Candidate, 'file' | 'sha256'>> {
   try {
     const image = await inspectImage(generated.image);
-    const unchanged = mended !== undefined && (await samePixels(mended, generated.image));
+    const unchanged = repaired !== undefined && (await samePixels(repaired, generated.image));
     const { seed, sent, server } = generated;
     return {
       ...image,
@@ -163,16 +164,16 @@ async function inspect(
   }
 }
 
-/** The candidate that a repair mends: the one of the attempt before. */
-async function readPrevious(desk: GenerateDesk, attempt: Attempt): Promise<Buffer> {
-  const before = await desk.ledger.attempt({ ...attempt, number: attempt.number - 1 });
+/** The candidate that a repair repairs: the one of the attempt before. */
+async function readPrevious(dependencies: GenerateDependencies, attempt: Attempt): Promise<Buffer> {
+  const before = await dependencies.ledger.attempt({ ...attempt, number: attempt.number - 1 });
   if (!before?.candidate) throw new Error(`attempt ${attempt.number} repairs an attempt without a candidate`);
-  return desk.candidates.read(before.candidate.file);
+  return dependencies.candidates.read(before.candidate.file);
 }
 
 /** The server could not, and no attempt is used up: later again, or never if it goes on and on. */
 async function postpone(
-  desk: GenerateDesk,
+  dependencies: GenerateDependencies,
   key: AttemptKey,
   error: BackendError,
   refusals: readonly string[],
@@ -180,22 +181,25 @@ async function postpone(
   const down = error.unreachable || error.fault === 'backend';
   // A server that is down says nothing about the attempt, unless all others have refused it already.
   const counts = !down || refusals.length > 0;
-  const errors = await desk.ledger.recordServerError(key, error.message, error.mayHoldWork, counts);
+  const errors = await dependencies.ledger.recordServerError(key, error.message, error.mayHoldWork, counts);
   // Where the others have refused, only this one may still do it: it is awaited for a while, not for ever.
   // What was given up as a repair is counted anew as a new image.
   if (!counts || errors % maxServerErrors > 0) {
-    throw new RetryLater(desk.backoffMs(errors));
+    throw new RetryLater(dependencies.backoffMs(errors));
   }
   const reason = [...refusals, `${errors} server errors, the last one: ${error.message}`].join('; ');
-  await giveUp(desk, key, reason);
+  await giveUp(dependencies, key, reason);
 }
 
 /** It will never be done. A repair gives way to a new image, which may be; anything else fails the shot. */
 export async function giveUp(
-  { ledger, onEvent }: { ledger: Ledger; onEvent: Pick<GenerateDesk['onEvent'], 'unmended' | 'failed'> },
+  {
+    ledger,
+    onEvent,
+  }: { ledger: Ledger; onEvent: Pick<GenerateDependencies['onEvent'], 'unrepaired' | 'failed'> },
   key: AttemptKey,
   reason: string,
 ): Promise<void> {
-  if (await ledger.dropRepair(key)) onEvent.unmended(key, reason);
+  if (await ledger.dropRepair(key)) onEvent.unrepaired(key, reason);
   else if (await ledger.failShot(key.run, key.shot, reason)) onEvent.failed(key, reason);
 }

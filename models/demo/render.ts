@@ -1,8 +1,8 @@
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
-import { plan, toSvg, transform } from '../../src/sketch/drawing/svg.js';
-import { sketchTruth, type DrawRequest } from '../../src/sketch/drawing/truth.js';
+import { plan, toSvg, transform } from '../../sketch/drawing/svg.js';
+import { sketchTruth, type DrawRequest } from '../../sketch/drawing/truth.js';
 
 /**
  * Draws training data: `render FOLDER FIRST_SEED COUNT`. Writes FOLDER/FIRST_SEED.rgb (COUNT pictures of

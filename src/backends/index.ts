@@ -10,7 +10,7 @@ export {
   type HealthOptions,
 } from './health.js';
 export { describeLacks } from './lacks.js';
-export { canMend, checkRepair } from './mends.js';
+export { canRepair, checkRepair } from './repairs.js';
 export { near } from './near.js';
 export { stem } from './stem.js';
 export type { A1111Options } from './a1111/index.js';

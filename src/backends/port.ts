@@ -15,7 +15,7 @@ export interface Backend {
   probe(signal: AbortSignal): Promise<ServerInfo>;
 
   /**
-   * What this server lacks for a request, or to mend an image so: an unknown checkpoint, sampler, node, extension.
+   * What this server lacks for a request, or to repair an image so: an unknown checkpoint, sampler, node, extension.
    * Empty: it can serve it. Reads the server's own lists, cached until the next `probe`.
    */
   missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]>;
@@ -37,7 +37,7 @@ export interface GenerateJob {
   adopt: boolean;
   /** Whose image this is: put where the server keeps it (extra_data, filename prefix). */
   attempt: { run: string; shot: number; number: number };
-  /** A candidate to mend instead of a new image. */
+  /** A candidate to repair instead of a new image. */
   repair?: { repair: Repair; candidate: Buffer };
   onProgress?: (progress: Progress) => void;
 }

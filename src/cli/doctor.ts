@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { canMend, describeLacks, type Lack } from '../backends/index.js';
+import { canRepair, describeLacks, type Lack } from '../backends/index.js';
 import { LockedError, RerollError } from '../errors.js';
 import { laneOf, planAttempt, type ImageRequest, type Rung } from '../loop/index.js';
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
-import { connect, homeOf, inHouse, openGate, opening, vainChanges } from '../runtime/index.js';
+import { connect, homeOf, withState, openGate, opening, vainChanges } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 import { printJson, styled } from './print.js';
 
@@ -89,7 +89,7 @@ async function examineState(pipelineFile: string | undefined): Promise<[string, 
   const ledger = process.env.REROLL_DATABASE_URL ? 'PostgreSQL' : `embedded, in ${home}`;
   const queue = process.env.REROLL_REDIS_URL ? 'Redis' : 'beside the ledger';
   try {
-    await inHouse(home, () => Promise.resolve());
+    await withState(home, () => Promise.resolve());
   } catch (error) {
     // A run is going on there: it works, then.
     if (!(error instanceof LockedError)) throw error;
@@ -148,7 +148,7 @@ function examineBackend(
     const info = await backend.probe(signal);
     const lacks: Lack[] = [];
     const repairs = ladder.flatMap((rung) => ('repair' in rung ? rung.repair : []));
-    const able = repairs.filter((repair) => canMend(backend.kind, repair));
+    const able = repairs.filter((repair) => canRepair(backend.kind, repair));
     for (const { request } of requests.filter(({ tags }) => tags.every((tag) => config.tags.includes(tag)))) {
       for (const repair of [undefined, ...able]) {
         lacks.push(...(await backend.missing(request, signal, repair)));

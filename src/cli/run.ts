@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { loadPipeline } from '../pipeline/index.js';
-import { findUnfinished, homeOf, inHouse, needHome, recordRun, type RunSummary } from '../runtime/index.js';
+import { findUnfinished, homeOf, withState, needHome, recordRun, type RunSummary } from '../runtime/index.js';
 import { dryRun } from './dry-run.js';
 import { exitCodeOf, exitCodes } from './exit.js';
 import { printJson } from './print.js';
@@ -45,7 +45,9 @@ Exit codes: 0 every shot accepted; 1 some are exhausted or failed; 2 could not r
         return;
       }
       const home = homeOf(process.env, pipeline.file);
-      const summary = await inHouse(home, (house) => work(house, pipeline, () => recordRun(house, pipeline)));
+      const summary = await withState(home, (state) =>
+        work(state, pipeline, () => recordRun(state, pipeline)),
+      );
       exit(finish(summary, options));
     });
 
@@ -68,9 +70,9 @@ Exit codes: as for \`reroll run\``,
     .action(async (id: string | undefined, options: { json?: boolean }) => {
       const home = homeOf(process.env);
       await needHome(home, process.env);
-      const summary = await inHouse(home, async (house) => {
-        const { run, pipeline } = await findUnfinished(house, id, process.env);
-        return work(house, pipeline, async () => run);
+      const summary = await withState(home, async (state) => {
+        const { run, pipeline } = await findUnfinished(state, id, process.env);
+        return work(state, pipeline, async () => run);
       });
       exit(finish(summary, options));
     });

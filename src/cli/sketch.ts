@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
-import { startSketchServer } from '../sketch/index.js';
+import { startSketchServer } from '../../sketch/index.js';
 import { exitCodes } from './exit.js';
 import { listenForInterrupts } from './signals.js';
 

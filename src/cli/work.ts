@@ -6,7 +6,7 @@ import {
   opening,
   openPool,
   serveControl,
-  type House,
+  type State,
   type Run,
   type RunSummary,
 } from '../runtime/index.js';
@@ -17,19 +17,19 @@ import { listenForInterrupts } from './signals.js';
  * Works a run off before the user's eyes, answering `status`, `pause` and `cancel` from outside meanwhile.
  * `getRun` is asked only once the model and the servers are there: a pipeline that cannot run leaves no run behind.
  */
-export function work(house: House, pipeline: Pipeline, getRun: () => Promise<Run>): Promise<RunSummary> {
+export function work(state: State, pipeline: Pipeline, getRun: () => Promise<Run>): Promise<RunSummary> {
   return opening(async (releasers) => {
     const { signals, release } = listenForInterrupts();
     releasers.add(release);
-    const control = new LocalControl(house);
-    releasers.add(await serveControl(house, control));
+    const control = new LocalControl(state);
+    releasers.add(await serveControl(state, control));
 
     process.stderr.write(
       `Opening the model ${pipeline.gate.models.join(', ')}, asking ${names(pipeline)} ...\n`,
     );
     const classifier = await openGate(pipeline, process.env);
     releasers.add(() => classifier.close());
-    const pool = await openPool(pipeline, house.events.emit, signals.drain);
+    const pool = await openPool(pipeline, state.events.emit, signals.drain);
     releasers.add(() => pool.close());
     const run = await getRun();
 
@@ -38,11 +38,11 @@ export function work(house: House, pipeline: Pipeline, getRun: () => Promise<Run
       pipeline.backends.map(({ name }) => name),
     );
     releasers.add(() => display.close());
-    releasers.add(house.events.listen((event) => display.show(event)));
+    releasers.add(state.events.listen((event) => display.show(event)));
     signals.drain.addEventListener('abort', () =>
       display.note('finishing what the servers hold; Ctrl-C again to stop at once'),
     );
-    const summary = await executeRun({ house, run, pipeline, classifier, pool }, signals, (active) =>
+    const summary = await executeRun({ state, run, pipeline, classifier, pool }, signals, (active) =>
       control.attach(active),
     );
     await releasers.close();

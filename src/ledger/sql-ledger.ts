@@ -30,7 +30,7 @@ import type {
 const PAGE = 200;
 const LAST_INDEX = 2 ** 31 - 1;
 
-/** A lane's row: `repair` is null where its attempts mend nothing. */
+/** A lane's row: `repair` is null where its attempts repair nothing. */
 type DueLaneRow = Omit<DueLane, 'repair'> & { repair: Repair | null };
 
 /** From which states a run may move to one. Cancelling has a method of its own. */

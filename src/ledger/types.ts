@@ -47,7 +47,7 @@ export interface Candidate {
   height: number;
   /** png, jpeg or webp: what the server sent. */
   format: string;
-  /** Set where it shows, pixel for pixel, what it was to mend: the repair found nothing to do. */
+  /** Set where it shows, pixel for pixel, what it was to repair: the repair found nothing to do. */
   unchanged?: true;
   /** The seed that the server used. */
   seed: number;
@@ -65,7 +65,7 @@ export interface Attempt extends AttemptKey {
   /** Its shot's. */
   tags: string[];
   lane: string;
-  /** Set where this attempt mends the candidate of the attempt before. */
+  /** Set where this attempt repairs the candidate of the attempt before. */
   repair?: Repair;
   backend?: string;
   remoteId?: string;
@@ -124,7 +124,7 @@ export interface DueLane {
   due: number;
   /** The largest priority among its due attempts. */
   priority: number;
-  /** One of its due requests, its shot's tags and how it mends: what a server needs to serve the lane. */
+  /** One of its due requests, its shot's tags and how it repairs: what a server needs to serve the lane. */
   request: ImageRequest;
   tags: string[];
   repair?: Repair;

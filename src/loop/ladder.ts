@@ -5,7 +5,7 @@ import type { ImageRequest, Repair, Rung } from './types.js';
 /** What an attempt asks for. */
 export interface Plan {
   request: ImageRequest;
-  /** Set where the attempt mends the candidate before it. */
+  /** Set where the attempt repairs the candidate before it. */
   repair?: Repair;
 }
 
@@ -31,7 +31,7 @@ export function planAttempt(
   for (let attempt = 2; attempt <= number; attempt++) {
     const rung = rungOf(ladder, attempt);
     const changed = rung && 'adjust' in rung ? adjust(plan.request, rung.adjust) : plan.request;
-    // A repair with the seed of the picture that it mends would draw the same hand again.
+    // A repair with the seed of the picture that it repairs would draw the same hand again.
     newSeeds ||= rung !== undefined && ('new_seed' in rung || 'repair' in rung);
     const repeats = asked.some((request) => isDeepStrictEqual(request, changed));
     const request = newSeeds || repeats ? { ...changed, seed: seedOf(attempt) } : changed;

@@ -2,7 +2,7 @@ import type { ImageRequest, Repair } from './types.js';
 
 /**
  * The lane of a request: requests of one lane need the same things of a server (its tags, its checkpoint,
- * a way of mending), so each of its servers can take any of them.
+ * a way of repairing), so each of its servers can take any of them.
  * A short string of letters, digits and dashes: it becomes part of a queue's name.
  */
 export function laneOf(
@@ -10,7 +10,7 @@ export function laneOf(
   tags: readonly string[],
   repair?: Repair,
 ): string {
-  const needs = [request.checkpoint ?? '', request.vae ?? '', menderOf(repair), ...[...tags].sort()];
+  const needs = [request.checkpoint ?? '', request.vae ?? '', repairerOf(repair), ...[...tags].sort()];
   if (needs.every((need) => need === '')) return 'any';
   const words = needs
     .join('-')
@@ -20,8 +20,8 @@ export function laneOf(
   return `${words}-${fnv1a(JSON.stringify(needs)).toString(36)}`;
 }
 
-/** Which servers can mend depends on the extension, or on the nodes of the workflow. */
-function menderOf(repair: Repair | undefined): string {
+/** Which servers can repair depends on the extension, or on the nodes of the workflow. */
+function repairerOf(repair: Repair | undefined): string {
   return repair?.with === 'workflow' ? repair.workflow : (repair?.with ?? '');
 }
 

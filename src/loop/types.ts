@@ -101,7 +101,7 @@ export type Rung = ({ new_seed: true } | { adjust: Adjust } | { repair: Repair }
   times?: number;
 };
 
-/** Mends the last candidate instead of throwing it away. */
+/** Repairs the last candidate instead of throwing it away. */
 export type Repair =
   | { with: 'adetailer'; model?: string; prompt?: string; denoising_strength?: number; confidence?: number }
   | { with: 'workflow'; workflow: string; bindings?: { [name: string]: string } };
@@ -120,7 +120,7 @@ export type RunState = 'running' | 'paused' | 'completed' | 'cancelled';
 
 /** What happens to a shot after a verdict: decided by `advance()`, made true by one transaction of the ledger. */
 export type Step =
-  /** Generate again: attempt `number + 1`. `repair`: mend this attempt's candidate instead of starting anew. */
+  /** Generate again: attempt `number + 1`. `repair`: repair this attempt's candidate instead of starting anew. */
   | { kind: 'retry'; request: ImageRequest; repair?: Repair }
   /** The run's budget may or may not reach this shot: nothing to do until others have ended. */
   | { kind: 'wait' }

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { ConfigError, systemCode } from '../errors.js';
-import { writeAtomically } from './atomic.js';
+import { writeAtomically } from '../base/atomic.js';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 

@@ -2,11 +2,12 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { ModelError } from '../errors.js';
-import { storageError } from './atomic.js';
+import { storageError } from '../base/atomic.js';
 import type { OnEvent } from './events.js';
 import { CONFIG_FILE, fileBytes, ONNX_FILES, PREPROCESSOR_FILE, readModelJson, sha256 } from './files.js';
 import { type Manifest, readManifest, type VariantFile, writeManifest } from './manifest.js';
-import { type Variant, vitGraph, type WriteOptions, writeOnnx } from './onnx/index.js';
+import { type Variant, type WriteOptions, writeOnnx } from '../onnx/index.js';
+import { vitGraph } from './vit-graph.js';
 import { checkpointFiles, openCheckpoint } from './safetensors/index.js';
 import { readVitConfig } from './vit-config.js';
 import { VitWeights } from './vit-weights.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { ModelError, systemCode } from '../errors.js';
-import { writeAtomically } from './atomic.js';
+import { writeAtomically } from '../base/atomic.js';
 
 /** What reroll leaves beside the files of a model, written last: a folder without it is unfinished. */
 export const MANIFEST_FILE = 'reroll.json';

@@ -2,14 +2,14 @@ import { copyFile, link, mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { ModelError } from '../errors.js';
-import { storageError } from './atomic.js';
+import { storageError } from '../base/atomic.js';
 import { checkHubName, type Env, isCommit, modelHome, readRef, revisionFolder, writeRef } from './cache.js';
 import { convertModel, copyConfigs, describeVariant, type ModelFolder, variantParts } from './convert.js';
 import type { OnEvent } from './events.js';
 import { CONFIG_FILE, ONNX_FILES, readModelJson } from './files.js';
 import { fetchSnapshot, hubSettings, type Patience, type Snapshot } from './hub/index.js';
 import { type Manifest, readManifest, type VariantFile, writeManifest } from './manifest.js';
-import type { Variant } from './onnx/index.js';
+import type { Variant } from '../onnx/index.js';
 import { architectureOf, readLabels } from './vit-config.js';
 
 export interface PullOptions {

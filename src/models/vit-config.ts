@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { ModelError } from '../errors.js';
-import { ACTIVATIONS } from './onnx/layers.js';
+import { ACTIVATIONS } from '../onnx/index.js';
 
 /** What the weights of a ViT classifier mean: read from its config.json. */
 export interface VitConfig {

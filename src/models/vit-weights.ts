@@ -1,5 +1,5 @@
 import { ModelError } from '../errors.js';
-import type { Linear, Parameter } from './onnx/layers.js';
+import type { Linear, Parameter } from '../onnx/index.js';
 import type { Tensors } from './safetensors/index.js';
 
 /** What older transformers call the parts of a layer, and what version 5 calls them. */

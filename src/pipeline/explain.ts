@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Json } from '../loop/index.js';
 import type { Path } from './located.js';
-import { nearest, suggestion } from './nearest.js';
+import { nearest, suggestion } from '../base/nearest.js';
 import { quote } from './problems.js';
 
 /** A zod issue in plain words. */

@@ -130,10 +130,10 @@ const repair = z.discriminatedUnion('with', [
         .describe('Its detector.')
         .meta({ examples: ['hand_yolov8n.pt'] }),
       prompt: text()
-        .describe('The prompt for the mended part.')
+        .describe('The prompt for the repaired part.')
         .meta({ examples: ['detailed hand'] }),
       denoising_strength: share()
-        .describe('How far the mended part may change.')
+        .describe('How far the repaired part may change.')
         .meta({ examples: [0.4] }),
       confidence: share()
         .describe('How sure the detector must be.')
@@ -172,7 +172,7 @@ const rung = z.union([
         .meta({ examples: [{ cfg_scale: '+1', negative_prompt_append: 'fused fingers' }] }),
       repair: repair
         .describe(
-          'Mend the last candidate instead of making a new one. After a repair that changed nothing a new one is made.',
+          'Repair the last candidate instead of making a new one. After a repair that changed nothing a new one is made.',
         )
         .meta({ examples: [{ with: 'adetailer', model: 'hand_yolov8n.pt' }] }),
       times: z

@@ -3,7 +3,7 @@ import path from 'node:path';
 import picomatch from 'picomatch';
 import { ConfigError } from '../errors.js';
 import { readText, unreadable } from './files.js';
-import { suggestion } from './nearest.js';
+import { suggestion } from '../base/nearest.js';
 import { displayPath } from './problems.js';
 import {
   choiceOf,

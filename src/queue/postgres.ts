@@ -52,7 +52,7 @@ export async function postgresServer(databaseUrl: string, warn: (message: string
     await pool.end();
     throw new ConfigError(
       `PostgreSQL at ${host} cannot hold the queue: ${toError(error).message}. ` +
-        'Start it, or mend the database URL; leave both URLs out to use the embedded database.',
+        'Start it, or correct the database URL; leave both URLs out to use the embedded database.',
       { cause: error },
     );
   }

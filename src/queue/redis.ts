@@ -28,7 +28,7 @@ export async function redisServer(redisUrl: string, warn: (message: string) => v
     await close();
     throw new ConfigError(
       `Redis at ${host} cannot hold the queue: ${toError(error).message}. ` +
-        'Start it (docker compose up -d redis), or mend the Redis URL; leave it out to use the embedded queue.',
+        'Start it (docker compose up -d redis), or correct the Redis URL; leave it out to use the embedded queue.',
       { cause: error },
     );
   }

@@ -22,7 +22,7 @@ export const SHARED_LOCKS: Locks = { lockDuration: 8000, lockRenewTime: 3000, st
 
 /**
  * In the embedded database nobody else is there to take over, and what a dead process left is put
- * back on opening. This only mends a job that could not be finished, and must not mistake a busy
+ * back on opening. This only puts back a job that could not be finished, and must not mistake a busy
  * event loop for a dead worker.
  */
 export const EMBEDDED_LOCKS: Locks = {

@@ -3,7 +3,7 @@ import { LockedError } from '../errors.js';
 import { readLock } from '../ledger/index.js';
 import { LocalControl, type Control } from './control.js';
 import { connectControl } from './control-socket.js';
-import { inHouse, needHome } from './house.js';
+import { withState, needHome } from './state.js';
 
 /** A process that has just taken the folder needs a moment to say where it answers; a `status` beside ours gives it back. */
 const tries = 20;
@@ -21,9 +21,9 @@ export async function askControl<T>(
   await needHome(home, process.env);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await inHouse(home, (house) => {
-        house.events.listen((event) => event.type === 'warning' && warn(event.message));
-        return ask(new LocalControl(house));
+      return await withState(home, (state) => {
+        state.events.listen((event) => event.type === 'warning' && warn(event.message));
+        return ask(new LocalControl(state));
       });
     } catch (error) {
       if (!(error instanceof LockedError)) throw error;

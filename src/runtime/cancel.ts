@@ -3,7 +3,7 @@ import { toError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
 import { compilePipeline } from '../pipeline/index.js';
 import { finishRun } from './finish.js';
-import type { House } from './house.js';
+import type { State } from './state.js';
 import { connect } from './pool.js';
 import { queuesOf } from './queue-names.js';
 import { opening } from './releasers.js';
@@ -12,7 +12,7 @@ const timeoutMs = 10_000;
 
 /** Tells servers to stop what was `sent` to them for a run that is cancelled. Warns of those that it cannot tell. */
 export async function stopServers(
-  house: House,
+  state: State,
   run: string,
   sent: readonly { backend: string; remoteId: string }[],
   backendOf: (name: string) => Promise<Backend | undefined>,
@@ -33,7 +33,7 @@ export async function stopServers(
   );
   for (const reason of untold.values()) {
     const message = `Not told to stop, and perhaps still at an image of ${run}: ${reason}`;
-    house.events.emit({ type: 'warning', message });
+    state.events.emit({ type: 'warning', message });
   }
 }
 
@@ -42,14 +42,14 @@ export async function stopServers(
  * tells them again, and writes the same files. Throws ConfigError, and changes nothing, where its pipeline cannot be
  * read any more (a variable is not set), or where a process on another machine works on it.
  */
-export async function cancelInterrupted(house: House, run: Run, env: NodeJS.ProcessEnv): Promise<void> {
+export async function cancelInterrupted(state: State, run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env });
   await opening(async (releasers) => {
-    releasers.add(await house.ledger.claimRun(run.id));
-    const queues = await queuesOf(house, run.id);
+    releasers.add(await state.ledger.claimRun(run.id));
+    const queues = await queuesOf(state, run.id);
     const connected = new Map<string, Promise<Backend>>();
-    const sent = await house.ledger.cancelRun(run.id);
-    await stopServers(house, run.id, sent, async (name) => {
+    const sent = await state.ledger.cancelRun(run.id);
+    await stopServers(state, run.id, sent, async (name) => {
       const config = pipeline.backends.find((backend) => backend.name === name);
       // A sketch server of a pipeline ended with its process.
       if (!config || config.kind === 'sketch') return undefined;
@@ -57,8 +57,8 @@ export async function cancelInterrupted(house: House, run: Run, env: NodeJS.Proc
       connected.set(name, backend);
       return backend;
     });
-    await finishRun(house, run.id, pipeline, 0);
-    for (const queue of queues) await house.queues.clear(queue);
+    await finishRun(state, run.id, pipeline, 0);
+    for (const queue of queues) await state.queues.clear(queue);
     await releasers.close();
   });
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ConfigError, RerollError, toError } from '../errors.js';
 import type { Control } from './control.js';
-import type { House } from './house.js';
+import type { State } from './state.js';
 
 const operations = ['runs', 'status', 'pause', 'unpause', 'cancel'] as const;
 type Operation = (typeof operations)[number];
@@ -28,8 +28,8 @@ function socketPath(home: string): string {
 }
 
 /** Lets other processes of this user ask the one that holds the state folder. Returns the function that stops. */
-export async function serveControl(house: House, control: Control): Promise<() => Promise<void>> {
-  const path = socketPath(house.home);
+export async function serveControl(state: State, control: Control): Promise<() => Promise<void>> {
+  const path = socketPath(state.home);
   const server = createServer((socket) => void answer(socket, control));
   // The state folder's lock is ours: a socket that is still there belongs to a dead process.
   if (process.platform !== 'win32') await rm(path, { force: true });
@@ -37,7 +37,7 @@ export async function serveControl(house: House, control: Control): Promise<() =
     server.once('error', reject).listen(path, resolve);
   });
   if (process.platform !== 'win32') await chmod(path, 0o600);
-  await house.setControl(path);
+  await state.setControl(path);
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
 

@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.js';
 import type { Run, RunProgress } from '../ledger/index.js';
 import type { RunState } from '../loop/index.js';
 import { cancelInterrupted } from './cancel.js';
-import type { House } from './house.js';
+import type { State } from './state.js';
 import type { ActiveRun } from './run.js';
 
 /** Where a run stands. */
@@ -35,16 +35,16 @@ export interface Control {
 export class LocalControl implements Control {
   #active: { run: ActiveRun; startedAt: number; endedBefore: number } | undefined;
 
-  constructor(private readonly house: House) {}
+  constructor(private readonly state: State) {}
 
   /** From now on `active` is the run that this process works on. */
   async attach(active: ActiveRun): Promise<void> {
-    const progress = await this.house.ledger.progress(active.id);
+    const progress = await this.state.ledger.progress(active.id);
     this.#active = { run: active, startedAt: Date.now(), endedBefore: ended(progress) };
   }
 
   async runs(): Promise<RunStatus[]> {
-    const runs = await this.house.ledger.runs();
+    const runs = await this.state.ledger.runs();
     return Promise.all(runs.map((run) => this.#statusOf(run)));
   }
 
@@ -66,7 +66,7 @@ export class LocalControl implements Control {
     const run = await this.#find(id);
     if (this.#active?.run.id === run.id) await this.#active.run.cancel();
     // Again also where it is cancelled already: whoever did that may have died before the servers and the manifest.
-    else if (run.state !== 'completed') await cancelInterrupted(this.house, run, process.env);
+    else if (run.state !== 'completed') await cancelInterrupted(this.state, run, process.env);
     return this.status(run.id);
   }
 
@@ -76,7 +76,7 @@ export class LocalControl implements Control {
     const moved =
       this.#active?.run.id === run.id
         ? await this.#active.run.setPaused(to === 'paused').then(() => true)
-        : await this.house.ledger.moveRun(run.id, to);
+        : await this.state.ledger.moveRun(run.id, to);
     if (!moved)
       throw new ConfigError(
         `${run.id} is ${run.state}: it cannot be ${to === 'paused' ? 'paused' : 'unpaused'}.`,
@@ -84,18 +84,18 @@ export class LocalControl implements Control {
   }
 
   async #find(id?: string): Promise<Run> {
-    const run = id === undefined ? (await this.house.ledger.runs())[0] : await this.house.ledger.run(id);
+    const run = id === undefined ? (await this.state.ledger.runs())[0] : await this.state.ledger.run(id);
     if (run) return run;
     if (id === undefined)
-      throw new ConfigError(`there are no runs in ${this.house.home} yet: start one with \`reroll run\`.`);
-    const known = (await this.house.ledger.runs()).slice(0, 5).map((other) => other.id);
+      throw new ConfigError(`there are no runs in ${this.state.home} yet: start one with \`reroll run\`.`);
+    const known = (await this.state.ledger.runs()).slice(0, 5).map((other) => other.id);
     throw new ConfigError(
-      `there is no run ${id} in ${this.house.home}. The newest are: ${known.join(', ') || 'none'}.`,
+      `there is no run ${id} in ${this.state.home}. The newest are: ${known.join(', ') || 'none'}.`,
     );
   }
 
   async #statusOf(run: Run): Promise<RunStatus> {
-    const progress = await this.house.ledger.progress(run.id);
+    const progress = await this.state.ledger.progress(run.id);
     const live = this.#active?.run.id === run.id ? this.#active : undefined;
     return {
       ...progress,

@@ -1,10 +1,10 @@
 import { QueueError } from '../errors.js';
 import type { AttemptKey } from '../ledger/index.js';
 import { RetryLater, type Job, type Worker } from '../queue/index.js';
-import { classify, reconsider, type ClassifyDesk } from '../../workers/classify.js';
-import { generate, type GenerateDesk } from '../../workers/generate.js';
+import { classify, reconsider, type ClassifyDependencies } from '../../workers/classify.js';
+import { generate, type GenerateDependencies } from '../../workers/generate.js';
 import { stopServers } from './cancel.js';
-import { makeClassifyDesk, makeGenerateDesk } from './desks.js';
+import { makeClassifyDependencies, makeGenerateDependencies } from './dependencies.js';
 import { Ending } from './ending.js';
 import { jobOf, Lanes } from './lanes.js';
 import type { Member } from './pool.js';
@@ -26,8 +26,8 @@ export class Execution implements ActiveRun {
   readonly #cancelled = new AbortController();
   readonly #signal: AbortSignal;
   readonly #lanes: Lanes;
-  readonly #generateDesk: GenerateDesk;
-  readonly #classifyDesk: ClassifyDesk;
+  readonly #generateDependencies: GenerateDependencies;
+  readonly #classifyDependencies: ClassifyDependencies;
   readonly #classifyQueue: string;
   #classifyWorker: Worker | undefined;
   #reconsidering = false;
@@ -39,12 +39,12 @@ export class Execution implements ActiveRun {
     private readonly work: Work,
     private readonly signals: RunSignals,
   ) {
-    const { house, run, pool } = work;
+    const { state, run, pool } = work;
     this.id = run.id;
     this.#signal = AbortSignal.any([this.#cancelled.signal, signals.force]);
     this.#classifyQueue = classifyQueue(run.id);
     this.#lanes = new Lanes({
-      house,
+      state,
       run: run.id,
       members: pool.members,
       signal: this.#signal,
@@ -52,27 +52,32 @@ export class Execution implements ActiveRun {
       onBug: this.#fail,
       onFailed: this.#onFailed,
     });
-    const addClassify = (key: AttemptKey) => house.queues.add(this.#classifyQueue, [jobOf(key, 0)]);
-    this.#generateDesk = makeGenerateDesk(work, this.#lanes, addClassify, this.#onFailed);
-    this.#classifyDesk = makeClassifyDesk(work, this.#lanes, this.#onFailed, this.#onShotEnded);
+    const addClassify = (key: AttemptKey) => state.queues.add(this.#classifyQueue, [jobOf(key, 0)]);
+    this.#generateDependencies = makeGenerateDependencies(work, this.#lanes, addClassify, this.#onFailed);
+    this.#classifyDependencies = makeClassifyDependencies(
+      work,
+      this.#lanes,
+      this.#onFailed,
+      this.#onShotEnded,
+    );
   }
 
   async start(): Promise<void> {
-    const { house, pool, pipeline } = this.work;
+    const { state, pool, pipeline } = this.work;
     const backends = pool.members.map(({ backend }) => backend);
     // Nobody listened yet when the servers were asked for the first time.
     for (const { name, health } of pool.members) {
-      const { state, reason } = health;
-      if (state !== 'well') house.events.emit({ type: 'backend', backend: name, state, reason });
+      if (health.state === 'well') continue;
+      state.events.emit({ type: 'backend', backend: name, state: health.state, reason: health.reason });
     }
     for (const message of vainChanges(pipeline.retry.ladder, backends)) {
-      house.events.emit({ type: 'warning', message });
+      state.events.emit({ type: 'warning', message });
     }
     // The queues of a run belong to this process alone: what a dead one left there is rebuilt from the ledger.
-    for (const queue of await queuesOf(house, this.id)) await house.queues.clear(queue);
+    for (const queue of await queuesOf(state, this.id)) await state.queues.clear(queue);
 
     pool.onHealth = () => this.#watch(this.#lanes.onHealth());
-    this.#classifyWorker = house.queues.work(this.#classifyQueue, {
+    this.#classifyWorker = state.queues.work(this.#classifyQueue, {
       concurrency: classifyConcurrency,
       handler: (job, signal) => this.#classify(job, signal),
       onError: this.#fail,
@@ -86,7 +91,7 @@ export class Execution implements ActiveRun {
       if (signal.aborted) this.ending.end();
       else signal.addEventListener('abort', this.ending.end, { once: true });
     }
-    house.events.emit({ type: 'run', run: this.id, state: 'running' });
+    state.events.emit({ type: 'run', run: this.id, state: 'running' });
     await this.#reconcile();
   }
 
@@ -102,26 +107,26 @@ export class Execution implements ActiveRun {
     this.signals.force.addEventListener('abort', onForce, { once: true });
     await this.#close(force);
     this.signals.force.removeEventListener('abort', onForce);
-    for (const queue of this.#stale) await this.work.house.queues.clear(queue).catch(this.#fail);
+    for (const queue of this.#stale) await this.work.state.queues.clear(queue).catch(this.#fail);
     await this.#emitTotals();
   }
 
   async setPaused(paused: boolean): Promise<void> {
     const state = paused ? 'paused' : 'running';
-    await this.work.house.ledger.moveRun(this.id, state);
+    await this.work.state.ledger.moveRun(this.id, state);
     this.#lanes.setPaused(paused);
-    this.work.house.events.emit({ type: 'run', run: this.id, state });
+    this.work.state.events.emit({ type: 'run', run: this.id, state });
   }
 
   async cancel(): Promise<void> {
-    const { house, pool } = this.work;
+    const { state, pool } = this.work;
     // Asked a second time, the ledger no longer knows them.
-    this.#stale.push(...(await queuesOf(house, this.id)));
-    const sent = await house.ledger.cancelRun(this.id);
+    this.#stale.push(...(await queuesOf(state, this.id)));
+    const sent = await state.ledger.cancelRun(this.id);
     // Before the servers are told: what they break off then is no failure of theirs.
     this.#cancelled.abort();
     await stopServers(
-      house,
+      state,
       this.id,
       sent,
       async (name) => pool.members.find((member) => member.name === name)?.backend,
@@ -132,7 +137,7 @@ export class Execution implements ActiveRun {
   async #generate(key: AttemptKey, member: Member, jobSignal: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([this.#signal, jobSignal]);
     try {
-      await generate(this.#generateDesk, key, member, signal);
+      await generate(this.#generateDependencies, key, member, signal);
     } catch (error) {
       // Whatever broke because this process leaves is no failure: the ledger still says that it is due.
       throw signal.aborted ? new RetryLater(0) : error;
@@ -142,7 +147,7 @@ export class Execution implements ActiveRun {
   async #classify({ data }: Job, jobSignal: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([this.#signal, jobSignal]);
     try {
-      await classify(this.#classifyDesk, { run: this.id, ...data }, signal);
+      await classify(this.#classifyDependencies, { run: this.id, ...data }, signal);
       await this.#reconsider();
     } catch (error) {
       throw signal.aborted ? new RetryLater(0) : error;
@@ -151,10 +156,10 @@ export class Execution implements ActiveRun {
 
   /** Adds to the queues what the ledger says is due, and looks whether the run is over. */
   async #reconcile(): Promise<void> {
-    const { house } = this.work;
+    const { state } = this.work;
     await this.#lanes.refresh();
-    const generated = await house.ledger.dueAttempts(this.id, 'generated', classifyWindow);
-    await house.queues.add(
+    const generated = await state.ledger.dueAttempts(this.id, 'generated', classifyWindow);
+    await state.queues.add(
       this.#classifyQueue,
       generated.map((attempt) => jobOf(attempt, attempt.priority)),
     );
@@ -168,20 +173,20 @@ export class Execution implements ActiveRun {
     if (this.#reconsidering) return;
     this.#reconsidering = true;
     try {
-      const waiting = await this.work.house.ledger.waitingShots(this.id);
+      const waiting = await this.work.state.ledger.waitingShots(this.id);
       // Answers change from the ends alone: what comes first is granted first, what comes last is refused first.
       for (const order of [waiting, waiting.toReversed()]) {
-        for (const key of order) if (!(await reconsider(this.#classifyDesk, key))) break;
+        for (const key of order) if (!(await reconsider(this.#classifyDependencies, key))) break;
       }
     } finally {
       this.#reconsidering = false;
     }
   }
 
-  /** A queue's server that is away for a while comes back, and the next comparison with the ledger mends the rest. */
+  /** A queue's server that is away for a while comes back, and the next comparison with the ledger adds the rest. */
   readonly #fail = (error: unknown): void => {
     if (error instanceof QueueError) {
-      this.work.house.events.emit({ type: 'warning', message: error.message });
+      this.work.state.events.emit({ type: 'warning', message: error.message });
     } else this.ending.fail(error);
   };
 
@@ -189,14 +194,14 @@ export class Execution implements ActiveRun {
   readonly #watch = (work: Promise<unknown>): void => void work.catch(this.#fail);
 
   readonly #onFailed = ({ shot }: Pick<AttemptKey, 'shot'>, reason: string): void => {
-    this.work.house.events.emit({ type: 'shot-ended', run: this.id, shot, outcome: 'failed', reason });
+    this.work.state.events.emit({ type: 'shot-ended', run: this.id, shot, outcome: 'failed', reason });
     this.#onShotEnded();
   };
 
   readonly #onShotEnded = (): void => this.#watch(this.#checkEnd());
 
   async #checkEnd(): Promise<void> {
-    if ((await this.work.house.ledger.openShots(this.id)) === 0) this.ending.end();
+    if ((await this.work.state.ledger.openShots(this.id)) === 0) this.ending.end();
   }
 
   async #close(force: boolean): Promise<void> {
@@ -205,7 +210,7 @@ export class Execution implements ActiveRun {
   }
 
   async #emitTotals(): Promise<void> {
-    const { events, ledger } = this.work.house;
+    const { events, ledger } = this.work.state;
     events.emit({ type: 'totals', progress: await ledger.progress(this.id) });
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RunState } from '../loop/index.js';
 import type { Pipeline } from '../pipeline/index.js';
 import { writeManifest, writeReport } from '../report/index.js';
-import type { House } from './house.js';
+import type { State } from './state.js';
 import { Output } from './output.js';
 import { compareWithTruth, type TruthComparison } from './truth.js';
 
@@ -36,13 +36,13 @@ export interface RunSummary {
  * Repeating it writes the same files again.
  */
 export async function finishRun(
-  house: House,
+  home: State,
   id: string,
   pipeline: Pipeline,
   seconds: number,
   attemptsBefore = 0,
 ): Promise<RunSummary> {
-  const { ledger, candidates } = house;
+  const { ledger, candidates } = home;
   const run = await ledger.run(id);
   if (!run) throw new Error(`run ${id} is not in the ledger`);
   const output = new Output(run, pipeline);
@@ -82,7 +82,7 @@ export async function finishRun(
     cancelled,
     attempts,
     ...(attemptsBefore > 0 && { attemptsBefore }),
-    home: house.home,
+    home: home.home,
     outputDir,
     ...files,
     seconds: Math.round(seconds * 10) / 10,

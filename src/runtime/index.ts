@@ -4,7 +4,7 @@ export { serveControl } from './control-socket.js';
 export { LocalControl, pace } from './control.js';
 export type { RunEvent, EmitRunEvent } from './events.js';
 export { modelFolder, openGate, openModels } from './gate.js';
-export { homeOf, inHouse, needHome, openHouse, type House } from './house.js';
+export { homeOf, withState, needHome, openState, type State } from './state.js';
 export type { Run } from '../ledger/index.js';
 export type { RunSummary } from './finish.js';
 export { connect, openPool, type Pool } from './pool.js';

@@ -17,7 +17,7 @@ export interface Seat {
 
 export interface Lane {
   queue: string;
-  /** The lane of the same requests where they mend nothing: a server goes from one to the other at no cost. */
+  /** The lane of the same requests where they repair nothing: a server goes from one to the other at no cost. */
   track: string;
   priority: number;
   checkpoint: string | undefined;
@@ -78,5 +78,5 @@ function lacksOfUnasked(error: unknown): Lack[] | undefined {
 
 function describeUnserved({ tags, repair }: DueLane): string {
   const who = tags.length === 0 ? 'no backend' : `no backend with the tags ${tags.join(', ')}`;
-  return repair ? `${who} can mend an image with ${repair.with}` : `${who} is in the pipeline`;
+  return repair ? `${who} can repair an image with ${repair.with}` : `${who} is in the pipeline`;
 }

@@ -3,7 +3,7 @@ import type { AttemptKey } from '../ledger/index.js';
 import type { Worker } from '../queue/index.js';
 import { giveUp } from '../../workers/generate.js';
 import { chooseLane } from './choose-lane.js';
-import type { House } from './house.js';
+import type { State } from './state.js';
 import { hasLoaded, openLane, seatMembers, type Lane, type Seat } from './lane.js';
 import type { Member } from './pool.js';
 import { generateQueue } from './queue-names.js';
@@ -12,7 +12,7 @@ import { generateQueue } from './queue-names.js';
 const window = 400;
 
 export interface LanesOptions {
-  house: House;
+  state: State;
   run: string;
   members: readonly Member[];
   signal: AbortSignal;
@@ -23,7 +23,7 @@ export interface LanesOptions {
 
 /**
  * The generate queues of a run, one for each lane, and which backend is on which. The ledger says what is due;
- * the queues hold a window of it. Lanes that differ by what they mend alone are one track: a backend is on one
+ * the queues hold a window of it. Lanes that differ by what they repair alone are one track: a backend is on one
  * track at a time, and takes from all lanes of it that it can serve.
  */
 export class Lanes {
@@ -51,7 +51,7 @@ export class Lanes {
   }
 
   async add(key: AttemptKey, lane: string, priority: number): Promise<void> {
-    const { queues } = this.options.house;
+    const { queues } = this.options.state;
     await queues.add(generateQueue(this.options.run, lane), [jobOf(key, priority)]);
     const known = this.#lanes.get(lane);
     if (!known) await this.refresh();
@@ -85,8 +85,8 @@ export class Lanes {
   }
 
   async #refresh(): Promise<void> {
-    const { house, run, signal } = this.options;
-    for (const due of await house.ledger.dueLanes(run)) {
+    const { state, run, signal } = this.options;
+    for (const due of await state.ledger.dueLanes(run)) {
       if (signal.aborted || this.#closed) return;
       const lane = this.#lanes.get(due.lane) ?? openLane(run, due);
       this.#lanes.set(due.lane, lane);
@@ -94,10 +94,10 @@ export class Lanes {
       if (hopeless === undefined) this.#tellWhoIsLeftOut(lane);
       else await this.#giveUp(due.lane, hopeless);
       lane.priority = due.priority;
-      const { ready, delayed } = await house.queues.waiting(lane.queue);
+      const { ready, delayed } = await state.queues.waiting(lane.queue);
       if (ready + delayed < window / 4) {
-        const attempts = await house.ledger.dueAttempts(run, 'due', window, due.lane);
-        await house.queues.add(
+        const attempts = await state.ledger.dueAttempts(run, 'due', window, due.lane);
+        await state.queues.add(
           lane.queue,
           attempts.map((attempt) => jobOf(attempt, attempt.priority)),
         );
@@ -117,12 +117,12 @@ export class Lanes {
   #warn(message: string): void {
     if (this.#told.has(message)) return;
     this.#told.add(message);
-    this.options.house.events.emit({ type: 'warning', message });
+    this.options.state.events.emit({ type: 'warning', message });
   }
 
   #work(lane: Lane, member: Member): Worker {
-    const { house, run, handle, onBug } = this.options;
-    return house.queues.work(lane.queue, {
+    const { state, run, handle, onBug } = this.options;
+    return state.queues.work(lane.queue, {
       concurrency: member.slots,
       paused: true,
       handler: ({ data }, signal) => handle({ run, shot: data.shot, number: data.number }, member, signal),
@@ -133,20 +133,20 @@ export class Lanes {
 
   /** Nobody will ever do what is due in a lane. */
   async #giveUp(lane: string, reason: string): Promise<void> {
-    const { house, run, onFailed: failed } = this.options;
-    const unmended = () => {
-      this.#warn(`Images are made anew instead of mended: ${reason}`);
+    const { state, run, onFailed: failed } = this.options;
+    const unrepaired = () => {
+      this.#warn(`Images are made anew instead of repaired: ${reason}`);
       // They are due in another lane now.
       this.#again = true;
     };
-    const desk = { ledger: house.ledger, onEvent: { unmended, failed } };
+    const dependencies = { ledger: state.ledger, onEvent: { unrepaired, failed } };
     for (;;) {
-      const attempts = await house.ledger.dueAttempts(run, 'due', window, lane);
+      const attempts = await state.ledger.dueAttempts(run, 'due', window, lane);
       if (attempts.length === 0) break;
-      for (const key of attempts) await giveUp(desk, key, reason);
+      for (const key of attempts) await giveUp(dependencies, key, reason);
     }
     // A server that can, after all, must not find there what another makes anew.
-    await house.queues.clear(generateQueue(run, lane));
+    await state.queues.clear(generateQueue(run, lane));
   }
 
   /** Who takes the lane's jobs: others on its track may not be able to. */
@@ -159,7 +159,7 @@ export class Lanes {
   async #settle(): Promise<void> {
     const waiting = new Map<Lane, { ready: number; delayed: number }>();
     for (const lane of this.#lanes.values()) {
-      waiting.set(lane, await this.options.house.queues.waiting(lane.queue));
+      waiting.set(lane, await this.options.state.queues.waiting(lane.queue));
     }
     for (const member of this.options.members) {
       const here = this.#place.get(member);

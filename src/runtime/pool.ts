@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { bulkhead } from 'cockatiel';
 import {
-  canMend,
+  canRepair,
   checkRepair,
   createBackend,
   watchHealth,
@@ -13,7 +13,7 @@ import {
 import { BackendError, ConfigError, toError } from '../errors.js';
 import type { Repair } from '../loop/index.js';
 import type { BackendConfig, Pipeline } from '../pipeline/index.js';
-import { startSketchServer } from '../sketch/index.js';
+import { startSketchServer } from '../../sketch/index.js';
 import type { GuardedBackend } from '../../workers/generate.js';
 import type { EmitRunEvent } from './events.js';
 import { opening, type Releasers } from './releasers.js';
@@ -42,9 +42,9 @@ export class Member implements GuardedBackend {
     return this.health.state !== 'down';
   }
 
-  /** Whether it has the tags, and is of a kind that can mend so. */
+  /** Whether it has the tags, and is of a kind that can repair so. */
   serves({ tags, repair }: { tags: readonly string[]; repair?: Repair }): boolean {
-    return tags.every((tag) => this.tags.includes(tag)) && (!repair || canMend(this.backend.kind, repair));
+    return tags.every((tag) => this.tags.includes(tag)) && (!repair || canRepair(this.backend.kind, repair));
   }
 
   call<T>(work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -81,7 +81,7 @@ export function openPool(
     if (members.every((_, place) => problems[place])) {
       const list = problems.map((problem) => `  ${problem?.message ?? ''}`).join('\n');
       throw new ConfigError(
-        `no backend can be used:\n${list}\nStart a server or mend its entry under backends; \`reroll doctor\` checks them.`,
+        `no backend can be used:\n${list}\nStart a server or correct its entry under backends; \`reroll doctor\` checks them.`,
       );
     }
     pool.members = members;

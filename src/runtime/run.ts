@@ -3,12 +3,12 @@ import type { Run } from '../ledger/index.js';
 import type { Pipeline } from '../pipeline/index.js';
 import { Execution } from './execution.js';
 import { finishRun, type RunSummary } from './finish.js';
-import type { House } from './house.js';
+import type { State } from './state.js';
 import type { Pool } from './pool.js';
 
 /** All that it takes to work a run off. */
 export interface Work {
-  house: House;
+  state: State;
   run: Run;
   pipeline: Pipeline;
   classifier: Classifier;
@@ -38,15 +38,15 @@ export async function executeRun(
   signals: RunSignals,
   onActive: (active: ActiveRun) => void | Promise<void>,
 ): Promise<RunSummary> {
-  const { house, run, pipeline } = work;
+  const { state, run, pipeline } = work;
   const startedAt = performance.now();
-  const release = await house.ledger.claimRun(run.id);
+  const release = await state.ledger.claimRun(run.id);
   try {
-    const { attempts: attemptsBefore } = await house.ledger.progress(run.id);
+    const { attempts: attemptsBefore } = await state.ledger.progress(run.id);
     const execution = new Execution(work, signals);
     try {
       // Before anybody can pause it: a pause must not be undone by the start.
-      await house.ledger.moveRun(run.id, 'running');
+      await state.ledger.moveRun(run.id, 'running');
       await onActive(execution);
       await execution.start();
       await execution.ending.wait();
@@ -54,7 +54,7 @@ export async function executeRun(
       await execution.stop();
     }
     const seconds = (performance.now() - startedAt) / 1000;
-    return await finishRun(house, run.id, pipeline, seconds, attemptsBefore);
+    return await finishRun(state, run.id, pipeline, seconds, attemptsBefore);
   } finally {
     await release();
   }

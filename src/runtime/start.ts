@@ -5,13 +5,13 @@ import { ConfigError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
 import type { Shot } from '../loop/index.js';
 import { compilePipeline, expandShots, type Pipeline } from '../pipeline/index.js';
-import type { House } from './house.js';
+import type { State } from './state.js';
 
 /** Records a new run of a pipeline: from here on it can be resumed. */
-export function recordRun(house: House, pipeline: Pipeline): Promise<Run> {
+export function recordRun(state: State, pipeline: Pipeline): Promise<Run> {
   const seed = pipeline.seed ?? randomInt(2 ** 32);
   const outputDir = pipeline.output.dir;
-  return house.ledger.createRun(
+  return state.ledger.createRun(
     { name: pipeline.name, pipelineFile: pipeline.file, pipeline: pipeline.raw, seed, outputDir },
     within(expandShots(pipeline, seed), pipeline.retry.run_attempts),
     // A folder of an earlier state folder's run: its pictures are not overwritten.
@@ -45,17 +45,17 @@ function isOpen({ state }: Run): boolean {
 
 /** A run that is not over, the newest if none is named, and its pipeline as it was recorded. */
 export async function findUnfinished(
-  house: House,
+  state: State,
   id: string | undefined,
   env: NodeJS.ProcessEnv,
 ): Promise<{ run: Run; pipeline: Pipeline }> {
-  const runs = await house.ledger.runs();
+  const runs = await state.ledger.runs();
   const run = id === undefined ? runs.find(isOpen) : runs.find((run) => run.id === id);
   if (!run) {
     throw new ConfigError(
       id === undefined
-        ? `nothing to resume in ${house.home}: every run is over.`
-        : `there is no run ${id} in ${house.home}; \`reroll runs\` lists them.`,
+        ? `nothing to resume in ${state.home}: every run is over.`
+        : `there is no run ${id} in ${state.home}; \`reroll runs\` lists them.`,
     );
   }
   if (!isOpen(run)) throw new ConfigError(`${run.id} is ${run.state}: nothing is left to do.`);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ShotRecord } from '../ledger/index.js';
-import { readTruth } from '../sketch/index.js';
+import { readTruth } from '../../sketch/index.js';
 import type { Output } from './output.js';
 
 /** What was delivered, against what would have been without a gate: known because sketch servers know what they drew. */

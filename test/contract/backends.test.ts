@@ -15,7 +15,7 @@ import {
   type SketchEvents,
   type SketchOptions,
   type SketchServer,
-} from '../../src/sketch/index.js';
+} from '../../sketch/index.js';
 
 /** What the suite needs to know of a kind of backend. A new kind adds a row. */
 interface Kind {

@@ -230,7 +230,7 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       expect((await expectTrueCounters(key.run)).due).toBe(1);
     });
 
-    it('makes a new image, in the lane of such, where it cannot mend one', async () => {
+    it('makes a new image, in the lane of such, where it cannot repair one', async () => {
       const key = keyOf(await newRun());
       await generated(key);
       await ledger.recordServerError(key, 'busy', true);

@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import sharp from 'sharp';
-import { startSketchServer, type SketchServer } from '../../src/sketch/index.js';
+import { startSketchServer, type SketchServer } from '../../sketch/index.js';
 import { textToImage } from '../support/sketch-graphs.js';
 import { makeWorkspace, tinyModel, type Workspace } from '../support/workspace.js';
 

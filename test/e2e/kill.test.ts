@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startSketchServer, type SketchServer } from '../../src/sketch/index.js';
+import { startSketchServer, type SketchServer } from '../../sketch/index.js';
 import { findPostgres, startPostgres, type PostgresServer } from '../support/postgres.js';
 import { redisAvailable, startRedis, type RedisServer } from '../support/redis.js';
 import { tinyModel, makeWorkspace, type Workspace } from '../support/workspace.js';

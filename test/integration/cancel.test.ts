@@ -5,19 +5,19 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { QueueError } from '../../src/errors.js';
 import { loadPipeline } from '../../src/pipeline/index.js';
-import { LocalControl, openHouse, recordRun, type House } from '../../src/runtime/index.js';
+import { LocalControl, openState, recordRun, type State } from '../../src/runtime/index.js';
 import { freshHome } from '../support/home.js';
 
 let dir: string;
-let house: House;
+let state: State;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'reroll-cancel-'));
-  house = await openHouse(await freshHome(join(dir, 'home')), {});
+  state = await openState(await freshHome(join(dir, 'home')), {});
 });
 
 afterEach(async () => {
-  await house.close();
+  await state.close();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -31,8 +31,8 @@ async function interrupted() {
     output: { dir: join(dir, 'out') },
   };
   await writeFile(file, stringify(config));
-  const run = await recordRun(house, await loadPipeline(file, { env: {} }));
-  await house.ledger.recordSending({ run: run.id, shot: 1, number: 1 }, 'away', 'some id');
+  const run = await recordRun(state, await loadPipeline(file, { env: {} }));
+  await state.ledger.recordSending({ run: run.id, shot: 1, number: 1 }, 'away', 'some id');
   return run.id;
 }
 
@@ -42,8 +42,8 @@ const manifest = async (run: string) =>
 it('ends a run whose servers cannot be reached, with its manifest, and names them', async () => {
   const run = await interrupted();
   const warnings: string[] = [];
-  house.events.listen((event) => event.type === 'warning' && warnings.push(event.message));
-  expect(await new LocalControl(house).cancel(run)).toMatchObject({ state: 'cancelled', cancelled: 3 });
+  state.events.listen((event) => event.type === 'warning' && warnings.push(event.message));
+  expect(await new LocalControl(state).cancel(run)).toMatchObject({ state: 'cancelled', cancelled: 3 });
   expect(await manifest(run)).toHaveLength(3);
   expect(warnings).toEqual([
     expect.stringMatching(/^Not told to stop, .* of cancelled-1: away: .*127\.0\.0\.1:9/),
@@ -52,15 +52,15 @@ it('ends a run whose servers cannot be reached, with its manifest, and names the
 
 it('does the rest of a cancellation whose process died halfway', async () => {
   const run = await interrupted();
-  await house.ledger.cancelRun(run);
-  await new LocalControl(house).cancel(run);
+  await state.ledger.cancelRun(run);
+  await new LocalControl(state).cancel(run);
   expect(await manifest(run)).toHaveLength(3);
 });
 
 it('leaves the manifest also where the queue is away', async () => {
   const run = await interrupted();
   const clear = () => Promise.reject(new QueueError('Redis is away'));
-  const control = new LocalControl({ ...house, queues: { ...house.queues, clear } });
+  const control = new LocalControl({ ...state, queues: { ...state.queues, clear } });
   await expect(control.cancel(run)).rejects.toThrow('Redis is away');
   expect(await manifest(run)).toHaveLength(3);
 });

@@ -15,7 +15,7 @@ import {
   type SketchChunk,
   type SketchOptions,
   type SketchServer,
-} from '../../src/sketch/index.js';
+} from '../../sketch/index.js';
 import { runPipeline, type Ran, type RunOptions } from '../support/run.js';
 import { flux, repairGraph, textToImage } from '../support/sketch-graphs.js';
 
@@ -185,7 +185,7 @@ describe('a rejected candidate', () => {
     { protocol: 'comfyui', repair: { with: 'workflow', workflow: './hands.api.json' } },
   ] as const;
 
-  it.each(rungs)('is mended on a server that can, and judged again: $repair.with', async (rung) => {
+  it.each(rungs)('is repaired on a server that can, and judged again: $repair.with', async (rung) => {
     await start(['a1111', 'comfyui']);
     const ran = await run(
       pipeline({
@@ -195,14 +195,14 @@ describe('a rejected candidate', () => {
       }),
     );
     expect(ran.summary).toMatchObject({ failed: 0 });
-    const mender = `s${servers.findIndex(({ protocol }) => protocol === rung.protocol)}`;
+    const repairer = `s${servers.findIndex(({ protocol }) => protocol === rung.protocol)}`;
     const firsts = ran.shots.map(({ attempts }) => attempts[0]!);
     const repairs = ran.shots.flatMap(({ attempts }) => attempts.slice(1));
     expect(new Set(firsts.map(({ backend }) => backend)).size).toBe(2);
-    expect(new Set(repairs.map(({ backend }) => backend))).toEqual(new Set([mender]));
+    expect(new Set(repairs.map(({ backend }) => backend))).toEqual(new Set([repairer]));
     expect(repairs.some(({ verdict }) => verdict?.decision === 'accept')).toBe(true);
     for (const { shot, truth } of await publishedTruths(ran)) {
-      // The scene is the first attempt's, whoever mended it.
+      // The scene is the first attempt's, whoever repaired it.
       expect(truth.request.seed).toBe(shot.attempts[0]!.request.seed);
       if (shot.outcome === 'accepted') expect(truth.truth.anatomy).toBe('good');
     }
@@ -218,7 +218,7 @@ describe('a rejected candidate', () => {
       { image: '20.inputs.image' },
       /no setting "image"/,
     ],
-  ])('is not made at all where the workflow that shall mend it %s', async (_, graph, bindings, words) => {
+  ])('is not made at all where the workflow that shall repair it %s', async (_, graph, bindings, words) => {
     await start(['comfyui']);
     await writeFile(join(dir, 'wrong.api.json'), JSON.stringify(graph));
     const repair = { with: 'workflow', workflow: './wrong.api.json', bindings };
@@ -242,7 +242,7 @@ describe('a rejected candidate', () => {
     ]);
   });
 
-  it('is given up for a new one where the repair found nothing to mend', async () => {
+  it('is given up for a new one where the repair found nothing to repair', async () => {
     await start(['a1111'], { badRate: 1 });
     const sure = { with: 'adetailer', confidence: 0.95 };
     const ran = await run(
@@ -262,7 +262,7 @@ describe('a rejected candidate', () => {
     }
   });
 
-  it('keeps no server waiting that cannot mend', async () => {
+  it('keeps no server waiting that cannot repair', async () => {
     await start(['comfyui'], { badRate: 1 });
     servers.push(await startSketchServer({ protocol: 'a1111', latencyMs: 100_000, badRate: 1 }));
     // The urgent ones' repairs are urgent too: they stand before the other prompts in any one queue.
@@ -307,7 +307,7 @@ describe('a rejected candidate', () => {
     expect(begun).toBe(0);
   });
 
-  it('is given up for a new one where the one to mend is gone', async () => {
+  it('is given up for a new one where the one to repair is gone', async () => {
     await start(['a1111'], { badRate: 1 });
     const candidates = join(dir, 'home-a', 'candidates', 'mixed-1');
     const ran = await run(
@@ -324,12 +324,12 @@ describe('a rejected candidate', () => {
     expect(repaired).toEqual([true, false, true]);
     expect(warningsOf(ran)).toEqual([
       expect.stringMatching(
-        /^2\.2 is made anew instead of mended: the image to mend is lost: .*2-1\.png is gone/,
+        /^2\.2 is made anew instead of repaired: the image to repair is lost: .*2-1\.png is gone/,
       ),
     ]);
   });
 
-  it('is given up for new ones where no server can mend', async () => {
+  it('is given up for new ones where no server can repair', async () => {
     await start(['comfyui']);
     const repair = { with: 'workflow', workflow: './odd.api.json' };
     const odd = { ...repairGraph('none.png', 0, 'x'), '99': { class_type: 'NoSuchNode', inputs: {} } };
@@ -340,7 +340,7 @@ describe('a rejected candidate', () => {
     expect(laterOnes.length).toBeGreaterThan(0);
     expect(laterOnes.filter(({ repair }) => repair)).toEqual([]);
     expect(warningsOf(ran)).toEqual([
-      expect.stringMatching(/^Images are made anew instead of mended: s0: no node "NoSuchNode"/),
+      expect.stringMatching(/^Images are made anew instead of repaired: s0: no node "NoSuchNode"/),
     ]);
   });
 

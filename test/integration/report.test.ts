@@ -12,7 +12,7 @@ import {
   type ReportAttempt,
   type ReportShot,
 } from '../../src/report/index.js';
-import { draw } from '../../src/sketch/index.js';
+import { draw } from '../../sketch/index.js';
 import { anatomyLabels } from '../support/tiny-model.js';
 
 const chromiumPath = process.env.CHROMIUM ?? '/usr/bin/chromium';

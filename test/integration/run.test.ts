@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FAULTS_OF, readTruth, startSketchServer, type SketchServer } from '../../src/sketch/index.js';
+import { FAULTS_OF, readTruth, startSketchServer, type SketchServer } from '../../sketch/index.js';
 import { runPipeline } from '../support/run.js';
 import { writeTinyModel } from '../support/tiny-model.js';
 

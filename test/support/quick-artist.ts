@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { sketchTruth, type Drawing, type DrawRequest } from '../../src/sketch/drawing/index.js';
+import { sketchTruth, type Drawing, type DrawRequest } from '../../sketch/drawing/index.js';
 
 /** Draws one flat colour that depends on the request: for tests of a sketch server that need no hands. */
 export async function quickArtist(request: DrawRequest): Promise<Drawing> {

@@ -7,7 +7,7 @@ import { loadPipeline } from '../../src/pipeline/index.js';
 import {
   executeRun,
   openGate,
-  openHouse,
+  openState,
   opening,
   openPool,
   recordRun,
@@ -55,19 +55,19 @@ export async function runPipeline(dir: string, config: object, options: RunOptio
   const loaded = await loadPipeline(file, { env: {}, set: [`output.dir=${join(dir, `out-${name}`)}`] });
   const events: RunEvent[] = [];
   const { summary, shots } = await opening(async (releasers) => {
-    const house = await openHouse(await freshHome(join(dir, `home-${name}`)), {});
-    releasers.add(() => house.close());
-    releasers.add(house.events.listen((event) => events.push(event)));
-    if (onEvent) releasers.add(house.events.listen(onEvent));
+    const state = await openState(await freshHome(join(dir, `home-${name}`)), {});
+    releasers.add(() => state.close());
+    releasers.add(state.events.listen((event) => events.push(event)));
+    if (onEvent) releasers.add(state.events.listen(onEvent));
     const classifier = options.classifier ?? (await openGate(loaded, {}));
     releasers.add(() => classifier.close());
-    const pool = await openPool(loaded, house.events.emit, never);
+    const pool = await openPool(loaded, state.events.emit, never);
     releasers.add(() => pool.close());
-    const run = await recordRun(house, loaded);
-    const work = { house, run, pipeline: loaded, classifier, pool };
+    const run = await recordRun(state, loaded);
+    const work = { state, run, pipeline: loaded, classifier, pool };
     const summary = await executeRun(work, signals, () => undefined);
     const shots: ShotRecord[] = [];
-    for await (const shot of house.ledger.shots(run.id)) shots.push(shot);
+    for await (const shot of state.ledger.shots(run.id)) shots.push(shot);
     await releasers.close();
     return { summary, shots };
   });

@@ -193,7 +193,7 @@ describe('errors of a generation', () => {
     expect((await failure(backend.generate(job(), signal))).fault).toBe('transient');
   });
 
-  it('200 with no image from SD.Next that has no checkpoint loaded says so: no request can mend that', async () => {
+  it('200 with no image from SD.Next that has no checkpoint loaded says so: no request can repair that', async () => {
     const { backend } = await setup(
       {
         ...sdNext,
@@ -458,8 +458,8 @@ describe('the picture', () => {
   });
 });
 
-describe('mending by ADetailer', () => {
-  const mend = async (setting: Awaited<ReturnType<typeof setup>>, request: Partial<ImageRequest> = {}) =>
+describe('repairing by ADetailer', () => {
+  const repair = async (setting: Awaited<ReturnType<typeof setup>>, request: Partial<ImageRequest> = {}) =>
     setting.backend.generate(
       job(request, {
         repair: {
@@ -472,7 +472,7 @@ describe('mending by ADetailer', () => {
 
   it('sends the candidate through img2img with no pass before it', async () => {
     const setting = await setup();
-    await mend(setting);
+    await repair(setting);
     expect(setting.sent('/sdapi/v1/img2img')[0]?.body).toMatchObject({
       init_images: [png],
       width: 64,
@@ -482,7 +482,7 @@ describe('mending by ADetailer', () => {
   });
 
   /** As ADetailer 25.3.0 leaves it where the base pass is skipped. */
-  const mended = {
+  const repaired = {
     sampler_name: 'Euler',
     width: 128,
     height: 128,
@@ -490,24 +490,24 @@ describe('mending by ADetailer', () => {
   };
 
   it('takes a picture that names the sampler of the pass that was skipped', async () => {
-    const setting = await setup({ '/sdapi/v1/img2img': { images: [png], info: info(mended) } });
-    const made = await mend(setting, { sampler: 'DPM++ 2M' });
+    const setting = await setup({ '/sdapi/v1/img2img': { images: [png], info: info(repaired) } });
+    const made = await repair(setting, { sampler: 'DPM++ 2M' });
     expect(made.image.toString('base64')).toBe(png);
   });
 
   it('still looks for another checkpoint', async () => {
-    const other = info({ ...mended, sd_model_name: 'other', sd_model_hash: 'fff0000000' });
+    const other = info({ ...repaired, sd_model_name: 'other', sd_model_hash: 'fff0000000' });
     const setting = await setup({ '/sdapi/v1/img2img': { images: [png], info: other } });
-    const error = await failure(mend(setting, { checkpoint: 'hands.safetensors' }));
+    const error = await failure(repair(setting, { checkpoint: 'hands.safetensors' }));
     expect(error.message).toMatch(/checkpoint .* was asked for, but other was used/);
   });
 
   it('fails where ADetailer did nothing: the whole picture was made anew', async () => {
     const anew = info({ infotexts: ['a hand\nSteps: 4, Sampler: Euler, Size: 64x64'] });
-    const error = await failure(mend(await setup({ '/sdapi/v1/img2img': { images: [png], info: anew } })));
+    const error = await failure(repair(await setup({ '/sdapi/v1/img2img': { images: [png], info: anew } })));
     expect(error).toMatchObject({
       fault: 'request',
-      message: expect.stringContaining('ADetailer did not mend') as string,
+      message: expect.stringContaining('ADetailer did not repair') as string,
     });
   });
 

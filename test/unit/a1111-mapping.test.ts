@@ -169,7 +169,7 @@ describe('a picture to start from', () => {
     });
   });
 
-  it('that is mended goes to ADetailer alone, in its own size', () => {
+  it('that is repaired goes to ADetailer alone, in its own size', () => {
     const repair = { with: 'adetailer', prompt: 'five fingers', denoising_strength: 0.4 } as const;
     const { path, body } = call(plain, a1111, {
       initImage: 'AAAA',

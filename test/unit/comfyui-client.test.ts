@@ -14,7 +14,7 @@ import {
   type GenerateJob,
 } from '../../src/backends/index.js';
 import type { ImageRequest } from '../../src/loop/index.js';
-import { readTruth, startSketchServer, type SketchOptions } from '../../src/sketch/index.js';
+import { readTruth, startSketchServer, type SketchOptions } from '../../sketch/index.js';
 import { failure, job as anyJob } from '../support/backend-job.js';
 import { sendJson, sendText, serve, type Answer } from '../support/http-server.js';
 import { repairGraph, textToImage } from '../support/sketch-graphs.js';
@@ -598,18 +598,18 @@ describe('a file that a request names', () => {
 });
 
 describe('a picture that goes to the server', () => {
-  it('to be mended by a workflow of its own', async () => {
+  it('to be repaired by a workflow of its own', async () => {
     const server = await sketch();
     const backend = open(server.url);
     const { image } = await backend.generate(job(), signal);
-    const dir = await folder({ 'mend.api.json': JSON.stringify(repairGraph('none.png', 1, 'x')) });
-    const repair = { with: 'workflow' as const, workflow: join(dir, 'mend.api.json') };
-    const mended = await backend.generate(
+    const dir = await folder({ 'repair.api.json': JSON.stringify(repairGraph('none.png', 1, 'x')) });
+    const repair = { with: 'workflow' as const, workflow: join(dir, 'repair.api.json') };
+    const repaired = await backend.generate(
       job({ seed: 8 }, { remoteId: randomUUID(), repair: { repair, candidate: image } }),
       signal,
     );
-    expect(await sharp(mended.image).metadata()).toMatchObject({ width: 64, height: 64 });
-    expect(JSON.stringify(mended.sent)).toMatch(/"image":"reroll\/[0-9a-f]{24}\.png"/);
+    expect(await sharp(repaired.image).metadata()).toMatchObject({ width: 64, height: 64 });
+    expect(JSON.stringify(repaired.sent)).toMatch(/"image":"reroll\/[0-9a-f]{24}\.png"/);
   });
 
   it('to start from', async () => {
@@ -633,7 +633,7 @@ describe('a picture that goes to the server', () => {
     );
   });
 
-  it('to be mended must have a place in the workflow, and no ADetailer', async () => {
+  it('to be repaired must have a place in the workflow, and no ADetailer', async () => {
     const { backend } = await setup();
     const loader = { class_type: 'LoadImage', inputs: { image: 'a.png' } };
     const dir = await folder({
@@ -641,7 +641,7 @@ describe('a picture that goes to the server', () => {
       'two.api.json': JSON.stringify(changed(textToImage(1, 'x'), { '10': loader, '11': loader })),
       'ui.json': '{"nodes": []}',
     });
-    const mend = (name: string) =>
+    const attempt = (name: string) =>
       failure(
         backend.generate(
           job(
@@ -662,7 +662,7 @@ describe('a picture that goes to the server', () => {
       ['ui.json', /File > Export \(API\)/],
       ['gone.json', /ENOENT/],
     ] as const) {
-      const error = await mend(name);
+      const error = await attempt(name);
       expect(error.fault).toBe('request');
       expect(error.message).toMatch(words);
     }

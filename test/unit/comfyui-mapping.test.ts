@@ -119,7 +119,7 @@ describe('a request becomes a graph', () => {
     const { lacks } = fill(request, read(repairGraph('old.png', 1, 'x')), {
       filenamePrefix: 'new',
       initImage: 'reroll/candidate.png',
-      mends: true,
+      repairs: true,
     });
     expect(lacks.map(({ asked }) => asked)).toEqual(['tiling']);
   });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { BackendError } from '../../src/errors.js';
 import type { Attempt, Ledger } from '../../src/ledger/index.js';
-import { generate, type GenerateDesk, type GuardedBackend } from '../../workers/generate.js';
+import { generate, type GenerateDependencies, type GuardedBackend } from '../../workers/generate.js';
 
 it.each([
   ['may still hold the work', true],
@@ -23,12 +23,12 @@ it.each([
     call: () =>
       Promise.reject(new BackendError('is slow.', { backend: 'slow', fault: 'transient', mayHoldWork })),
   } satisfies GuardedBackend;
-  const desk = {
+  const dependencies = {
     ledger,
     backendsFor: () => [server],
     backoffMs: () => 1,
     onEvent: { serverError: () => undefined },
-  } as unknown as GenerateDesk;
-  await expect(generate(desk, key, server, new AbortController().signal)).rejects.toThrow();
+  } as unknown as GenerateDependencies;
+  await expect(generate(dependencies, key, server, new AbortController().signal)).rejects.toThrow();
   expect(kept).toEqual([mayHoldWork]);
 });

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import type { Backend, Health } from '../../src/backends/index.js';
 import type { DueLane } from '../../src/ledger/index.js';
 import type { ImageRequest, Repair } from '../../src/loop/index.js';
-import type { House } from '../../src/runtime/index.js';
+import type { State } from '../../src/runtime/index.js';
 import { Lanes } from '../../src/runtime/lanes.js';
 import { Member } from '../../src/runtime/pool.js';
 
-const mend: Repair = { with: 'adetailer' };
+const repair: Repair = { with: 'adetailer' };
 
 function member(name: string, kind: 'a1111' | 'comfyui', checkpoints: string[]): Member {
   const backend = {
@@ -32,7 +32,7 @@ function lanesOf(members: Member[], lanes: DueLane[], ready: { [lane: string]: n
   const busy: string[] = [];
   const laneOf = (queue: string) => queue.replace('generate-run-', '');
   const warnings: string[] = [];
-  const house = {
+  const state = {
     events: { emit: ({ message }: { message: string }) => void warnings.push(message) },
     ledger: { dueLanes: async () => lanes, dueAttempts: async () => [] },
     queues: {
@@ -44,9 +44,9 @@ function lanesOf(members: Member[], lanes: DueLane[], ready: { [lane: string]: n
         close: async () => undefined,
       }),
     },
-  } as unknown as House;
+  } as unknown as State;
   const opened = new Lanes({
-    house,
+    state,
     run: 'run',
     members,
     signal: new AbortController().signal,
@@ -59,17 +59,17 @@ function lanesOf(members: Member[], lanes: DueLane[], ready: { [lane: string]: n
   return { opened, busy, warnings };
 }
 
-test('a server goes where it alone can mend, before it goes where others can do all', async () => {
+test('a server goes where it alone can repair, before it goes where others can do all', async () => {
   const drawers = ['one', 'two'].map((name) => member(name, 'comfyui', ['x']));
-  const lanes = [due('draw', 'x'), due('mend', 'x', mend), due('other', 'y')];
-  const ready = { draw: 5, mend: 1, other: 1 };
+  const lanes = [due('draw', 'x'), due('repair', 'x', repair), due('other', 'y')];
+  const ready = { draw: 5, repair: 1, other: 1 };
   const { opened, busy } = lanesOf(
-    [...drawers, member('other', 'comfyui', ['y']), member('mender', 'a1111', ['x', 'y'])],
+    [...drawers, member('other', 'comfyui', ['y']), member('repairer', 'a1111', ['x', 'y'])],
     lanes,
     ready,
   );
   await opened.refresh();
-  expect(busy).toContain('mend');
+  expect(busy).toContain('repair');
 });
 
 test('a server that is left out is named once, with what it lacks', async () => {

@@ -6,7 +6,7 @@ describe('lanes', () => {
     expectThat(laneOf({}, [])).toBe('any');
   });
 
-  it('differ by checkpoint, VAE, way of mending and tags, whatever the order of the tags', () => {
+  it('differ by checkpoint, VAE, way of repairing and tags, whatever the order of the tags', () => {
     const lanes = [
       laneOf({ checkpoint: 'a' }, []),
       laneOf({ vae: 'a' }, []),

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { ModelError } from '../../src/errors.js';
-import { floatToHalf, halfToFloat } from '../../src/models/floats.js';
+import { floatToHalf, halfToFloat } from '../../src/base/floats.js';
 import {
   type Dtype,
   openCheckpoint,

@@ -50,12 +50,12 @@ export function checkSubstitution(backend: string, body: Body, picture: Picture,
 /**
  * ADetailer that does not like its arguments, or is switched off, says so in the server's log alone, and the whole
  * picture is made anew instead. Throws a BackendError where the infotext does not name it. Where it does, it may
- * still have found nothing to mend: then the picture comes back as it was.
+ * still have found nothing to repair: then the picture comes back as it was.
  */
-export function checkMended(backend: string, { infotexts }: GenerationInfo): void {
+export function checkRepaired(backend: string, { infotexts }: GenerationInfo): void {
   if (infotexts?.[0]?.includes('ADetailer model: ') ?? true) return;
   throw new BackendError(
-    "ADetailer did not mend the image: the server made it anew instead. ADetailer refuses arguments that it does not know: its words are in the server's log.",
+    "ADetailer did not repair the image: the server made it anew instead. ADetailer refuses arguments that it does not know: its words are in the server's log.",
     { backend, fault: 'request' },
   );
 }

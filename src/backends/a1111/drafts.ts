@@ -24,7 +24,7 @@ export class Drafts {
     const parts: Parts = { remoteId, putBack: this.#putBack };
     if (job.repair) {
       const { repair, candidate } = job.repair;
-      if (repair.with !== 'adetailer') throw this.#error('cannot run a ComfyUI workflow to mend an image.');
+      if (repair.with !== 'adetailer') throw this.#error('cannot run a ComfyUI workflow to repair an image.');
       const size = await sizeOf(candidate);
       Object.assign(parts, { repair, initImage: candidate.toString('base64') }, size && { size });
     } else {

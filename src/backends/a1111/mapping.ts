@@ -16,7 +16,7 @@ export interface Parts {
   remoteId: string;
   initImage?: string;
   mask?: string;
-  /** Mends `initImage` instead of making a new picture. */
+  /** Repairs `initImage` instead of making a new picture. */
   repair?: ADetailerRepair;
   /** Of `initImage`, where that is what the result shall have (hires makes it larger than the request says). */
   size?: Size;

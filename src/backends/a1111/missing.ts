@@ -45,7 +45,7 @@ export async function findMissing(
       lacks.push(lackOf('vae', vae, names));
     }
   }
-  // What is mended had its hires pass.
+  // What is repaired had its hires pass.
   if (hires?.upscaler !== undefined && repair === undefined) {
     lacks.push(lack('upscaler', hires.upscaler, await lists.upscalers(signal)));
   }

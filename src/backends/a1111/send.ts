@@ -1,7 +1,7 @@
 import { BackendError, type Fault } from '../../errors.js';
 import { NetError, type HttpClient } from '../../net/index.js';
 import type { GenerateJob } from '../port.js';
-import { checkMended, checkSubstitution } from './checks.js';
+import { checkRepaired, checkSubstitution } from './checks.js';
 import type { Family } from './family.js';
 import { explain, isFromProxy } from './faults.js';
 import type { Lists } from './lists.js';
@@ -104,7 +104,7 @@ export class Sender {
       this.lists.schedulers(family, signal).catch(() => undefined),
       this.lists.checkpoints(signal).catch(() => undefined),
     ]);
-    if (job.repair) checkMended(this.name, picture.info);
+    if (job.repair) checkRepaired(this.name, picture.info);
     // ADetailer alone leaves the reply with the pass that it skipped: Euler, one step, 128x128.
     const asked = job.repair ? { ...body, sampler_name: null } : body;
     checkSubstitution(this.name, asked, picture, { samplers, schedulers, checkpoints });

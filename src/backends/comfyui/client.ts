@@ -88,7 +88,7 @@ export class ComfyUIBackend implements Backend {
 
   async missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]> {
     const workflow = await this.#drafts.workflowOf(repair);
-    const parts = { filenamePrefix: 'reroll', mends: repair !== undefined };
+    const parts = { filenamePrefix: 'reroll', repairs: repair !== undefined };
     return this.#asked(signal, async () => {
       const { graph, lacks } = await this.#drafts.fill(request, workflow, parts, signal);
       return [...lacks, ...(await findMissing(graph, this.#lists, signal))];

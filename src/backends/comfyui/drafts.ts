@@ -40,7 +40,7 @@ export class Drafts {
   /** The workflow with the job's settings and pictures in it. */
   async graphOf(job: GenerateJob, workflow: Workflow, signal: AbortSignal): Promise<Graph> {
     const { request, repair } = job;
-    const parts: Parts = { filenamePrefix: filenamePrefix(job), mends: repair !== undefined };
+    const parts: Parts = { filenamePrefix: filenamePrefix(job), repairs: repair !== undefined };
     if (repair) parts.initImage = await this.#uploads.bytes(repair.candidate, '.png', signal);
     else if (request.init_image !== undefined) {
       parts.initImage = await this.#uploads.file(request.init_image, signal);
@@ -73,7 +73,7 @@ export class Drafts {
 
   async #repairWorkflow(repair: Repair): Promise<Workflow> {
     if (repair.with !== 'workflow') {
-      throw this.#error('is a ComfyUI server and has no ADetailer: mend with a workflow there.');
+      throw this.#error('is a ComfyUI server and has no ADetailer: repair with a workflow there.');
     }
     try {
       return await readRepair(repair);

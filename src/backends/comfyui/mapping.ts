@@ -11,8 +11,8 @@ export interface Parts {
   /** As LoadImage wants it: a name in the server's input folder. */
   initImage?: string;
   mask?: string;
-  /** The workflow mends a candidate, which was made of the request's pictures and had its hires pass. */
-  mends?: boolean;
+  /** The workflow repairs a candidate, which was made of the request's pictures and had its hires pass. */
+  repairs?: boolean;
 }
 
 /** A workflow with a request filled in, and what of the request it cannot take. */
@@ -27,7 +27,7 @@ export interface Filled {
 export function fill(request: ImageRequest, workflow: Workflow, parts: Parts): Filled {
   const graph = structuredClone(workflow.graph);
   const { bindings } = workflow;
-  const lacks = unsupported(request, workflow, parts.mends ?? false);
+  const lacks = unsupported(request, workflow, parts.repairs ?? false);
   const values = valuesOf(request, parts);
   for (const [setting, value] of Object.entries(values) as [Setting, Json | undefined][]) {
     if (value === undefined) continue;
@@ -77,7 +77,7 @@ function vaeOf({ vae }: ImageRequest): string | undefined {
 }
 
 /** Settings that were asked for and that no node of the workflow takes: without them it would be another image. */
-function unsupported(request: ImageRequest, { graph, bindings }: Workflow, mends: boolean): Lack[] {
+function unsupported(request: ImageRequest, { graph, bindings }: Workflow, repairs: boolean): Lack[] {
   const { scheduler, clip_skip: clipSkip = 1 } = request;
   const asked: { [setting in Setting]?: boolean } = {
     sampler: request.sampler !== undefined,
@@ -85,22 +85,22 @@ function unsupported(request: ImageRequest, { graph, bindings }: Workflow, mends
     checkpoint: request.checkpoint !== undefined,
     vae: vaeOf(request) !== undefined,
     clip_skip: clipSkip > 1,
-    init_image: request.init_image !== undefined && !mends,
-    mask: request.mask !== undefined && !mends,
+    init_image: request.init_image !== undefined && !repairs,
+    mask: request.mask !== undefined && !repairs,
   };
   const missing = (Object.keys(asked) as Setting[]).filter(
     (setting) => asked[setting] && bindings[setting] === undefined,
   );
   const foreign = [
-    ...(request.hires === undefined || mends ? [] : ['hires']),
+    ...(request.hires === undefined || repairs ? [] : ['hires']),
     ...(request.styles?.length ? ['styles'] : []),
     ...(request.tiling ? ['tiling'] : []),
     ...(request.restore_faces ? ['restore_faces'] : []),
   ];
   return [
     ...[...missing, ...foreign].map((setting) => ({ what: 'input', asked: setting, near: [] })),
-    // What a repair's workflow mends with is its own affair.
-    ...(mends ? [] : unreadLoras(request.prompt, graph, bindings)),
+    // What a repair's workflow repairs with is its own affair.
+    ...(repairs ? [] : unreadLoras(request.prompt, graph, bindings)),
   ];
 }
 

@@ -21,7 +21,7 @@ export async function readRepair({
       first === undefined
         ? 'it has no LoadImage node. Add LoadImage -> VAEEncode -> KSampler and export it again.'
         : `it has ${loaders.map((id) => nodeName(workflow.graph, id)).join(', ')}, and none is seen to be what is sampled from. Say which takes the image, for example bindings: { init_image: "${first}.inputs.image" }.`;
-    throw new ConfigError(`${path} cannot mend an image: ${advice}`);
+    throw new ConfigError(`${path} cannot repair an image: ${advice}`);
   }
   return workflow;
 }

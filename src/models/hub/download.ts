@@ -4,7 +4,7 @@ import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { ModelError } from '../../errors.js';
-import { storageError } from '../atomic.js';
+import { storageError } from '../../base/atomic.js';
 import type { OnEvent } from '../events.js';
 import { fileBytes } from '../files.js';
 import type { HubFile } from './listing.js';

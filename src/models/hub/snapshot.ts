@@ -2,7 +2,7 @@ import { copyFile, mkdir, rm, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
 import { ModelError, systemCode } from '../../errors.js';
-import { storageError } from '../atomic.js';
+import { storageError } from '../../base/atomic.js';
 import { readRef, writeRef } from '../cache.js';
 import type { OnEvent } from '../events.js';
 import { CONFIG_FILE, fileBytes, ONNX_FILES, PREPROCESSOR_FILE } from '../files.js';

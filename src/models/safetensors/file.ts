@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 
 import { ModelError, StorageError, systemCode } from '../../errors.js';
-import { bfloatToFloat, eighthToFloat, halfToFloat } from '../floats.js';
+import { bfloatToFloat, eighthToFloat, halfToFloat } from '../../base/floats.js';
 import { type Dtype, MAX_HEADER_BYTES, PREFIX_BYTES, parseHeader, type TensorInfo } from './header.js';
 
 /** Node refuses single reads of 2 GiB and more. */

@@ -1,5 +1,5 @@
 import { ModelError } from '../../errors.js';
-import { writeAtomically } from '../atomic.js';
+import { writeAtomically } from '../../base/atomic.js';
 import { type Dtype, MAX_HEADER_BYTES, PREFIX_BYTES, tensorBytes } from './header.js';
 
 export interface NewTensor {

@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto';
 import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { readTruth, type Fault, type SketchOptions, type SketchServer } from '../../src/sketch/index.js';
-import { readTexts } from '../../src/sketch/png.js';
-import { openServer } from '../../src/sketch/server.js';
-import { quickArtist } from '../support/quick-artist.js';
-import { flux, repairGraph, textToImage, type TestGraph } from '../support/sketch-graphs.js';
+import { readTruth, type Fault, type SketchOptions, type SketchServer } from '../index.js';
+import { readTexts } from '../png.js';
+import { openServer } from '../server.js';
+import { quickArtist } from '../../test/support/quick-artist.js';
+import { flux, repairGraph, textToImage, type TestGraph } from '../../test/support/sketch-graphs.js';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -636,7 +636,7 @@ describe('faults', () => {
 });
 
 describe('repair', () => {
-  it('mends most bad hands that come back by upload or as [output], always the same ones', async () => {
+  it('repairs most bad hands that come back by upload or as [output], always the same ones', async () => {
     const server = await start({ badRate: 1 });
     const entry = await make(server, textToImage(5, 'bad'));
     const { filename } = entry.outputs['9'].images[0];
@@ -649,17 +649,18 @@ describe('repair', () => {
     const upload = await fetch(`${server.url}/upload/image`, { method: 'POST', body: form });
     expect(await upload.json()).toEqual({ name: 'candidate.png', subfolder: 'reroll', type: 'input' });
 
-    const mend = async (image: string, seed: number, prefix: string): Promise<string | undefined> => {
-      const mended = await make(server, repairGraph(image, seed, prefix));
-      return readTruth(await view(server, mended.outputs['9'].images[0]))?.truth.anatomy;
+    const repair = async (image: string, seed: number, prefix: string): Promise<string | undefined> => {
+      const repaired = await make(server, repairGraph(image, seed, prefix));
+      return readTruth(await view(server, repaired.outputs['9'].images[0]))?.truth.anatomy;
     };
     const results: (string | undefined)[] = [];
-    for (let seed = 0; seed < 12; seed++) results.push(await mend(`${filename} [output]`, seed, `a${seed}`));
+    for (let seed = 0; seed < 12; seed++)
+      results.push(await repair(`${filename} [output]`, seed, `a${seed}`));
     const good = results.filter((anatomy) => anatomy === 'good').length;
     expect(good).toBeGreaterThan(4);
     expect(good).toBeLessThan(12);
     for (let seed = 0; seed < 12; seed++) {
-      expect(await mend('reroll/candidate.png', seed, `b${seed}`)).toBe(results[seed]);
+      expect(await repair('reroll/candidate.png', seed, `b${seed}`)).toBe(results[seed]);
     }
   });
 

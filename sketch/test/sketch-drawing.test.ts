@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { draw, drawPreview, sketchTruth, type DrawRequest } from '../../src/sketch/drawing/index.js';
+import { draw, drawPreview, sketchTruth, type DrawRequest } from '../drawing/index.js';
 
 const request = (changes: Partial<DrawRequest> = {}): DrawRequest => ({
   prompt: 'a hand',

@@ -8,7 +8,7 @@ import { RunEvents } from './events.js';
 import { opening } from './releasers.js';
 
 /** Where a process keeps its state: the ledger, the queues and the candidates, opened together. */
-export interface House {
+export interface State {
   /** The state folder, `.reroll`. */
   home: string;
   ledger: Ledger;
@@ -35,7 +35,7 @@ export async function needHome(home: string, env: NodeJS.ProcessEnv): Promise<vo
 }
 
 /** Opens the state folder, alone: a second process gets a LockedError. */
-export function openHouse(home: string, env: NodeJS.ProcessEnv): Promise<House> {
+export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> {
   return opening(async (releasers) => {
     const databaseUrl = env.REROLL_DATABASE_URL;
     if (databaseUrl && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
@@ -58,11 +58,11 @@ export function openHouse(home: string, env: NodeJS.ProcessEnv): Promise<House> 
 }
 
 /** Opens the state folder for one piece of work, and closes it again whatever comes of it. */
-export function inHouse<T>(home: string, work: (house: House) => Promise<T>): Promise<T> {
+export function withState<T>(home: string, work: (state: State) => Promise<T>): Promise<T> {
   return opening(async (releasers) => {
-    const house = await openHouse(home, process.env);
-    releasers.add(() => house.close());
-    const result = await work(house);
+    const state = await openState(home, process.env);
+    releasers.add(() => state.close());
+    const result = await work(state);
     await releasers.close();
     return result;
   });

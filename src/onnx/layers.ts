@@ -1,4 +1,4 @@
-import { floatToHalf } from '../floats.js';
+import { floatToHalf } from '../base/floats.js';
 import { type Graph, MICROSOFT, type Value } from './graph.js';
 import { quantizeTransposed, transpose } from './quantize.js';
 

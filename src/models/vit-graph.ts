@@ -1,7 +1,14 @@
-import { Graph, type Value } from './graph.js';
-import { ACTIVATIONS, Layers, type Linear, type Parameter, type Variant } from './layers.js';
-import type { VitConfig } from '../vit-config.js';
-import type { VitWeights } from '../vit-weights.js';
+import {
+  ACTIVATIONS,
+  Graph,
+  Layers,
+  type Linear,
+  type Parameter,
+  type Value,
+  type Variant,
+} from '../onnx/index.js';
+import type { VitConfig } from './vit-config.js';
+import type { VitWeights } from './vit-weights.js';
 
 /**
  * The graph of a ViT image classifier: `pixel_values` [batch, channels, height, width] to `logits`

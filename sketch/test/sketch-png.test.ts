@@ -2,7 +2,7 @@ import exifr from 'exifr';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { expect, it } from 'vitest';
-import { addText, readTexts, readTruth } from '../../src/sketch/png.js';
+import { addText, readTexts, readTruth } from '../png.js';
 
 const background = { r: 90, g: 120, b: 30 };
 const png = await sharp({ create: { width: 8, height: 8, channels: 3, background } })

@@ -1,10 +1,10 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-unsafe-return -- replies of any shape, judged by the tests */
 import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
-import { readTruth, type SketchOptions, type SketchServer } from '../../src/sketch/index.js';
-import { readTexts } from '../../src/sketch/png.js';
-import { openServer } from '../../src/sketch/server.js';
-import { quickArtist } from '../support/quick-artist.js';
+import { readTruth, type SketchOptions, type SketchServer } from '../index.js';
+import { readTexts } from '../png.js';
+import { openServer } from '../server.js';
+import { quickArtist } from '../../test/support/quick-artist.js';
 
 const servers: SketchServer[] = [];
 afterEach(async () => {
@@ -399,21 +399,21 @@ describe('img2img and repair', () => {
     return reply.body.images[0];
   }
 
-  it('mends most bad hands with ADetailer, always the same ones', async () => {
+  it('repairs most bad hands with ADetailer, always the same ones', async () => {
     const server = await start({ badRate: 1 });
     const init = await badHand(server);
-    const mend = async (seed: number): Promise<string | undefined> => {
+    const repair = async (seed: number): Promise<string | undefined> => {
       const request = { ...small, ...hands, seed, init_images: [init] };
       return readTruth(imageOf(await ask(server, '/sdapi/v1/img2img', request)))?.truth.anatomy;
     };
-    const first = await Promise.all(Array.from({ length: 20 }, (_, seed) => mend(seed)));
+    const first = await Promise.all(Array.from({ length: 20 }, (_, seed) => repair(seed)));
     const good = first.filter((anatomy) => anatomy === 'good').length;
     expect(good).toBeGreaterThan(8);
     expect(good).toBeLessThan(20);
-    expect(await Promise.all(Array.from({ length: 20 }, (_, seed) => mend(seed)))).toEqual(first);
+    expect(await Promise.all(Array.from({ length: 20 }, (_, seed) => repair(seed)))).toEqual(first);
   });
 
-  const mendWith = async (server: SketchServer, ...units: object[]) => {
+  const repairWith = async (server: SketchServer, ...units: object[]) => {
     const request = {
       ...small,
       sampler_name: 'DPM++ 2M',
@@ -428,7 +428,7 @@ describe('img2img and repair', () => {
 
   it('ignores ADetailer without a word where one key is misspelled: the picture is made anew', async () => {
     const server = await start({ badRate: 1 });
-    const { infotext, info, anatomy } = await mendWith(server, {
+    const { infotext, info, anatomy } = await repairWith(server, {
       ad_model: 'hand_yolov8n.pt',
       ad_promt: 'x',
     });
@@ -439,19 +439,19 @@ describe('img2img and repair', () => {
 
   it('leaves out a misspelled one of two', async () => {
     const units = [{ ad_model: 'hand_yolov8n.pt', ad_promt: 'x' }, { ad_model: 'hand_yolov8s.pt' }];
-    const { infotext } = await mendWith(await start({ badRate: 1 }), ...units);
+    const { infotext } = await repairWith(await start({ badRate: 1 }), ...units);
     expect(infotext).toContain('ADetailer model: hand_yolov8s.pt');
     expect(infotext).not.toContain('hand_yolov8n.pt');
   });
 
-  it('names an unknown model in the infotext, and mends nothing', async () => {
-    const { infotext, anatomy } = await mendWith(await start({ badRate: 1 }), { ad_model: 'nobody.pt' });
+  it('names an unknown model in the infotext, and repairs nothing', async () => {
+    const { infotext, anatomy } = await repairWith(await start({ badRate: 1 }), { ad_model: 'nobody.pt' });
     expect(infotext).toContain('ADetailer model: nobody.pt');
     expect(anatomy).toBe('bad');
   });
 
   it('says of the pass that ADetailer skips: Euler, one step, 128x128', async () => {
-    const { info, infotext } = await mendWith(await start({ badRate: 1 }), {
+    const { info, infotext } = await repairWith(await start({ badRate: 1 }), {
       ad_model: 'hand_yolov8n.pt',
       ad_prompt: 'x, y',
     });

@@ -10,7 +10,7 @@ export type JobKind = 'txt2img' | 'img2img';
 export interface Detailer {
   /** img2img only: no base pass, the given picture goes to the detector. */
   skipImg2img: boolean;
-  /** Whether a detector of hands finds one: only that mends anything here. */
+  /** Whether a detector of hands finds one: only that repairs anything here. */
   hands: boolean;
   /** What the infotext says: that it was on, not that it found anything. */
   settings: Record<string, string | number>;

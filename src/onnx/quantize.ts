@@ -1,4 +1,4 @@
-import { roundHalfEven } from '../floats.js';
+import { roundHalfEven } from '../base/floats.js';
 
 /** A matrix as int8, one scale for each column: value = int8 * scale[column]. */
 export interface Quantized {

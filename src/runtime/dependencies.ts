@@ -1,8 +1,8 @@
 import { backoffMs } from '../backends/index.js';
 import type { AttemptKey } from '../ledger/index.js';
 import { laneOf, reachesAll, shareBudget } from '../loop/index.js';
-import type { ClassifyDesk } from '../../workers/classify.js';
-import type { GenerateDesk } from '../../workers/generate.js';
+import type { ClassifyDependencies } from '../../workers/classify.js';
+import type { GenerateDependencies } from '../../workers/generate.js';
 import type { Lanes } from './lanes.js';
 import { Output } from './output.js';
 import type { Work } from './run.js';
@@ -10,16 +10,16 @@ import type { Work } from './run.js';
 type Failed = (key: Pick<AttemptKey, 'shot'>, reason: string) => void;
 
 /** What the generate worker needs, with the run's backends in it. */
-export function makeGenerateDesk(
-  { house, pool }: Pick<Work, 'house' | 'pool'>,
+export function makeGenerateDependencies(
+  { state, pool }: Pick<Work, 'state' | 'pool'>,
   lanes: Lanes,
   addClassify: (key: AttemptKey) => Promise<void>,
   onFailed: Failed,
-): GenerateDesk {
-  const { emit } = house.events;
+): GenerateDependencies {
+  const { emit } = state.events;
   return {
-    ledger: house.ledger,
-    candidates: house.candidates,
+    ledger: state.ledger,
+    candidates: state.candidates,
     isTaking: () => lanes.isTaking,
     addClassify,
     backoffMs,
@@ -32,8 +32,8 @@ export function makeGenerateDesk(
       progress: (key, backend, share) => emit({ type: 'progress', key, backend, share }),
       generated: (key, backend, seconds) => emit({ type: 'generated', key, backend, seconds }),
       serverError: (key, backend, message) => emit({ type: 'server-error', key, backend, message }),
-      unmended({ shot, number }, reason) {
-        const message = `${shot}.${number} is made anew instead of mended: ${reason}`;
+      unrepaired({ shot, number }, reason) {
+        const message = `${shot}.${number} is made anew instead of repaired: ${reason}`;
         emit({ type: 'warning', message });
       },
       failed: onFailed,
@@ -42,17 +42,17 @@ export function makeGenerateDesk(
 }
 
 /** What the classify worker needs, with the run's rules in it. */
-export function makeClassifyDesk(
-  { house, run, pipeline, classifier }: Work,
+export function makeClassifyDependencies(
+  { state, run, pipeline, classifier }: Work,
   lanes: Lanes,
   onFailed: Failed,
   onShotEnded: () => void,
-): ClassifyDesk {
-  const { emit } = house.events;
+): ClassifyDependencies {
+  const { emit } = state.events;
   const { retry, gate } = pipeline;
   return {
-    ledger: house.ledger,
-    candidates: house.candidates,
+    ledger: state.ledger,
+    candidates: state.candidates,
     classifier,
     gate: gate.rules,
     retry,
@@ -61,7 +61,7 @@ export function makeClassifyDesk(
     async budget(shot, number) {
       const { run_attempts: runAttempts } = retry;
       if (runAttempts === undefined || reachesAll(number, run.shots, runAttempts)) return 'grant';
-      const standings = await house.ledger.budgetCounts(run.id, shot);
+      const standings = await state.ledger.budgetCounts(run.id, shot);
       return shareBudget(number, retry.attempts, runAttempts, standings);
     },
     addGenerate: (key, { request, tags, repair, priority }) =>

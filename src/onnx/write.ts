@@ -10,8 +10,8 @@ import {
   ValueInfoProtoSchema,
 } from 'onnx-buf';
 
-import { ModelError } from '../../errors.js';
-import { type Sink, writeAtomically } from '../atomic.js';
+import { ModelError } from '../errors.js';
+import { type Sink, writeAtomically } from '../base/atomic.js';
 import {
   type Attribute,
   ELEMENT,

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FaultPlan, FAULTS_OF } from '../../src/sketch/faults.js';
-import { Gpu, ServerGone, type Work } from '../../src/sketch/gpu.js';
-import { readInfotext, writeInfotext } from '../../src/sketch/a1111/infotext.js';
-import { luck, pick } from '../../src/sketch/luck.js';
+import { FaultPlan, FAULTS_OF } from '../faults.js';
+import { Gpu, ServerGone, type Work } from '../gpu.js';
+import { readInfotext, writeInfotext } from '../a1111/infotext.js';
+import { luck, pick } from '../luck.js';
 
 describe('luck', () => {
   it('is the same for the same keys, and spread evenly over different ones', () => {

@@ -1,8 +1,8 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-argument -- replies of any shape, judged by the tests */
 import { afterEach, describe, expect, it } from 'vitest';
-import { readTruth, type Flavour, type SketchOptions, type SketchServer } from '../../src/sketch/index.js';
-import { openServer } from '../../src/sketch/server.js';
-import { quickArtist } from '../support/quick-artist.js';
+import { readTruth, type Flavour, type SketchOptions, type SketchServer } from '../index.js';
+import { openServer } from '../server.js';
+import { quickArtist } from '../../test/support/quick-artist.js';
 
 const servers: SketchServer[] = [];
 afterEach(async () => {
@@ -187,14 +187,14 @@ describe('SD.Next', () => {
 
   it('repairs hands with its own detailer', async () => {
     const server = await start('sdnext', { badRate: 1 });
-    const mend = async (seed: number, model: string): Promise<string | undefined> => {
+    const repair = async (seed: number, model: string): Promise<string | undefined> => {
       const detailer = { detailer_enabled: true, detailer_models: [model] };
       const reply = await ask(server, '/sdapi/v1/txt2img', { ...small, ...detailer, seed });
       return readTruth(imageOf(reply))?.truth.anatomy;
     };
-    const hands = await Promise.all(Array.from({ length: 12 }, (_, seed) => mend(seed, 'hand-yolo8n')));
+    const hands = await Promise.all(Array.from({ length: 12 }, (_, seed) => repair(seed, 'hand-yolo8n')));
     expect(hands.filter((anatomy) => anatomy === 'good').length).toBeGreaterThan(4);
-    const faces = await Promise.all(Array.from({ length: 4 }, (_, seed) => mend(seed, 'face-yolo8n')));
+    const faces = await Promise.all(Array.from({ length: 4 }, (_, seed) => repair(seed, 'face-yolo8n')));
     expect(faces).toEqual(['bad', 'bad', 'bad', 'bad']);
   });
 });

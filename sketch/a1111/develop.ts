@@ -17,12 +17,12 @@ export async function drawSample(webui: Webui, job: Job, seed: number): Promise<
   const { draw, options } = webui.life.studio;
   const request = drawRequest(job, seed, options.badRate);
   const sample = (picture: Drawn): Sample => ({ ...picture, seed, share: 1 });
-  const mends = job.detailer?.hands === true;
+  const repairs = job.detailer?.hands === true;
   if (job.initImage === undefined || job.detailer?.skipImg2img !== true) {
-    return sample(await (mends ? drawRepaired : drawn)(draw, request));
+    return sample(await (repairs ? drawRepaired : drawn)(draw, request));
   }
   const known = readTruth(job.initImage);
-  if (mends) return sample(await repairPicture(draw, job.initImage, known, request));
+  if (repairs) return sample(await repairPicture(draw, job.initImage, known, request));
   // Nothing was found in it, a face for example: it comes back unchanged.
   const truth = known?.truth ?? (await draw(request)).truth;
   return sample({ drawing: { pixels: job.initImage, truth }, request: known?.request ?? request });
