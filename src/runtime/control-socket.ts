@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
-import { chmod, rm } from 'node:fs/promises';
 import { createServer, connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ConfigError, RerollError, toError } from '../errors.js';
 import type { Control } from './control.js';
+import { listenFor } from './socket-path.js';
 import type { State } from './state.js';
 
 const operations = ['runs', 'status', 'pause', 'unpause', 'cancel'] as const;
@@ -20,24 +17,10 @@ type Answer = { result: unknown } | { error: string };
 
 const answerTimeoutMs = 30_000;
 
-/** The socket of a state folder: a local one that only this user can open. */
-function socketPath(home: string): string {
-  const name = `reroll-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
-  // A path below `home` may be longer than the 104 bytes that a Unix socket takes.
-  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);
-}
-
 /** Lets other processes of this user ask the one that holds the state folder. Returns the function that stops. */
 export async function serveControl(state: State, control: Control): Promise<() => Promise<void>> {
-  const path = socketPath(state.home);
   const server = createServer((socket) => void answer(socket, control));
-  // The state folder's lock is ours: a socket that is still there belongs to a dead process.
-  if (process.platform !== 'win32') await rm(path, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(path, resolve);
-  });
-  if (process.platform !== 'win32') await chmod(path, 0o600);
-  await state.setControl(path);
+  await state.setControl(await listenFor(state.home, server));
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
 
