@@ -14,7 +14,7 @@ const rooms = {
   backends: ['net', 'loop'],
   images: [],
   report: ['loop', 'images'],
-  classifier: [],
+  classifier: ['base'],
   models: ['base', 'onnx'],
   ledger: ['loop'],
   queue: [],
@@ -30,7 +30,7 @@ const rooms = {
     'ledger',
     'queue',
   ],
-  cli: ['loop', 'pipeline', 'backends', 'images', 'report', 'classifier', 'models', 'runtime'],
+  cli: ['base', 'loop', 'pipeline', 'backends', 'images', 'report', 'classifier', 'models', 'runtime'],
 };
 
 const forbid = (room) => [
@@ -80,6 +80,25 @@ export default tseslint.config(
     files: [`src/${room}/**/*.ts`],
     rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: forbid(room) }] },
   })),
+  {
+    // What every command loads: it must start at once. The work is imported when the command runs.
+    files: ['src/cli/main.ts', 'src/cli/exit.ts', 'src/cli/commands/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            ...forbid('cli'),
+            {
+              regex: '^(?!node:|commander$|\\./|\\.\\./errors\\.js$|\\.\\./\\.\\./base/)',
+              allowTypeImports: true,
+              message: 'Import it where the command runs: await import(...).',
+            },
+          ],
+        },
+      ],
+    },
+  },
   {
     // It stands for a foreign server, so it may not share even our error classes.
     files: ['sketch/**/*.ts'],

@@ -3,19 +3,9 @@ import { createReadStream } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { dtypes, type Dtype } from '../base/dtypes.js';
 import { ModelError, systemCode, toError } from '../errors.js';
 import type { ModelIdentity } from './port.js';
-
-/** Which of a folder's ONNX files: the names of transformers.js, and their suffixes. */
-export const dtypes = {
-  fp32: '',
-  fp16: '_fp16',
-  q8: '_quantized',
-  int8: '_int8',
-  uint8: '_uint8',
-  q4: '_q4',
-} as const;
-export type Dtype = keyof typeof dtypes;
 
 /** A model folder in the Hugging Face layout, checked. */
 export interface ModelFolder {

@@ -1,5 +1,4 @@
 export { combineScores, ensemble, type Combine } from './ensemble.js';
-export { dtypes, type Dtype } from './folder.js';
 export { openClassifier, type ClassifierOptions } from './open.js';
 export type * from './port.js';
 export { labelScores, sigmoid, softmax } from './scores.js';

@@ -1,7 +1,8 @@
 import type * as Library from '@huggingface/transformers';
 import type { PreTrainedModel, Tensor } from '@huggingface/transformers';
 import { ModelError, toError } from '../errors.js';
-import { readModelFolder, type Dtype, type ModelFolder } from './folder.js';
+import type { Dtype } from '../base/dtypes.js';
+import { readModelFolder, type ModelFolder } from './folder.js';
 import type { Classifier } from './port.js';
 import { openPreprocessor, type Preprocessor } from './preprocessor.js';
 import { labelScores } from './scores.js';

@@ -1,6 +1,4 @@
-import type { Command } from 'commander';
-import { InvalidArgumentError, Option } from 'commander';
-import { dtypes, type ClassifierOptions } from '../classifier/index.js';
+import type { ClassifierOptions } from '../classifier/index.js';
 import { ImageError } from '../errors.js';
 import { judge, type LabelScore, type Verdict } from '../loop/index.js';
 import { loadPipeline } from '../pipeline/index.js';
@@ -10,7 +8,7 @@ import { imageFiles } from './image-files.js';
 import { writeOut } from './print.js';
 import { progressLine } from './progress-line.js';
 
-interface ClassifyFlags extends Omit<ClassifierOptions, 'model'> {
+export interface ClassifyFlags extends Omit<ClassifierOptions, 'model'> {
   model: string;
   gate?: string;
   top?: number;
@@ -24,39 +22,8 @@ interface Row {
   verdict?: Verdict;
 }
 
-const defaultModel = 'angusleung100/bad-anatomy-realism-classifier';
-const devices = ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'];
-
-export function addClassifyCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('classify')
-    .description('score images with the model')
-    .argument('<files...>', 'image files, folders, globs, or - for a list of files on standard input')
-    .option('--model <name>', 'a folder, or a Hub repository that was pulled', defaultModel)
-    .option('--gate <pipeline>', 'judge by the gate of this pipeline, with its model')
-    .addOption(new Option('--dtype <name>', "which of the model's files").choices(Object.keys(dtypes)))
-    .addOption(new Option('--device <name>', 'where it runs; default cpu').choices(devices))
-    .option('--threads <number>', 'CPU threads of one inference; default: one per core', countOf)
-    .option('--top <number>', 'only the most probable labels', countOf)
-    .option('--json', 'a JSON object a line')
-    .option('--csv', 'CSV with a column for each label')
-    .addHelpText(
-      'after',
-      `
-Examples:
-  $ reroll classify out/portraits-1
-  $ reroll classify --gate portraits.yaml --csv 'shots/**/*.png' > scores.csv
-  $ find . -name '*.png' | reroll classify --json -
-
-Exit codes: 0 all scored; 1 some files are missing or could not be read; 2 could not run, or found no images`,
-    )
-    .action(async (files: string[], flags: ClassifyFlags) => {
-      exit(await classifyFiles(files, flags));
-    });
-}
-
 /** Scores one file after the other and prints each at once; what cannot be scored is told. Returns the exit code. */
-function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
+export function classifyFiles(files: string[], flags: ClassifyFlags): Promise<number> {
   return opening(async (releasers) => {
     const pipeline =
       flags.gate === undefined ? undefined : await loadPipeline(flags.gate, { env: process.env });
@@ -118,10 +85,4 @@ function format(
 function csvCell(text: string): string {
   const safe = /^[=+@-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-function countOf(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('give a number from 1 on.');
-  return count;
 }

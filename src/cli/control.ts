@@ -1,42 +1,26 @@
-import type { Command } from 'commander';
 import { askControl, homeOf, type RunStatus } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 import { duration, printJson, table } from './print.js';
 
-/** `status`, `runs`, `pause`, `unpause`, `cancel`: of the process that holds the state folder, or of the folder itself. */
-export function addControlCommands(program: Command, exit: (code: number) => void): void {
-  const where =
-    '\nLooks in REROLL_HOME, or in .reroll below the current folder. Works beside a running `reroll run`.';
+export type ControlName = 'status' | 'pause' | 'unpause' | 'cancel';
 
-  program
-    .command('runs')
-    .description('list the runs, newest first')
-    .option('--json', 'print a JSON array')
-    .addHelpText('after', where)
-    .action(async (options: { json?: boolean }) => {
-      const runs = await askControl(homeOf(process.env), (control) => control.runs(), warn);
-      if (options.json) printJson(runs);
-      else process.stdout.write(`${runs.length === 0 ? 'no runs yet' : listing(runs)}\n`);
-      exit(exitCodes.done);
-    });
+export async function listRuns(options: { json?: boolean }): Promise<number> {
+  const runs = await askControl(homeOf(process.env), (control) => control.runs(), warn);
+  if (options.json) printJson(runs);
+  else process.stdout.write(`${runs.length === 0 ? 'no runs yet' : listing(runs)}\n`);
+  return exitCodes.done;
+}
 
-  const about = (name: 'status' | 'pause' | 'unpause' | 'cancel', description: string, argument: string) =>
-    program
-      .command(name)
-      .description(description)
-      .argument(argument, 'the run, as `reroll runs` lists it')
-      .option('--json', 'print a JSON object')
-      .addHelpText('after', `${where}\n\nExample:\n  $ reroll ${name} portraits-3`)
-      .action(async (run: string | undefined, options: { json?: boolean }) => {
-        const status = await askControl(homeOf(process.env), (control) => control[name](run as string), warn);
-        if (options.json) printJson(status);
-        else process.stdout.write(`${describe(status)}\n`);
-        exit(exitCodes.done);
-      });
-  about('status', 'say where a run stands (left out: the newest)', '[run]');
-  about('pause', 'send nothing more to the servers until `unpause`', '<run>');
-  about('unpause', 'go on with a paused run', '<run>');
-  about('cancel', 'end a run, and stop what the servers do for it', '<run>');
+/** Asks or tells about one run, and prints how it stands then. */
+export async function control(
+  name: ControlName,
+  run: string | undefined,
+  options: { json?: boolean },
+): Promise<number> {
+  const status = await askControl(homeOf(process.env), (control) => control[name](run as string), warn);
+  if (options.json) printJson(status);
+  else process.stdout.write(`${describe(status)}\n`);
+  return exitCodes.done;
 }
 
 const warn = (message: string): void => void process.stderr.write(`${message}\n`);

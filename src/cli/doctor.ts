@@ -1,4 +1,3 @@
-import type { Command } from 'commander';
 import { canRepair, describeLacks, type Lack } from '../backends/index.js';
 import { LockedError, RerollError } from '../errors.js';
 import { laneOf, planAttempt, type ImageRequest, type Rung } from '../loop/index.js';
@@ -18,32 +17,15 @@ const sampled = 10_000;
 /** For all that a server is asked. */
 const patienceMs = 20_000;
 
-export function addDoctorCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('doctor')
-    .description('check servers, queue, database and model: what works, what does not, what to do about it')
-    .argument('[pipeline]', 'pipeline file; left out: only this machine is checked')
-    .option('--json', 'print a JSON array of findings')
-    .addHelpText(
-      'after',
-      `
-Asks servers only what is harmless; generates nothing.
-
-Example:
-  $ reroll doctor portraits.yaml
-
-Exit codes: 0 all well; 1 something was found`,
-    )
-    .action(async (file: string | undefined, { json }: { json?: boolean }) => {
-      const findings: Finding[] = [];
-      const report = (finding: Finding) => {
-        findings.push(finding);
-        if (!json) tell(finding);
-      };
-      await examine(file, report);
-      if (json) printJson(findings);
-      exit(findings.every(({ ok }) => ok) ? exitCodes.done : exitCodes.found);
-    });
+/** Tells what works and what does not. Returns the exit code. */
+export async function doctor(file: string | undefined, { json }: { json: boolean }): Promise<number> {
+  const findings: Finding[] = [];
+  await examine(file, (finding) => {
+    findings.push(finding);
+    if (!json) tell(finding);
+  });
+  if (json) printJson(findings);
+  return findings.every(({ ok }) => ok) ? exitCodes.done : exitCodes.found;
 }
 
 async function examine(file: string | undefined, report: (finding: Finding) => void): Promise<void> {

@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import type { Command } from 'commander';
 import { ConfigError, StorageError, systemCode } from '../errors.js';
 import { exitCodes } from './exit.js';
 
@@ -40,26 +39,19 @@ output:
   dir: out
 `;
 
-export function addInitCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('init')
-    .description('write a first pipeline')
-    .argument('[file]', 'where to', 'pipeline.yaml')
-    .option('--force', 'overwrite a file that is there')
-    .addHelpText('after', '\nExample:\n  $ reroll init portraits.yaml && reroll doctor portraits.yaml')
-    .action(async (file: string, { force }: { force?: boolean }) => {
-      try {
-        await writeFile(file, firstPipeline, { flag: force ? 'w' : 'wx' });
-      } catch (error) {
-        if (systemCode(error) === 'EEXIST')
-          throw new ConfigError(`${file} is there already: name another file, or use --force.`);
-        throw new StorageError(`cannot write ${file}: ${systemCode(error) ?? String(error)}`, {
-          cause: error,
-        });
-      }
-      process.stdout.write(
-        `Wrote ${file}. Put your server's address in it, then:\n  reroll doctor ${file}\n  reroll run ${file}\n`,
-      );
-      exit(exitCodes.done);
+/** Writes a first pipeline. */
+export async function init(file: string, { force }: { force: boolean }): Promise<number> {
+  try {
+    await writeFile(file, firstPipeline, { flag: force ? 'w' : 'wx' });
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST')
+      throw new ConfigError(`${file} is there already: name another file, or use --force.`);
+    throw new StorageError(`cannot write ${file}: ${systemCode(error) ?? String(error)}`, {
+      cause: error,
     });
+  }
+  process.stdout.write(
+    `Wrote ${file}. Put your server's address in it, then:\n  reroll doctor ${file}\n  reroll run ${file}\n`,
+  );
+  return exitCodes.done;
 }

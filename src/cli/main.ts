@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { addClassifyCommand } from './classify.js';
-import { addControlCommands } from './control.js';
-import { addDoctorCommand } from './doctor.js';
+import { addClassifyCommand } from './commands/classify.js';
+import { addControlCommands } from './commands/control.js';
+import { addDoctorCommand } from './commands/doctor.js';
 import { systemCode } from '../errors.js';
 import { exitCodes, tellFailure } from './exit.js';
-import { addInitCommand } from './init.js';
-import { addModelCommands } from './model.js';
-import { addRunCommands } from './run.js';
-import { addSketchCommand } from './sketch.js';
+import { addInitCommand } from './commands/init.js';
+import { addModelCommands } from './commands/model.js';
+import { addRunCommands } from './commands/run.js';
+import { addSketchCommand } from './commands/sketch.js';
 
 /** dist/src/cli -> the package's root. */
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {

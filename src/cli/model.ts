@@ -1,115 +1,75 @@
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
-import { measureSpeed, openClassifier, type Classifier, type Dtype } from '../classifier/index.js';
+import type { Dtype, Variant } from '../base/dtypes.js';
+import type { Classifier } from '../classifier/index.js';
 import {
   convertModel,
-  DEFAULT_VARIANTS,
   modelInfo,
   pullModel,
   verifyModel,
   type ModelEvent,
   type ModelInfo,
-  type Variant,
 } from '../models/index.js';
-import { modelFolder, opening } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 import { imageFiles } from './image-files.js';
 import { printJson } from './print.js';
 import { progressLine } from './progress-line.js';
 import { listenForInterrupts } from './signals.js';
 
-const variants = ['fp32', 'fp16', 'q8', 'int8', 'uint8'];
-
-/** `reroll model`: get a model from the Hugging Face Hub, make it ONNX, check it. */
-export function addModelCommands(program: Command, exit: (code: number) => void): void {
-  const model = program
-    .command('model')
-    .description('get a model from the Hugging Face Hub, make it ONNX, check it')
-    .addHelpText('after', '\nExample:\n  $ reroll model pull angusleung100/bad-anatomy-realism-classifier');
-
-  model
-    .command('pull')
-    .description('fetch a model, convert it to ONNX where it has none, and keep it in the cache')
-    .argument('<name>', 'its name on the Hub, owner/name')
-    .option('--revision <revision>', 'branch, tag or commit', 'main')
-    .option('--offline', 'use what the caches hold; ask nobody')
-    .option('--json', 'print one JSON object at the end')
-    .addHelpText(
-      'after',
-      `
-Reads HF_TOKEN (never logged), HF_ENDPOINT (a mirror), HF_HOME and HF_HUB_CACHE (the cache that Python shares),
-REROLL_CACHE (where the ONNX files go). A download that was cut goes on where it stopped.`,
-    )
-    .action(async (name: string, options: { revision: string; offline?: boolean; json?: boolean }) => {
-      const folder = await whileShown((onEvent, signal) =>
-        pullModel(name, {
-          revision: options.revision,
-          offline: options.offline ?? false,
-          env: process.env,
-          onEvent,
-          signal,
-        }),
-      );
-      // A model that does not load is no model: find out now, not in the night.
-      const classifier = await openClassifier({ model: folder.path });
-      await classifier.close();
-      tellInfo(await modelInfo(folder.path), options);
-      exit(exitCodes.done);
-    });
-
-  model
-    .command('convert')
-    .description('make ONNX files of a checkpoint on disk (safetensors)')
-    .argument('<folder>', 'config.json, preprocessor_config.json, model.safetensors')
-    .argument('<out>', 'folder to write')
-    .option('--variants <list>', `which of ${variants.join(', ')} to make`, variantsOf, DEFAULT_VARIANTS)
-    .option('--json', 'print one JSON object at the end')
-    .action(async (folder: string, out: string, options: ConvertFlags) => {
-      const made = await whileShown((onEvent, signal) =>
-        convertModel(folder, resolve(out), { variants: options.variants, onEvent, signal }),
-      );
-      tellInfo(await modelInfo(made.path), options);
-      exit(exitCodes.done);
-    });
-
-  model
-    .command('info')
-    .description('labels, sizes, revision, licence and files of a model, and its speed on this machine')
-    .argument('<model>', 'a folder, or a Hub repository that was pulled')
-    .option('--json', 'print a JSON object')
-    .action(async (name: string, options: { json?: boolean }) => {
-      const info = await modelInfo(await modelFolder(name, process.cwd(), process.env));
-      tellInfo({ ...info, variants: await withSpeeds(info) }, options);
-      exit(exitCodes.done);
-    });
-
-  model
-    .command('verify')
-    .description('compare two variants of a model on images; one that disagrees is refused from then on')
-    .argument('<model>', 'a folder, or a Hub repository that was pulled')
-    .argument('<images...>', 'image files, folders, globs, or - for a list on standard input')
-    .option('--dtype <name>', 'the variant to test', dtypeOf, 'q8')
-    .option('--reference <name>', 'what it is compared with', dtypeOf, 'fp32')
-    .option('--json', 'print a JSON object')
-    .addHelpText('after', '\nExit codes: 0 they agree; 1 they do not; 2 could not run')
-    .action(async (name: string, images: string[], options: VerifyFlags) => {
-      exit((await verify(name, images, options)) ? exitCodes.done : exitCodes.found);
-    });
+export interface PullFlags {
+  revision: string;
+  offline?: boolean;
+  json?: boolean;
 }
 
-interface ConvertFlags {
+export interface ConvertFlags {
   variants: Variant[];
   json?: boolean;
 }
 
-interface VerifyFlags {
+export interface VerifyFlags {
   dtype: Dtype;
   reference: Dtype;
   json?: boolean;
 }
 
-function verify(name: string, images: string[], { dtype, reference, json }: VerifyFlags): Promise<boolean> {
+export async function pull(name: string, { revision, offline = false, json }: PullFlags): Promise<number> {
+  const folder = await whileShown((onEvent, signal) =>
+    pullModel(name, { revision, offline, env: process.env, onEvent, signal }),
+  );
+  // A model that does not load is no model: find out now, not in the night.
+  const { openClassifier } = await import('../classifier/index.js');
+  const classifier = await openClassifier({ model: folder.path });
+  await classifier.close();
+  tellInfo(await modelInfo(folder.path), { json });
+  return exitCodes.done;
+}
+
+export async function convert(
+  folder: string,
+  out: string,
+  { variants, json }: ConvertFlags,
+): Promise<number> {
+  const made = await whileShown((onEvent, signal) =>
+    convertModel(folder, resolve(out), { variants, onEvent, signal }),
+  );
+  tellInfo(await modelInfo(made.path), { json });
+  return exitCodes.done;
+}
+
+export async function info(name: string, { json }: { json?: boolean }): Promise<number> {
+  const { modelFolder } = await import('../runtime/index.js');
+  const known = await modelInfo(await modelFolder(name, process.cwd(), process.env));
+  tellInfo({ ...known, variants: await withSpeeds(known) }, { json });
+  return exitCodes.done;
+}
+
+export async function verify(
+  name: string,
+  images: string[],
+  { dtype, reference, json }: VerifyFlags,
+): Promise<number> {
+  const { modelFolder, opening } = await import('../runtime/index.js');
+  const { openClassifier } = await import('../classifier/index.js');
   return opening(async (releasers) => {
     const model = await modelFolder(name, process.cwd(), process.env);
     const open = new Map<string, Classifier>();
@@ -135,7 +95,7 @@ function verify(name: string, images: string[], { dtype, reference, json }: Veri
           `${verified.passed ? 'They agree.' : `They disagree: ${dtype} is refused from now on.`}\n`,
       );
     }
-    return verified.passed;
+    return verified.passed ? exitCodes.done : exitCodes.found;
   });
 }
 
@@ -175,6 +135,7 @@ type Timed = ModelInfo['variants'][number] & { imagesPerSecond?: number };
 /** Adds how fast each variant is on this machine, one after the other: together they would fight over its cores. */
 async function withSpeeds({ path, variants }: ModelInfo): Promise<Timed[]> {
   const timed: Timed[] = [];
+  const { measureSpeed } = await import('../classifier/index.js');
   const line = progressLine();
   for (const variant of variants) {
     line.show(`measuring ${variant.dtype}`);
@@ -187,7 +148,7 @@ async function withSpeeds({ path, variants }: ModelInfo): Promise<Timed[]> {
 
 function tellInfo(
   info: Omit<ModelInfo, 'variants'> & { variants: Timed[] },
-  { json }: { json?: boolean },
+  { json }: { json?: boolean | undefined },
 ): void {
   if (json) {
     printJson(info);
@@ -214,17 +175,4 @@ function tellInfo(
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
-}
-
-function variantsOf(text: string): Variant[] {
-  const wanted = text.split(',').map((name) => name.trim());
-  for (const name of wanted) {
-    if (!variants.includes(name)) throw new InvalidArgumentError(`each is one of ${variants.join(', ')}.`);
-  }
-  return wanted as Variant[];
-}
-
-function dtypeOf(text: string): Dtype {
-  if (!variants.includes(text)) throw new InvalidArgumentError(`it is one of ${variants.join(', ')}.`);
-  return text as Dtype;
 }

@@ -1,84 +1,33 @@
-import type { Command } from 'commander';
 import { loadPipeline } from '../pipeline/index.js';
-import { findUnfinished, homeOf, withState, needHome, recordRun, type RunSummary } from '../runtime/index.js';
-import { dryRun } from './dry-run.js';
 import { exitCodeOf, exitCodes } from './exit.js';
 import { printJson } from './print.js';
-import { summarise } from './summary.js';
-import { work } from './work.js';
+import type { RunSummary } from '../runtime/index.js';
 
-interface RunOptions {
+export interface RunFlags {
   dryRun?: boolean;
   set?: string[];
   json?: boolean;
 }
 
-const collect = (value: string, values: string[] = []) => [...values, value];
-
-export function addRunCommands(program: Command, exit: (code: number) => void): void {
-  program
-    .command('run')
-    .description('work a pipeline off: generate, judge, regenerate, publish')
-    .argument('<pipeline>', 'pipeline file (YAML)')
-    .option('--dry-run', 'print the shots and the expected cost; ask no server')
-    .option(
-      '--set <key=value>',
-      'override a setting of the pipeline, as in retry.attempts=3 (repeatable)',
-      collect,
-    )
-    .option('--json', 'print one JSON object at the end')
-    .addHelpText(
-      'after',
-      `
-Examples:
-  $ reroll run portraits.yaml
-  $ reroll run portraits.yaml --dry-run
-  $ reroll run portraits.yaml --set generate.steps=30 --set retry.attempts=3
-
-Exit codes: 0 every shot accepted; 1 some are exhausted or failed; 2 could not run; 130 interrupted (go on with \`reroll resume\`)`,
-    )
-    .action(async (file: string, options: RunOptions) => {
-      const pipeline = await loadPipeline(file, { env: process.env, set: options.set ?? [] });
-      if (options.dryRun) {
-        await dryRun(pipeline, options.json ?? false);
-        exit(exitCodes.done);
-        return;
-      }
-      const home = homeOf(process.env, pipeline.file);
-      const summary = await withState(home, (state) =>
-        work(state, pipeline, () => recordRun(state, pipeline)),
-      );
-      exit(finish(summary, options));
-    });
-
-  program
-    .command('resume')
-    .description('go on with an interrupted run')
-    .argument('[run]', 'the run; left out: the newest that is not over')
-    .option('--json', 'print one JSON object at the end')
-    .addHelpText(
-      'after',
-      `
-Looks for the run in REROLL_HOME, or in .reroll below the current folder.
-
-Examples:
-  $ reroll resume
-  $ reroll resume portraits-3
-
-Exit codes: as for \`reroll run\``,
-    )
-    .action(async (id: string | undefined, options: { json?: boolean }) => {
-      const home = homeOf(process.env);
-      await needHome(home, process.env);
-      const summary = await withState(home, async (state) => {
-        const { run, pipeline } = await findUnfinished(state, id, process.env);
-        return work(state, pipeline, async () => run);
-      });
-      exit(finish(summary, options));
-    });
+export async function run(file: string, flags: RunFlags): Promise<number> {
+  const pipeline = await loadPipeline(file, { env: process.env, set: flags.set ?? [] });
+  // Each loads what it needs alone: a dry run opens no model and no database.
+  if (flags.dryRun) {
+    const { dryRun } = await import('./dry-run.js');
+    await dryRun(pipeline, flags.json ?? false);
+    return exitCodes.done;
+  }
+  const { workNew } = await import('./work.js');
+  return finish(await workNew(pipeline), flags);
 }
 
-function finish(summary: RunSummary, { json }: { json?: boolean }): number {
+export async function resume(id: string | undefined, flags: { json?: boolean }): Promise<number> {
+  const { workOn } = await import('./work.js');
+  return finish(await workOn(id), flags);
+}
+
+async function finish(summary: RunSummary, { json }: { json?: boolean }): Promise<number> {
+  const { summarise } = await import('./summary.js');
   if (json) printJson(summary);
   else process.stdout.write(summarise(summary) + '\n');
   return exitCodeOf(summary);

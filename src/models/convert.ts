@@ -6,14 +6,14 @@ import { storageError } from '../base/atomic.js';
 import type { OnEvent } from './events.js';
 import { CONFIG_FILE, fileBytes, ONNX_FILES, PREPROCESSOR_FILE, readModelJson, sha256 } from './files.js';
 import { type Manifest, readManifest, type VariantFile, writeManifest } from './manifest.js';
-import { type Variant, type WriteOptions, writeOnnx } from '../onnx/index.js';
+import { defaultVariants, type Variant } from '../base/dtypes.js';
+import { type WriteOptions, writeOnnx } from '../onnx/index.js';
 import { vitGraph } from './vit-graph.js';
 import { checkpointFiles, openCheckpoint } from './safetensors/index.js';
 import { readVitConfig } from './vit-config.js';
 import { VitWeights } from './vit-weights.js';
 
 /** fp32 is what every other variant is verified against. */
-export const DEFAULT_VARIANTS: Variant[] = ['fp32', 'q8'];
 
 export interface ConvertOptions extends WriteOptions {
   /** Default fp32 and q8. */
@@ -47,7 +47,7 @@ export async function convertModel(
   const checkpoint = await openCheckpoint(folder);
   try {
     const weights = new VitWeights(checkpoint);
-    const graphs = (options.variants ?? DEFAULT_VARIANTS).map(
+    const graphs = (options.variants ?? defaultVariants).map(
       (variant) => [variant, vitGraph(config, weights, variant)] as const,
     );
     await copyConfigs(folder, out);

@@ -9,7 +9,7 @@ import type { OnEvent } from './events.js';
 import { CONFIG_FILE, ONNX_FILES, readModelJson } from './files.js';
 import { fetchSnapshot, hubSettings, type Patience, type Snapshot } from './hub/index.js';
 import { type Manifest, readManifest, type VariantFile, writeManifest } from './manifest.js';
-import type { Variant } from '../onnx/index.js';
+import type { Variant } from '../base/dtypes.js';
 import { architectureOf, readLabels } from './vit-config.js';
 
 export interface PullOptions {

@@ -1,12 +1,5 @@
-import {
-  ACTIVATIONS,
-  Graph,
-  Layers,
-  type Linear,
-  type Parameter,
-  type Value,
-  type Variant,
-} from '../onnx/index.js';
+import type { Variant } from '../base/dtypes.js';
+import { ACTIVATIONS, Graph, Layers, type Linear, type Parameter, type Value } from '../onnx/index.js';
 import type { VitConfig } from './vit-config.js';
 import type { VitWeights } from './vit-weights.js';
 

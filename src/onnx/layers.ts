@@ -1,17 +1,7 @@
+import type { Variant } from '../base/dtypes.js';
 import { floatToHalf } from '../base/floats.js';
 import { type Graph, MICROSOFT, type Value } from './graph.js';
 import { quantizeTransposed, transpose } from './quantize.js';
-
-/**
- * How the weights are stored and multiplied. Named as transformers.js names its dtypes:
- * - `fp32`: 32-bit floats
- * - `fp16`: stored as halves, computed as 32-bit floats
- * - `int8`: weights and activations as 8-bit integers, in standard operators only
- * - `uint8`: the same with unsigned weights: slower, but right on x86 processors without VNNI as well, whose
- *   products of unsigned and signed bytes may overflow
- * - `q8`: the same numbers in onnxruntime's fused operators, the fastest on a CPU
- */
-export type Variant = 'fp32' | 'fp16' | 'int8' | 'uint8' | 'q8';
 
 /** A parameter of the model: read when the file is written. */
 export interface Parameter {

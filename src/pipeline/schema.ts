@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultModel } from '../base/default-model.js';
 import { backend } from './backends.js';
 import { checkFilename } from './filename.js';
 import { adjust, anySetting, generate, matrix } from './settings.js';
@@ -93,7 +94,7 @@ const rule = strict({
 const gate = strict({
   model: z
     .union([text(), z.array(text()).min(1)])
-    .default('angusleung100/bad-anatomy-realism-classifier')
+    .default(defaultModel)
     .describe(
       'The classifier: a repository on the Hugging Face Hub, or a folder, whose path begins with `.` or `/`. ' +
         'Or a list of them that judge together: all must know the same labels.',
