@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
  */
 const rooms = {
   base: [],
-  loop: [],
+  loop: ['base'],
   onnx: ['base'],
   pipeline: ['base', 'loop'],
   net: [],

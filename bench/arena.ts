@@ -16,6 +16,7 @@ import {
   type RunSummary,
 } from '../src/runtime/index.js';
 import type { SketchOptions, SketchStats } from '../sketch/index.js';
+import { checkScores } from '../src/base/scores.js';
 
 /** Sketch servers in a process of their own. */
 export interface SketchHost {
@@ -102,10 +103,8 @@ export function freeClassifier(acceptEvery: number): Classifier {
     labels,
     classify: async () => {
       const bad = ++calls % acceptEvery === 0 ? 0 : 1;
-      return [
-        { label: 'Realistic_Bad_Anatomy', score: bad },
-        { label: 'Realistic_Good_Anatomy', score: 1 - bad },
-      ];
+      const scores = [bad, 1 - bad].map((score, index) => ({ label: labels[index] ?? '', score }));
+      return checkScores(scores, { model: 'free', exclusive: true });
     },
     close: async () => undefined,
   };

@@ -82,7 +82,7 @@ if (process.argv.includes('--json')) {
   );
 }
 
-function badness(scores: { label: string; score: number }[]): number {
+function badness(scores: readonly { label: string; score: number }[]): number {
   return scores
     .filter(({ label }) => label.endsWith('Bad_Anatomy'))
     .reduce((sum, { score }) => sum + score, 0);

@@ -1,7 +1,6 @@
+import { checkScores, type Scores } from '../base/scores.js';
 import { ConfigError } from '../errors.js';
 import type { Classifier } from './port.js';
-
-type Scores = Awaited<ReturnType<Classifier['classify']>>;
 
 /** How the probabilities that several models give to a label become one. */
 export type Combine = 'mean' | 'max';
@@ -10,16 +9,15 @@ export type Combine = 'mean' | 'max';
  * Several models' scores of one image as one, label by label, most probable first. Of `max` the sum may
  * exceed 1: each label is as probable as the model says that is surest of it.
  */
-export function combineScores(scores: readonly Scores[], combine: Combine): Scores {
+export function combineScores(scores: readonly Scores[], combine: Combine, model: string): Scores {
   const labels = (scores[0] ?? []).map(({ label }) => label);
   const byModel = scores.map((own) => new Map(own.map(({ label, score }) => [label, score])));
-  return labels
-    .map((label) => {
-      const found = byModel.map((own) => own.get(label) ?? 0);
-      const sum = found.reduce((total, score) => total + score, 0);
-      return { label, score: combine === 'max' ? Math.max(...found) : sum / found.length };
-    })
-    .sort((a, b) => b.score - a.score);
+  const combined = labels.map((label) => {
+    const found = byModel.map((own) => own.get(label) ?? NaN);
+    const sum = found.reduce((total, score) => total + score, 0);
+    return { label, score: combine === 'max' ? Math.max(...found) : sum / found.length };
+  });
+  return checkScores(combined, { model, exclusive: false });
 }
 
 /** Several classifiers as one, which closes them all. Throws ConfigError where they do not know the same labels. */
@@ -27,16 +25,21 @@ export function ensemble(members: readonly [Classifier, ...Classifier[]], combin
   const [first, ...others] = members;
   if (others.length === 0) return first;
   for (const other of others) requireSameLabels(first, other);
+  const name = `${combine} of ${members.map(({ model }) => model.name).join(', ')}`;
   const joined = (key: 'revision' | 'dtype') => members.map(({ model }) => model[key]).join('+');
   return {
     model: {
-      name: `${combine} of ${members.map(({ model }) => model.name).join(', ')}`,
+      name,
       revision: joined('revision'),
       dtype: joined('dtype'),
     },
     labels: first.labels,
     classify: async (image, signal) =>
-      combineScores(await Promise.all(members.map((member) => member.classify(image, signal))), combine),
+      combineScores(
+        await Promise.all(members.map((member) => member.classify(image, signal))),
+        combine,
+        name,
+      ),
     close: async () => {
       await Promise.all(members.map((member) => member.close()));
     },

@@ -1,11 +1,12 @@
 import type * as Library from '@huggingface/transformers';
 import type { PreTrainedModel, Tensor } from '@huggingface/transformers';
+import type { Scores } from '../base/scores.js';
 import { ModelError, toError } from '../errors.js';
 import type { Dtype } from '../base/dtypes.js';
 import { readModelFolder, type ModelFolder } from './folder.js';
 import type { Classifier } from './port.js';
 import { openPreprocessor, type Preprocessor } from './preprocessor.js';
-import { labelScores } from './scores.js';
+import { labelScores, type Scored } from './scores.js';
 
 export interface ClassifierOptions {
   /** Absolute path of a folder in the Hugging Face layout: config.json, preprocessor_config.json, onnx/. */
@@ -30,7 +31,7 @@ export async function openClassifier(options: ClassifierOptions): Promise<Classi
   const model = await loadModel(transformers, folder, options);
   try {
     const preprocessor = await openPreprocessor(transformers, folder);
-    await checkModel(model, folder, preprocessor.blank);
+    await checkModel(model, folder, preprocessor);
     return new LocalClassifier(folder, model, preprocessor);
   } catch (error) {
     await model.dispose();
@@ -41,7 +42,7 @@ export async function openClassifier(options: ClassifierOptions): Promise<Classi
 class LocalClassifier implements Classifier {
   readonly model;
   readonly labels;
-  readonly #independent: boolean;
+  readonly #scored: Scored;
   /** Resolves when the model is free: two inferences at a time only fight over the same cores. */
   #free: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -53,10 +54,10 @@ class LocalClassifier implements Classifier {
   ) {
     this.model = folder.identity;
     this.labels = folder.labels;
-    this.#independent = folder.independent;
+    this.#scored = scoredOf(folder);
   }
 
-  async classify(image: Buffer | string, signal?: AbortSignal): Promise<{ label: string; score: number }[]> {
+  async classify(image: Buffer | string, signal?: AbortSignal): Promise<Scores> {
     signal?.throwIfAborted();
     // Decoding runs beside the inference of the picture before.
     const fill = await this.preprocessor.prepare(image);
@@ -67,7 +68,7 @@ class LocalClassifier implements Classifier {
       return run(this.network, fill());
     });
     this.#free = logits.catch(() => undefined);
-    return labelScores(this.labels, await logits, this.#independent);
+    return labelScores(this.#scored, await logits);
   }
 
   async close(): Promise<void> {
@@ -117,24 +118,30 @@ async function loadModel(
   }
 }
 
-/** Warms the model up, and finds out what no file says: whether it takes pictures and gives as many logits as labels. */
+/**
+ * Warms the model up, and finds out what no file says: whether it takes pictures and gives a number for each label,
+ * of an empty picture and of a busy one, which a number that overflows may tell apart.
+ */
 async function checkModel(
   model: PreTrainedModel,
-  { folder, labels }: ModelFolder,
-  blank: Tensor,
+  folder: ModelFolder,
+  { samples }: Preprocessor,
 ): Promise<void> {
-  let logits: ArrayLike<number>;
-  try {
-    logits = await run(model, blank);
-  } catch (error) {
-    throw new ModelError(`the model in ${folder} does not run: ${toError(error).message}`, { cause: error });
-  }
-  if (logits.length !== labels.length) {
-    throw new ModelError(
-      `the model in ${folder} gives ${logits.length} scores, but id2label in its config.json names ${labels.length} labels.`,
-    );
+  for (const sample of samples) {
+    const logits = await run(model, sample).catch((error: unknown) => {
+      throw new ModelError(`the model in ${folder.folder} does not run: ${toError(error).message}`, {
+        cause: error,
+      });
+    });
+    labelScores(scoredOf(folder), logits);
   }
 }
+
+const scoredOf = ({ identity, labels, independent }: ModelFolder): Scored => ({
+  model: identity.name,
+  labels,
+  independent,
+});
 
 async function run(model: PreTrainedModel, pixel_values: Tensor): Promise<ArrayLike<number>> {
   const { logits } = (await model({ pixel_values })) as { logits?: Tensor };

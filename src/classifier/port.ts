@@ -1,3 +1,5 @@
+import type { Scores } from '../base/scores.js';
+
 /** Scores images. Opened once, used for many; `close` frees the model's memory. */
 export interface Classifier {
   readonly model: ModelIdentity;
@@ -5,9 +7,9 @@ export interface Classifier {
   readonly labels: string[];
   /**
    * The probability of every label, most probable first.
-   * Throws ImageError for bytes that are no image within bounds.
+   * Throws ImageError for bytes that are no image within bounds, ModelError where the model gives no probabilities.
    */
-  classify(image: Buffer | string, signal?: AbortSignal): Promise<{ label: string; score: number }[]>;
+  classify(image: Buffer | string, signal?: AbortSignal): Promise<Scores>;
   close(): Promise<void>;
 }
 

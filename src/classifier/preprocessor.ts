@@ -11,8 +11,8 @@ type Transformers = typeof Library;
 export interface Preprocessor {
   /** Decodes and resizes; what it returns fills the model's input, and is called while the model is free. */
   prepare: (image: Buffer | string) => Promise<() => Tensor>;
-  /** An input of the right shape, all zeros. */
-  blank: Tensor;
+  /** Inputs of the right shape to try a model with: of an empty picture, and of noise. */
+  samples: Tensor[];
 }
 
 /** The preprocessing that a model's preprocessor_config.json asks for. Throws ModelError. */
@@ -27,8 +27,9 @@ function plainProcessor({ Tensor }: Transformers, preprocessing: Preprocessing):
   const values = new Float32Array(3 * width * height);
   const tensor = new Tensor('float32', values, [1, 3, height, width]);
   const { resize } = preprocessing;
+  const noise = Float32Array.from(values, () => Math.random() * 4 - 2);
   return {
-    blank: tensor,
+    samples: [tensor, new Tensor('float32', noise, tensor.dims)],
     prepare: async (image) => {
       const picture = await readResized(image, resize.width, resize.height, resize.filter);
       return () => {
@@ -53,8 +54,10 @@ async function foreignProcessor(library: Transformers, { folder }: ModelFolder):
     const { pixel_values } = (await processor(image)) as { pixel_values: Tensor };
     return pixel_values;
   };
+  const sample = (data: Uint8Array) => tensorOf({ data, width: 64, height: 64 });
+  const black = new Uint8Array(64 * 64 * 3);
   return {
-    blank: await tensorOf({ data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 }),
+    samples: [await sample(black), await sample(black.map(() => Math.random() * 256))],
     prepare: async (image) => {
       const tensor = await tensorOf(await readRgb(image));
       return () => tensor;

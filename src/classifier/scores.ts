@@ -1,6 +1,5 @@
-import type { Classifier } from './port.js';
-
-type Scores = Awaited<ReturnType<Classifier['classify']>>;
+import { checkScores, requireFinite, type Scores } from '../base/scores.js';
+import { ModelError } from '../errors.js';
 
 /** Probabilities of labels that exclude each other: they sum to 1. */
 export function softmax(logits: ArrayLike<number>): number[] {
@@ -16,10 +15,30 @@ export function softmax(logits: ArrayLike<number>): number[] {
 export const sigmoid = (logits: ArrayLike<number>): number[] =>
   Array.from(logits, (value) => 1 / (1 + Math.exp(-value)));
 
-/** Every label with its probability, most probable first; equals keep the model's order. */
-export function labelScores(labels: string[], logits: ArrayLike<number>, independent: boolean): Scores {
-  const probabilities = independent ? sigmoid(logits) : softmax(logits);
-  return labels
-    .map((label, index) => ({ label, score: probabilities[index] ?? 0 }))
-    .sort((a, b) => b.score - a.score);
+/** What is known of a model whose answers become scores. */
+export interface Scored {
+  /** Its name, for errors. */
+  model: string;
+  labels: readonly string[];
+  /** Labels that are independent of each other: sigmoid instead of softmax. */
+  independent: boolean;
+}
+
+/**
+ * Every label with its probability, most probable first; equals keep the model's order. Throws ModelError where the
+ * model's answer is no finite number for each label.
+ */
+export function labelScores({ model, labels, independent }: Scored, logits: ArrayLike<number>): Scores {
+  const answer = Array.from(logits);
+  if (answer.length !== labels.length) {
+    throw new ModelError(
+      `the model ${model} gives ${answer.length} scores, but id2label in its config.json names ${labels.length} labels.`,
+    );
+  }
+  requireFinite(answer, model);
+  const probabilities = independent ? sigmoid(answer) : softmax(answer);
+  return checkScores(
+    labels.map((label, index) => ({ label, score: probabilities[index] ?? NaN })),
+    { model, exclusive: !independent },
+  );
 }

@@ -18,7 +18,7 @@ export interface ClassifyFlags extends Omit<ClassifierOptions, 'model'> {
 
 interface Row {
   file: string;
-  scores: LabelScore[];
+  scores: readonly LabelScore[];
   verdict?: Verdict;
 }
 

@@ -1,12 +1,14 @@
-import picomatch from 'picomatch';
-import type { GateRule, LabelScore, Verdict } from './types.js';
+import { requireProbabilities } from '../base/scores.js';
+import type { GateRule, LabelScore, Scores, Verdict } from './types.js';
 
 /**
  * What the gate decides about label scores. A rule fires when every condition it names holds: its labels'
  * summed probability reaches `threshold`, the most probable label is one of them (`when: top`).
- * Any rule that rejects beats any that asks for review, which beats acceptance.
+ * Any rule that rejects beats any that asks for review, which beats acceptance. Throws ModelError for a score that
+ * is no probability, should one get past the types: NaN reaches no threshold.
  */
-export function judge(rules: readonly GateRule[], scores: readonly LabelScore[]): Verdict {
+export function judge(rules: readonly GateRule[], scores: Scores): Verdict {
+  requireProbabilities(scores, 'of this gate');
   const sorted = [...scores].sort((a, b) => b.score - a.score || (a.label < b.label ? -1 : 1));
   const findings = rules.map((rule) => examine(rule, sorted));
   const finding =
@@ -45,8 +47,23 @@ function examine(
   return { decision: 'accept', words: '' };
 }
 
-function matches(rule: GateRule, label: string): boolean {
-  return picomatch.isMatch(label, rule.labels);
+const matches = (rule: GateRule, label: string): boolean =>
+  rule.labels.some((pattern) => matchesPattern(pattern, label));
+
+/** `*` stands for any letters; everything else for itself, since labels hold what file names do not: `/`, `(`, `.`. */
+export function matchesPattern(pattern: string, label: string): boolean {
+  const [start = '', ...parts] = pattern.split('*');
+  const end = parts.pop();
+  if (end === undefined) return label === pattern;
+  if (!label.startsWith(start)) return false;
+  let at = start.length;
+  // The first place of each part leaves most room for the next: nothing has to be tried twice.
+  for (const part of parts) {
+    const found = label.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return label.length - end.length >= at && label.endsWith(end);
 }
 
 function sum(scores: readonly LabelScore[]): number {

@@ -1,8 +1,12 @@
+import type { LabelScore } from '../base/scores.js';
+
 /**
  * The vocabulary of the loop. Settings keep the spelling of the pipeline file and of
  * AUTOMATIC1111's API (`cfg_scale`, `negative_prompt`), so that a word is the same in the YAML,
  * in a ladder's `adjust`, in the ledger and in the manifest.
  */
+
+export type { LabelScore, Scores } from '../base/scores.js';
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
@@ -61,12 +65,6 @@ export interface Shot {
   tags: string[];
 }
 
-/** A label of the classifier and its probability, 0 to 1. */
-export interface LabelScore {
-  label: string;
-  score: number;
-}
-
 /** One rule of the gate. `labels` are globs over the model's labels. */
 export interface GateRule {
   labels: string[];
@@ -87,7 +85,7 @@ export interface Verdict {
   /** Summed probability of all labels that any rule names, 0 to 1: the lower, the better the candidate. */
   rejected: number;
   /** Every label, most probable first. */
-  scores: LabelScore[];
+  scores: readonly LabelScore[];
 }
 
 /** A ladder's `adjust`: setting -> new value; numbers also as changes; prompts also by `_append`, `_prepend`, `_replace`. */

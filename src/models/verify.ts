@@ -1,3 +1,4 @@
+import type { LabelScore } from '../base/scores.js';
 import { ModelError } from '../errors.js';
 import { readManifest, type Verification, writeManifest } from './manifest.js';
 
@@ -18,7 +19,7 @@ export interface VerifyOptions<Image> {
     dtype: string,
     image: Image,
     signal?: AbortSignal,
-  ) => Promise<{ label: string; score: number }[]>;
+  ) => Promise<readonly LabelScore[]>;
   /** The variant that is tested. Default q8. */
   dtype?: string;
   /** What it is compared with. Default fp32. */

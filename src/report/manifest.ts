@@ -78,7 +78,9 @@ export function changesOf(
   return changes.length === 0 ? undefined : Object.fromEntries(changes);
 }
 
-const round = (probability: number): number => Math.round(probability * 10_000) / 10_000;
+/** Null for what is no number: verdicts of versions that did not yet refuse a model that answers NaN. */
+const round = (probability: number | null): number | null =>
+  Number.isFinite(probability) ? Math.round(Number(probability) * 10_000) / 10_000 : null;
 
 /** The same value with the keys of every object in order: a database may have shuffled them. */
 function sorted(value: unknown): unknown {

@@ -18,6 +18,7 @@ import {
 } from '../../sketch/index.js';
 import { runPipeline, type Ran, type RunOptions } from '../support/run.js';
 import { flux, repairGraph, textToImage } from '../support/sketch-graphs.js';
+import { scoresOf } from '../support/scores.js';
 
 let dir: string;
 let servers: SketchServer[];
@@ -63,10 +64,7 @@ const truthful: Classifier = {
   labels: ['Bad_Anatomy', 'Good_Anatomy'],
   classify: async (image) => {
     const bad = truthOf(image as Buffer).truth.anatomy === 'bad' ? 1 : 0;
-    return [
-      { label: 'Bad_Anatomy', score: bad },
-      { label: 'Good_Anatomy', score: 1 - bad },
-    ];
+    return scoresOf({ Bad_Anatomy: bad, Good_Anatomy: 1 - bad });
   },
   close: async () => undefined,
 };

@@ -16,6 +16,8 @@ export interface TinyModel {
   size?: number;
   /** `weights[channel][label]`: logits are the picture's mean red, green and blue, normalised to -1 to 1, times these. */
   weights?: number[][];
+  /** Its logits are powers of e: of a picture on which the exponent goes over 88 they are no numbers. */
+  overflows?: boolean;
   config?: object;
   preprocessor?: object;
 }
@@ -30,7 +32,7 @@ export async function writeTinyModel(folder: string, options: TinyModel = {}): P
   const weights =
     options.weights ?? [0, 1, 2].map((channel) => labels.map((_, label) => (label === channel ? 4 : -4)));
   await mkdir(join(folder, 'onnx'), { recursive: true });
-  await writeFile(join(folder, 'onnx', 'model.onnx'), tinyOnnx(weights));
+  await writeFile(join(folder, 'onnx', 'model.onnx'), tinyOnnx(weights, options.overflows));
   const config = {
     model_type: 'vit',
     architectures: ['ViTForImageClassification'],
@@ -58,7 +60,7 @@ export async function writeTinyModel(folder: string, options: TinyModel = {}): P
 const float32 = onnx.TensorProto_DataType.FLOAT;
 const int64 = onnx.TensorProto_DataType.INT64;
 
-function tinyOnnx(weights: number[][]): Uint8Array {
+function tinyOnnx(weights: number[][], overflows = false): Uint8Array {
   const labels = weights[0]?.length ?? 0;
   const value = (name: string, dims: (number | string)[]) => ({
     name,
@@ -97,7 +99,12 @@ function tinyOnnx(weights: number[][]): Uint8Array {
         node: [
           node('GlobalAveragePool', ['pixel_values'], 'mean'),
           node('Reshape', ['mean', 'shape'], 'cls_embedding'),
-          node('MatMul', ['cls_embedding', 'weights'], 'logits'),
+          ...(overflows
+            ? [
+                node('MatMul', ['cls_embedding', 'weights'], 'exponents'),
+                node('Exp', ['exponents'], 'logits'),
+              ]
+            : [node('MatMul', ['cls_embedding', 'weights'], 'logits')]),
         ],
         initializer: [
           { name: 'shape', dims: [2n], dataType: int64, rawData: bytes(BigInt64Array.of(0n, 3n)) },

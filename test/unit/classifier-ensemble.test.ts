@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { combineScores, ensemble, type Classifier } from '../../src/classifier/index.js';
+import type { Scores } from '../../src/base/scores.js';
 import { ConfigError } from '../../src/errors.js';
-
-type Scores = Awaited<ReturnType<Classifier['classify']>>;
+import { scoresOf } from '../support/scores.js';
 
 /** Says the same of every image, and counts how often it was closed. */
 function fixed(name: string, scores: Scores): Classifier & { closed: number } {
@@ -19,25 +19,16 @@ function fixed(name: string, scores: Scores): Classifier & { closed: number } {
   };
 }
 
-const sure = [
-  { label: 'bad', score: 0.75 },
-  { label: 'good', score: 0.25 },
-];
-const unsure = [
-  { label: 'good', score: 0.75 },
-  { label: 'bad', score: 0.25 },
-];
-const middling = [
-  { label: 'bad', score: 0.5 },
-  { label: 'good', score: 0.5 },
-];
+const sure = scoresOf({ bad: 0.75, good: 0.25 });
+const unsure = scoresOf({ bad: 0.25, good: 0.75 });
+const middling = scoresOf({ bad: 0.5, good: 0.5 });
 
 test('mean and max go label by label, most probable first', () => {
-  expect(combineScores([sure, unsure, sure, sure], 'mean')).toEqual([
+  expect(combineScores([sure, unsure, sure, sure], 'mean', 'both')).toEqual([
     { label: 'bad', score: 0.625 },
     { label: 'good', score: 0.375 },
   ]);
-  expect(combineScores([middling, unsure], 'max')).toEqual([
+  expect(combineScores([middling, unsure], 'max', 'both')).toEqual([
     { label: 'good', score: 0.75 },
     { label: 'bad', score: 0.5 },
   ]);
@@ -45,15 +36,13 @@ test('mean and max go label by label, most probable first', () => {
 
 test('the mean lies between the least and the largest, max is the largest, and neither minds the order of models', () => {
   const score = fc.double({ min: 0, max: 1, noNaN: true });
-  const scores = fc
-    .tuple(score, score, score)
-    .map(([a, b, c]) => Object.entries({ a, b, c }).map(([label, score]) => ({ label, score })));
+  const scores = fc.tuple(score, score, score).map(([a, b, c]) => scoresOf({ a, b, c }));
   fc.assert(
     fc.property(fc.array(scores, { minLength: 1, maxLength: 4 }), (models) => {
       const of = (all: Scores, wanted: string) => all.find(({ label }) => label === wanted)!.score;
-      const mean = combineScores(models, 'mean');
-      const max = combineScores(models, 'max');
-      const reversed = combineScores([...models].reverse(), 'mean');
+      const mean = combineScores(models, 'mean', 'all');
+      const max = combineScores(models, 'max', 'all');
+      const reversed = combineScores([...models].reverse(), 'mean', 'all');
       for (const label of ['a', 'b', 'c']) {
         const own = models.map((model) => of(model, label));
         expect(of(max, label)).toBe(Math.max(...own));
@@ -88,7 +77,7 @@ test('one model is itself; several are one classifier that names and closes them
 });
 
 test('models that do not know the same labels do not judge together', () => {
-  const other = fixed('cats', [{ label: 'cat', score: 1 }]);
+  const other = fixed('cats', scoresOf({ cat: 1 }));
   const join = () => ensemble([fixed('hands', sure), other], 'max');
   expect(join).toThrow(ConfigError);
   expect(join).toThrow(/hands knows bad, good; cats knows cat\. Take one of them out\./);

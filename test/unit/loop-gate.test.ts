@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { idleRules, judge, type GateRule, type LabelScore } from '../../src/loop/index.js';
+import { idleRules, judge, type GateRule, type Scores } from '../../src/loop/index.js';
+import { scoresOf } from '../support/scores.js';
 
-const scores = (bad: number, good = 1 - bad): LabelScore[] => [
-  { label: 'Realistic_Bad_Anatomy', score: bad / 2 },
-  { label: 'Unrealistic_Bad_Anatomy', score: bad / 2 },
-  { label: 'Realistic_Good_Anatomy', score: good },
-];
+const scores = (bad: number, good = 1 - bad) =>
+  scoresOf({
+    Realistic_Bad_Anatomy: bad / 2,
+    Unrealistic_Bad_Anatomy: bad / 2,
+    Realistic_Good_Anatomy: good,
+  });
 const badAnatomy: GateRule = { labels: ['*Bad_Anatomy'], threshold: 0.5 };
 
 describe('the gate', () => {
@@ -24,11 +26,11 @@ describe('the gate', () => {
 
   it('rejects by the most probable label where a rule says when: top', () => {
     const top: GateRule = { labels: ['*Bad_Anatomy'], when: 'top' };
-    const barely = [
-      { label: 'Realistic_Bad_Anatomy', score: 0.4 },
-      { label: 'Realistic_Good_Anatomy', score: 0.35 },
-      { label: 'Unrealistic_Good_Anatomy', score: 0.25 },
-    ];
+    const barely = scoresOf({
+      Realistic_Bad_Anatomy: 0.4,
+      Realistic_Good_Anatomy: 0.35,
+      Unrealistic_Good_Anatomy: 0.25,
+    });
     expect(judge([top], barely)).toMatchObject({ decision: 'reject', rule: '*Bad_Anatomy on top' });
     expect(judge([top], scores(0.6)).decision).toBe('accept');
   });
@@ -36,7 +38,7 @@ describe('the gate', () => {
   it('needs both conditions where a rule names a threshold and when: top', () => {
     const both: GateRule = { labels: ['Realistic_Bad_Anatomy'], threshold: 0.3, when: 'top' };
     expect(judge([both], scores(0.62)).decision).toBe('accept');
-    expect(judge([both], [{ label: 'Realistic_Bad_Anatomy', score: 0.9 }]).decision).toBe('reject');
+    expect(judge([both], scoresOf({ Realistic_Bad_Anatomy: 0.9 })).decision).toBe('reject');
   });
 
   it('puts a candidate aside for review between the band and the threshold', () => {
@@ -63,6 +65,43 @@ describe('the gate', () => {
     expect(idleRules([badAnatomy, { labels: ['Bad_Hands'], threshold: 0.5 }], labels)).toEqual([
       { labels: ['Bad_Hands'], threshold: 0.5 },
     ]);
+  });
+
+  it('takes * for any letters, and every other letter for itself', () => {
+    const names = ['anatomy/bad', 'Bad (fused) [hands]', '.good', 'a*b', 'good'];
+    const matched = (pattern: string) =>
+      names.filter((name) => idleRules([{ labels: [pattern], threshold: 0.5 }], [name]).length === 0);
+    expect(matched('*')).toEqual(names);
+    expect(matched('anatomy*')).toEqual(['anatomy/bad']);
+    expect(matched('*bad')).toEqual(['anatomy/bad']);
+    expect(matched('*(fused)*')).toEqual(['Bad (fused) [hands]']);
+    expect(matched('*[hands]')).toEqual(['Bad (fused) [hands]']);
+    expect(matched('*good')).toEqual(['.good', 'good']);
+    expect(matched('a*b')).toEqual(['a*b']);
+    expect(matched('{good,.good}')).toEqual([]);
+    expect(matched('g?od')).toEqual([]);
+    // Parts may not overlap.
+    expect(matched('goo*ood')).toEqual([]);
+    expect(matched('good*')).toEqual(['good']);
+  });
+
+  it('matches what a regular expression of the same meaning matches', () => {
+    const text = (letters: string) => fc.string({ unit: fc.constantFrom(...letters), maxLength: 8 });
+    fc.assert(
+      fc.property(text('ab./(*'), text('ab./('), (pattern, label) => {
+        const escaped = pattern.split('*').map((part) => part.replace(/[./()]/g, '\\$&'));
+        const found = idleRules([{ labels: [pattern], threshold: 0.5 }], [label]).length === 0;
+        expect(found).toBe(new RegExp(`^${escaped.join('.*')}$`).test(label));
+      }),
+    );
+  });
+
+  it('decides nothing on a score that is no probability', () => {
+    for (const score of [NaN, Infinity, -Infinity, -0.1, 1.1, null]) {
+      const broken = [{ label: 'Realistic_Bad_Anatomy', score }] as unknown as Scores;
+      expect(() => judge([badAnatomy], broken)).toThrow(/which is no probability\. Nothing is accepted/);
+    }
+    expect(() => judge([badAnatomy], [] as unknown as Scores)).toThrow(/no scores/);
   });
 
   it('never accepts more readily when a rejected label becomes more probable', () => {
