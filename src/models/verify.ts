@@ -15,11 +15,7 @@ export const DEFAULT_BOUNDS: Bounds = { agreement: 0.98, largestDifference: 0.2 
 
 export interface VerifyOptions<Image> {
   /** The probability of every label, most probable first, by one variant of the model. */
-  classify: (
-    dtype: string,
-    image: Image,
-    signal?: AbortSignal,
-  ) => Promise<readonly LabelScore[]>;
+  classify: (dtype: string, image: Image, signal?: AbortSignal) => Promise<readonly LabelScore[]>;
   /** The variant that is tested. Default q8. */
   dtype?: string;
   /** What it is compared with. Default fp32. */

@@ -52,7 +52,7 @@ async function card(shot: ReportShot, attempt: ReportAttempt, folder: string, fi
       <dl>
         ${verdict?.scores.slice(0, maxLabels).map(
           ({ label, score }) =>
-            html`<div style="--share: ${(Number(score) * 100).toFixed(1)}%">
+            html`<div style="--share: ${(score * 100).toFixed(1)}%">
               <dt title="${label}">${label.replaceAll('_', ' ')}</dt>
               <dd>${Number.isFinite(score) ? score.toFixed(2) : 'no number'}</dd>
             </div>`,

@@ -86,9 +86,9 @@ describe('the gate', () => {
   });
 
   it('matches what a regular expression of the same meaning matches', () => {
-    const text = (letters: string) => fc.string({ unit: fc.constantFrom(...letters), maxLength: 8 });
+    const text = (...letters: string[]) => fc.string({ unit: fc.constantFrom(...letters), maxLength: 8 });
     fc.assert(
-      fc.property(text('ab./(*'), text('ab./('), (pattern, label) => {
+      fc.property(text('a', 'b', '.', '/', '(', '*'), text('a', 'b', '.', '/', '('), (pattern, label) => {
         const escaped = pattern.split('*').map((part) => part.replace(/[./()]/g, '\\$&'));
         const found = idleRules([{ labels: [pattern], threshold: 0.5 }], [label]).length === 0;
         expect(found).toBe(new RegExp(`^${escaped.join('.*')}$`).test(label));
