@@ -1,6 +1,6 @@
 import { GoneError, ImageError, StorageError } from '../src/errors.js';
 import type { Classifier } from '../src/classifier/index.js';
-import { publish, type Candidates, type Provenance } from '../src/images/index.js';
+import type { Candidates, Provenance } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Ledger, ShotRecord } from '../src/ledger/index.js';
 import {
   advance,
@@ -24,10 +24,13 @@ export interface ClassifyDependencies {
   retry: RetryPolicy;
   runSeed: number;
   output: {
-    /** The run's folder. */
-    folder: string;
-    /** Where an attempt's image goes below it; undefined: nowhere. The same attempt always gets the same path. */
-    pathOf(shot: ShotRecord, attempt: Attempt, as: 'published' | 'review' | 'reject'): string | undefined;
+    /** Writes an attempt's image into the run's folder; undefined: it is not kept. The same attempt always gets the same path. */
+    put(
+      shot: ShotRecord,
+      attempt: Attempt,
+      as: 'published' | 'review' | 'reject',
+      image: () => Promise<{ bytes: Buffer; provenance: Provenance }>,
+    ): Promise<string | undefined>;
   };
   /** Whether the run's budget pays for attempt `number` of a shot. */
   budget(shot: number, number: number): Promise<BudgetAnswer>;
@@ -174,16 +177,13 @@ async function put(
   as: 'published' | 'review' | 'reject',
 ): Promise<string | undefined> {
   const attempt = shot.attempts[number - 1];
-  if (!attempt?.candidate) throw new Error(`shot ${shot.index} has no candidate of attempt ${number}`);
-  const relativePath = dependencies.output.pathOf(shot, attempt, as);
-  if (relativePath === undefined) return undefined;
-  await publish({
-    folder: dependencies.output.folder,
-    relativePath,
-    bytes: await dependencies.candidates.read(attempt.candidate.file),
+  const file = attempt?.candidate?.file;
+  if (!attempt || file === undefined)
+    throw new Error(`shot ${shot.index} has no candidate of attempt ${number}`);
+  return dependencies.output.put(shot, attempt, as, async () => ({
+    bytes: await dependencies.candidates.read(file),
     provenance: provenance(dependencies, shot, attempt),
-  });
-  return relativePath;
+  }));
 }
 
 /** How an image was made, and what was rejected before it. */

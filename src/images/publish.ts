@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
+import { systemCode } from '../errors.js';
 import { pathInside, storing, writeAtomically } from './files.js';
-import { addTextChunk, isPng } from './png.js';
+import { addTextChunk, isPng, readTextChunks } from './png.js';
 
 /** The keyword of the text chunk that says how a published image was made. */
 export const provenanceKeyword = 'reroll';
@@ -11,7 +12,8 @@ export type Provenance = { [key: string]: unknown };
 /**
  * Publishes an accepted image below `folder`: the server's own bytes, its infotext untouched, and the
  * provenance as JSON. In a PNG that is one more text chunk; a JPEG or WebP stays as it is to the byte and
- * the provenance lies beside it in `<file>.json`. Repeating it writes the same file again.
+ * the provenance lies beside it in `<file>.json`. Repeating it writes the same file again. Where a file lies
+ * that is not the same shot's (`run` and `shot` of its provenance), nothing is written: undefined.
  * Throws ConfigError where the path leads out of the folder, StorageError where it cannot be written.
  */
 export async function publish(image: {
@@ -21,16 +23,45 @@ export async function publish(image: {
   relativePath: string;
   bytes: Buffer;
   provenance: Provenance;
-}): Promise<{ path: string; sha256: string }> {
+}): Promise<{ path: string; sha256: string } | undefined> {
   await storing('make the folder', image.folder, () => fs.mkdir(image.folder, { recursive: true }));
   const path = await pathInside(image.folder, image.relativePath);
   const json = JSON.stringify(image.provenance);
+  const beside = `${path}.json`;
+  const files = isPng(image.bytes) ? [path] : [path, beside];
+  for (const file of files) if (!(await isFreeFor(image.provenance, file))) return undefined;
   let bytes = image.bytes;
   if (isPng(bytes)) bytes = addTextChunk(bytes, provenanceKeyword, asciiJson(json));
   // First: where the picture is, its provenance is.
-  else await writeAtomically(`${path}.json`, `${json}\n`);
+  else await writeAtomically(beside, `${json}\n`);
   await writeAtomically(path, bytes);
   return { path, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** Whether nothing has this name, or a file of the same shot. */
+async function isFreeFor({ run, shot }: Provenance, path: string): Promise<boolean> {
+  const stat = await storing('look at', path, () =>
+    fs.lstat(path).catch((error: unknown) => {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      return undefined;
+    }),
+  );
+  if (stat === undefined) return true;
+  const there = stat.isFile() ? await provenanceOf(path) : undefined;
+  return there !== undefined && there['run'] === run && there['shot'] === shot;
+}
+
+/** What a file that we may have written says of itself; undefined where we have not. */
+async function provenanceOf(path: string): Promise<Provenance | undefined> {
+  try {
+    const bytes = await fs.readFile(path);
+    const beside = async () => (path.endsWith('.json') ? bytes : fs.readFile(`${path}.json`));
+    const text = isPng(bytes) ? readTextChunks(bytes).get(provenanceKeyword) : (await beside()).toString();
+    const value: unknown = JSON.parse(text ?? '');
+    return typeof value === 'object' && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The same JSON in ASCII, so that it fits a tEXt chunk, which more tools read than iTXt. */

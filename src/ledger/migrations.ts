@@ -72,4 +72,17 @@ export const migrations: { name: string; sql: string }[] = [
         where state in ('due', 'generated');
     `,
   },
+  {
+    name: 'paths',
+    sql: `
+      create table reroll.paths (
+        run text not null,
+        folded text not null,
+        shot integer not null,
+        wanted text not null,
+        path text not null,
+        primary key (run, folded)
+      );
+    `,
+  },
 ];

@@ -190,6 +190,14 @@ export class SqlLedger implements Ledger {
     return this.#transaction((client) => failShot(client, run, shot, reason));
   }
 
+  async claimPath(run: string, shot: number, path: string, wanted: string): Promise<boolean> {
+    return this.#moves(statements.claimPath, [run, fold(path), shot, wanted, path]);
+  }
+
+  async renamedPaths(run: string): Promise<{ shot: number; wanted: string; path: string }[]> {
+    return this.#query(statements.renamedPaths, [run]);
+  }
+
   async waitingShots(run: string): Promise<AttemptKey[]> {
     return this.#query<AttemptKey>(statements.waiting, [run]);
   }
@@ -253,5 +261,8 @@ export class SqlLedger implements Ledger {
     }
   }
 }
+
+/** As macOS and Windows compare names: É and é are one letter, and so are é and e with an accent behind it. */
+const fold = (path: string): string => path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC');
 
 const keyOf = (key: AttemptKey): unknown[] => [key.run, key.shot, key.number];

@@ -159,5 +159,19 @@ export const budget = statement(
    from reroll.shots where run = $1 group by 1, 2 order by 1, 2`,
 );
 
+/** run, folded path, shot, wanted, path. A row where the path is the shot's, from now on or from before. */
+export const claimPath = statement(
+  'claim path',
+  `insert into reroll.paths (run, folded, shot, wanted, path) values ($1, $2, $3, $4, $5)
+   on conflict (run, folded) do update set path = paths.path where paths.shot = excluded.shot
+   returning path`,
+);
+
+/** run. Of a shot that tried several names the longest, which is the last, comes last. */
+export const renamedPaths = statement(
+  'renamed paths',
+  `select shot, wanted, path from reroll.paths where run = $1 and path <> wanted order by length(path)`,
+);
+
 /** run, shot */
 export const tags = statement('tags', 'select tags from reroll.shots where run = $1 and shot = $2');

@@ -74,6 +74,21 @@ export const shots = reroll.table(
   ],
 );
 
+/** Whose file each path below a run's folder is. */
+export const paths = reroll.table(
+  'paths',
+  {
+    run: text('run').notNull(),
+    /** The path as file systems compare it that know no capital letters. */
+    folded: text('folded').notNull(),
+    shot: integer('shot').notNull(),
+    /** What the file would be called if no other shot had that name. */
+    wanted: text('wanted').notNull(),
+    path: text('path').notNull(),
+  },
+  (path) => [primaryKey({ columns: [path.run, path.folded] })],
+);
+
 export const attempts = reroll.table(
   'attempts',
   {

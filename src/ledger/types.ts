@@ -198,6 +198,15 @@ export interface Ledger {
   /** Ends a shot that can never succeed. */
   failShot(run: string, shot: number, reason: string): Promise<boolean>;
 
+  /**
+   * Makes a path below the run's folder this shot's own, before anything is written there. False where it is another
+   * shot's; paths that differ in capital letters alone are the same. `wanted`: what the file would be called if no
+   * other shot had that name.
+   */
+  claimPath(run: string, shot: number, path: string, wanted: string): Promise<boolean>;
+  /** The paths of a run that are not called as was wanted. */
+  renamedPaths(run: string): Promise<{ shot: number; wanted: string; path: string }[]>;
+
   /** Last attempts of open shots that wait for the run's budget, by number, then shot: the order in which it is shared out. */
   waitingShots(run: string): Promise<AttemptKey[]>;
   budgetCounts(run: string, shot: number): Promise<BudgetCount[]>;

@@ -20,6 +20,8 @@ const LONGEST_NAME = 220;
 const field = /\{\{\s*([^{}]*?)\s*\}\}/g;
 /** Windows gives these names to devices, with any extension. */
 const reserved = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+/** What a run puts into its folder beside the images: no folder of theirs may be called so. */
+const runsOwn = /^(manifest\.jsonl|report\.html|rejected|review|thumbnails)$/i;
 const unsafe = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069<>:"/\\|?*]/g;
 
 /** What is wrong with a template of `output.filename`; nothing where it is fine. */
@@ -71,7 +73,17 @@ export function renderFilename(template: string, values: FilenameValues): string
   return withoutRunFolder(template)
     .split(/[/\\]/)
     .map((part) => legal(part.replace(field, (_, name: FilenameField) => clean(String(values[name])))))
+    .map((part, index, { length }) => (index === 0 && length > 1 && runsOwn.test(part) ? `_${part}` : part))
     .join('/');
+}
+
+/** The path, and what to call the file instead where another has that name; the same for the same shot. */
+export function* otherNames(path: string, shot: number): Generator<string> {
+  yield path;
+  const dot = path.lastIndexOf('.');
+  for (let turn = 1; turn < 10; turn++) {
+    yield `${path.slice(0, dot)}~${shot}${turn === 1 ? '' : `-${turn}`}${path.slice(dot)}`;
+  }
 }
 
 /** Images lie in the run's folder anyway: `{{run}}/` at the beginning says the same. */

@@ -57,7 +57,7 @@ export function makeClassifyDependencies(
     gate: gate.rules,
     retry,
     runSeed: run.seed,
-    output: new Output(run, pipeline),
+    output: new Output(run, pipeline, state.ledger),
     async budget(shot, number) {
       const { run_attempts: runAttempts } = retry;
       if (runAttempts === undefined || reachesAll(number, run.shots, runAttempts)) return 'grant';

@@ -45,9 +45,10 @@ export async function finishRun(
   const { ledger, candidates } = home;
   const run = await ledger.run(id);
   if (!run) throw new Error(`run ${id} is not in the ledger`);
-  const output = new Output(run, pipeline);
+  const output = new Output(run, pipeline, ledger);
   const outputDir = output.folder;
   const open = await ledger.openShots(id);
+  await output.learnNames();
   let files: Pick<RunSummary, 'manifest' | 'report' | 'truth'> = {};
   if (open === 0) {
     await mkdir(outputDir, { recursive: true });

@@ -1,34 +1,74 @@
 import { extname, join } from 'node:path';
-import type { Attempt, Run, ShotRecord } from '../ledger/index.js';
+import { StorageError } from '../errors.js';
+import { publish, type Provenance } from '../images/index.js';
+import type { Attempt, Ledger, Run, ShotRecord } from '../ledger/index.js';
 import type { Decision } from '../loop/index.js';
-import { renderFilename, type Pipeline } from '../pipeline/index.js';
+import { otherNames, renderFilename, type Pipeline } from '../pipeline/index.js';
 
-/**
- * Where the images of a run go, below its folder. A pure function of the attempt: writing it twice lands on
- * the same path. Paths use `/`.
- */
+/** Published, or laid aside because of its decision. */
+export type Place = 'published' | Exclude<Decision, 'accept'>;
+
+/** Where the images of a run go, below its folder. Paths use `/`. */
 export class Output {
   /** The run's folder. */
   readonly folder: string;
   readonly #template: string;
   readonly #keepRejected: boolean;
+  /** By shot and wanted path. */
+  #renamed: ReadonlyMap<string, string> = new Map();
 
   constructor(
     private readonly run: Pick<Run, 'id' | 'outputDir' | 'createdAt'>,
     { output }: Pick<Pipeline, 'output'>,
+    private readonly ledger: Pick<Ledger, 'claimPath' | 'renamedPaths'>,
   ) {
     this.folder = join(run.outputDir, run.id);
     this.#template = output.filename;
     this.#keepRejected = output.keep_rejected;
   }
 
-  /** The path of an attempt that is published, or laid aside because of its decision; undefined: not kept. */
-  pathOf(
+  /**
+   * Writes the image of an attempt where it belongs and returns its path; undefined: it is not kept. The path is the
+   * shot's own before anything is written, in the ledger and on the disk: where another shot, or a file that is none
+   * of the run's, has the name, the next one is taken. Repeating it writes the same file again.
+   */
+  async put(
     shot: ShotRecord,
     attempt: Attempt,
-    as: 'published' | Exclude<Decision, 'accept'>,
-  ): string | undefined {
-    if (!attempt.candidate) return undefined;
+    as: Place,
+    image: () => Promise<{ bytes: Buffer; provenance: Provenance }>,
+  ): Promise<string | undefined> {
+    const wanted = this.#wanted(shot, attempt, as);
+    if (wanted === undefined) return undefined;
+    const made = await image();
+    for (const relativePath of otherNames(wanted, shot.index)) {
+      if (!(await this.ledger.claimPath(this.run.id, shot.index, relativePath, wanted))) continue;
+      const published = await publish({ folder: this.folder, relativePath, ...made });
+      if (published) return relativePath;
+    }
+    throw new StorageError(
+      `cannot publish shot ${shot.index}: ${join(this.folder, wanted)} and the names like it are taken by other files. Move them away, then run \`reroll resume\`.`,
+    );
+  }
+
+  /** Before `fileOf`: learns which files are not called as was wanted. */
+  async learnNames(): Promise<void> {
+    const renamed = await this.ledger.renamedPaths(this.run.id);
+    this.#renamed = new Map(renamed.map(({ shot, wanted, path }) => [`${shot} ${wanted}`, path]));
+  }
+
+  /** Where the image of a judged attempt lies now. */
+  fileOf(shot: ShotRecord, attempt: Attempt): string | undefined {
+    if (attempt.number === shot.kept) return shot.published;
+    const decision = attempt.verdict?.decision;
+    if (!decision || decision === 'accept') return undefined;
+    const wanted = this.#wanted(shot, attempt, decision);
+    return wanted === undefined ? undefined : (this.#renamed.get(`${shot.index} ${wanted}`) ?? wanted);
+  }
+
+  /** The path that an image has unless another shot has it: a pure function of the attempt. */
+  #wanted(shot: ShotRecord, attempt: Attempt, as: Place): string | undefined {
+    if (!attempt.candidate || (as === 'reject' && !this.#keepRejected)) return undefined;
     const name = renderFilename(this.#template, {
       run: this.run.id,
       prompt: shot.prompt,
@@ -42,14 +82,6 @@ export class Output {
     });
     const file = name + extname(attempt.candidate.file);
     if (as === 'published') return file;
-    if (as === 'review') return `review/${attempt.number}/${file}`;
-    return this.#keepRejected ? `rejected/${attempt.number}/${file}` : undefined;
-  }
-
-  /** Where the image of a judged attempt lies now. */
-  fileOf(shot: ShotRecord, attempt: Attempt): string | undefined {
-    if (attempt.number === shot.kept) return shot.published;
-    const decision = attempt.verdict?.decision;
-    return decision && decision !== 'accept' ? this.pathOf(shot, attempt, decision) : undefined;
+    return `${as === 'review' ? 'review' : 'rejected'}/${attempt.number}/${file}`;
   }
 }

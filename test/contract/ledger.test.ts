@@ -10,7 +10,7 @@ import { ConfigError } from '../../src/errors.js';
 import { openLedger, type AttemptKey, type Ledger } from '../../src/ledger/index.js';
 import { migrate } from '../../src/ledger/migrate.js';
 import { migrations } from '../../src/ledger/migrations.js';
-import { attempts, runs, shots } from '../../src/ledger/tables.js';
+import { attempts, paths, runs, shots } from '../../src/ledger/tables.js';
 import { laneOf, type Step } from '../../src/loop/index.js';
 import {
   aCandidate,
@@ -525,8 +525,31 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
     );
   });
 
+  it('gives a path to one shot alone, whatever its capital letters, and says which are called otherwise', async () => {
+    const run = await newRun(3);
+    expect(await ledger.claimPath(run, 1, 'a-1.png', 'a-1.png')).toBe(true);
+    expect(await ledger.claimPath(run, 1, 'a-1.png', 'a-1.png')).toBe(true);
+    for (const path of ['a-1.png', 'A-1.PNG']) expect(await ledger.claimPath(run, 2, path, path)).toBe(false);
+    expect(await ledger.claimPath(run, 2, 'a-1~2.png', 'a-1.png')).toBe(true);
+    expect(await ledger.claimPath(run, 2, 'a-1~2-1.png', 'a-1.png')).toBe(true);
+    expect(await ledger.claimPath(run, 1, 'caf\u00e9.png', 'x')).toBe(true);
+    expect(await ledger.claimPath(run, 3, 'CAFE\u0301.png', 'x')).toBe(false);
+    expect(await ledger.claimPath(await newRun(), 1, 'A-1.png', 'A-1.png')).toBe(true);
+    expect((await ledger.renamedPaths(run)).filter(({ shot }) => shot === 2)).toEqual([
+      { shot: 2, wanted: 'a-1.png', path: 'a-1~2.png' },
+      { shot: 2, wanted: 'a-1.png', path: 'a-1~2-1.png' },
+    ]);
+  });
+
+  it('gives a path that many want at the same moment to one of them', async () => {
+    const run = await newRun();
+    const shots = Array.from({ length: 20 }, (_, index) => index + 1);
+    const granted = await Promise.all(shots.map((shot) => ledger.claimPath(run, shot, 'a.png', 'a.png')));
+    expect(granted.filter(Boolean)).toHaveLength(1);
+  });
+
   it('has the tables that the code believes in', async () => {
-    for (const table of [runs, shots, attempts]) {
+    for (const table of [runs, shots, attempts, paths]) {
       const { name, columns, indexes } = getTableConfig(table);
       const found = await store.pool.query<{ column: string; type: string; required: boolean }>(
         `select attname as column, format_type(atttypid, atttypmod) as type, attnotnull as required

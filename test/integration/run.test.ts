@@ -54,6 +54,31 @@ const pipeline = (changes: object = {}) => ({
 const run = (config: object, name = 'a') => runPipeline(dir, config, { name });
 
 describe('a run', () => {
+  it.each(['{{prompt}}-{{shot}}-{{checkpoint}}', '{{prompt}}/{{shot}}'])(
+    "gives every shot a file of its own, also where names run into each other or into the run's own: %s",
+    async (filename) => {
+      await startServers(2, { checkpoints: ['x', '2-x'] });
+      const named = (name: string, checkpoint = 'x') => ({ name, text: 'a hand', checkpoint });
+      const config = pipeline({
+        prompts: [
+          named('a', '2-x'),
+          named('A-1'),
+          ...['manifest.jsonl', 'REPORT.html', 'review', 'Rejected'].map((name) => named(name)),
+        ],
+        retry: { attempts: 3, on_exhausted: 'keep_best' },
+        output: { dir: 'out', filename, keep_rejected: true },
+      });
+      const { summary, manifest, shots } = await run(config);
+      expect(summary).toMatchObject({ state: 'completed', shots: 6, failed: 0 });
+      expect(new Set(manifest.map(({ published }) => published!.toLowerCase())).size).toBe(6);
+      for (const [place, { published }] of manifest.entries()) {
+        const { kept, attempts } = shots[place]!;
+        const bytes = await readFile(join(summary.outputDir, published!));
+        expect(readTruth(bytes)?.seed).toBe(attempts[kept! - 1]!.candidate!.seed);
+      }
+    },
+  );
+
   it('ends every shot, and publishes the image of the very attempt that was accepted', async () => {
     await startServers(2);
     const { summary, manifest } = await run(pipeline());

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import exifr from 'exifr';
 import sharp from 'sharp';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   addTextChunk,
   openCandidates,
@@ -21,6 +21,9 @@ afterEach(async () => {
   vi.restoreAllMocks();
   await fs.rm(folder, { recursive: true, force: true });
 });
+
+const publishedPath = async (image: Parameters<typeof publish>[0]): Promise<string> =>
+  (await publish(image))!.path;
 
 const systemError = (code: string): Error => Object.assign(new Error(`${code}: simulated`), { code });
 
@@ -108,7 +111,7 @@ test('a reader never sees half a file, and a failed write keeps the old one', as
 test("a published PNG keeps the server's bytes and infotext, and says how it was made", async () => {
   const bytes = addTextChunk(await testPicture(32, 32).png().toBuffer(), 'parameters', 'a hand\nSteps: 20');
   const provenance = { prompt: 'eine Hand, 手 🖐', seed: 4294967295, attempt: 2 };
-  const { path } = await publish({
+  const path = await publishedPath({
     folder: join(folder, 'out'),
     relativePath: 'p1/1.png',
     bytes,
@@ -131,7 +134,45 @@ test("a published PNG keeps the server's bytes and infotext, and says how it was
 
 test('a published JPEG is untouched, and its provenance lies beside it', async () => {
   const bytes = await testPicture(32, 32).jpeg().toBuffer();
-  const { path } = await publish({ folder, relativePath: '1.jpg', bytes, provenance: { seed: 7 } });
+  const path = await publishedPath({ folder, relativePath: '1.jpg', bytes, provenance: { seed: 7 } });
   expect((await fs.readFile(path)).equals(bytes)).toBe(true);
   expect(JSON.parse(await fs.readFile(`${path}.json`, 'utf8'))).toEqual({ seed: 7 });
+});
+
+describe('publishing', () => {
+  const mine = { run: 'a-1', shot: 1 };
+  const publishAs = async (provenance: object, format: 'png' | 'jpeg', relativePath = `x.${format}`) =>
+    publish({
+      folder,
+      relativePath,
+      bytes: await testPicture(8, 8).toFormat(format).toBuffer(),
+      provenance: { ...provenance },
+    });
+
+  test.each(['png', 'jpeg'] as const)('repeats its own %s and overwrites no other', async (format) => {
+    const first = await publishAs(mine, format);
+    expect(await publishAs(mine, format)).toEqual(first);
+    const before = await fs.readFile(first!.path);
+    expect(await publishAs({ run: 'a-1', shot: 2 }, format)).toBeUndefined();
+    expect(await publishAs({ run: 'a-2', shot: 1 }, format)).toBeUndefined();
+    expect(await fs.readFile(first!.path)).toEqual(before);
+  });
+
+  test.each(['png', 'jpeg'] as const)(
+    'takes no name from a file, a folder or a link beside a %s',
+    async (format) => {
+      await fs.writeFile(join(folder, `text.${format}`), 'mine since May');
+      await fs.mkdir(join(folder, `folder.${format}`));
+      await fs.symlink(join(folder, `text.${format}`), join(folder, `link.${format}`));
+      for (const name of ['text', 'folder', 'link'])
+        expect(await publishAs(mine, format, `${name}.${format}`)).toBeUndefined();
+      expect(await fs.readFile(join(folder, `text.${format}`), 'utf8')).toBe('mine since May');
+    },
+  );
+
+  test("a JPEG leaves a note beside it that is not the run's", async () => {
+    await fs.writeFile(join(folder, 'x.jpeg.json'), '{"my":"note"}');
+    expect(await publishAs(mine, 'jpeg')).toBeUndefined();
+    expect(await fs.readdir(folder)).toEqual(['x.jpeg.json']);
+  });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { renderFilename, type FilenameValues } from '../../src/pipeline/index.js';
+import { otherNames, renderFilename, type FilenameValues } from '../../src/pipeline/index.js';
 import { checkFilename } from '../../src/pipeline/filename.js';
 
 const values: FilenameValues = {
@@ -84,4 +84,18 @@ describe('templates', () => {
   ])('%s is refused', (template, message) => {
     expect(checkFilename(template).join()).toContain(message);
   });
+});
+
+test("no folder of images is one of the run's own", () => {
+  for (const prompt of ['manifest.jsonl', 'Report.HTML', 'rejected', 'REVIEW', 'thumbnails']) {
+    expect(renderFilename('{{prompt}}/{{shot}}', { ...values, prompt })).toBe(`_${prompt}/7`);
+    expect(renderFilename('x/{{prompt}}/{{shot}}', { ...values, prompt })).toBe(`x/${prompt}/7`);
+  }
+  expect(renderFilename('Review/{{shot}}', values)).toBe('_Review/7');
+});
+
+test('a name that is taken gets the number of the shot, and its own number if need be', () => {
+  const names = [...otherNames('a.b/c-1.png', 12)];
+  expect(names.slice(0, 3)).toEqual(['a.b/c-1.png', 'a.b/c-1~12.png', 'a.b/c-1~12-2.png']);
+  expect(new Set(names).size).toBe(10);
 });
