@@ -5,6 +5,7 @@ const COMMON: readonly Fault[] = [
   'slow',
   'hang',
   'error',
+  'poisoned',
   'out-of-memory',
   'truncated',
   'black',
@@ -22,16 +23,18 @@ export const FAULTS_OF: Readonly<Record<Protocol, readonly Fault[]>> = {
 
 /**
  * What a generation meets where nobody says which faults: those that pass and that a client notices soon.
- * A hang or a zombie is noticed only after the client's patience, and a substitution will happen again.
+ * A hang or a zombie is noticed only after the client's patience, a substitution will happen again, and a
+ * server that is poisoned is of no use any more.
  */
 function passing(protocol: Protocol): readonly Fault[] {
-  const excluded: readonly Fault[] = ['hang', 'zombie', 'substituted'];
+  const excluded: readonly Fault[] = ['hang', 'zombie', 'substituted', 'poisoned'];
   return FAULTS_OF[protocol].filter((fault) => !excluded.includes(fault));
 }
 
 /** Decides which generation meets which fault: by a counter and the seed, so that a run repeats. */
 export class FaultPlan {
   private readonly waiting: Fault[] = [];
+  private readonly ofWords = new Map<string, Fault>();
   private counter = 0;
   private rate = 0;
   private faults: readonly Fault[] = [];
@@ -55,10 +58,16 @@ export class FaultPlan {
     this.waiting.push(fault);
   }
 
+  setFor(words: string, fault: Fault): void {
+    this.check(fault);
+    this.ofWords.set(words, fault);
+  }
+
   /** The fault of the generation that arrives now, if it meets one. */
-  next(seed: number): Fault | undefined {
+  next(seed: number, prompt = ''): Fault | undefined {
     const count = this.counter++;
-    const asked = this.waiting.shift();
+    const [, ofWords] = [...this.ofWords].find(([words]) => prompt.includes(words)) ?? [];
+    const asked = ofWords ?? this.waiting.shift();
     if (asked !== undefined) return asked;
     if (luck('fails', count, seed) >= this.rate) return undefined;
     return pick(this.faults, 'fault', count, seed);

@@ -17,6 +17,8 @@ export interface Work {
  */
 export class Gpu {
   loaded: string;
+  /** CUDA is broken for as long as this process lives. */
+  isPoisoned = false;
   /** Milliseconds with the lock held, up to now. */
   busyMs = 0;
   private last: Promise<unknown> = Promise.resolve();

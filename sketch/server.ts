@@ -82,6 +82,7 @@ export async function openServer(given: Partial<SketchOptions>, draw: Artist): P
     stats: () => studio.stats(),
     setFaults: (rate, faults) => studio.plan.set(rate, faults),
     nextFault: (fault) => studio.plan.push(fault),
+    faultFor: (words, fault) => studio.plan.setFor(words, fault),
     once: (event, listener) => void (studio.events as EventEmitter).once(event, listener),
   };
 }

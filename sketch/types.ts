@@ -15,6 +15,8 @@ export const FAULTS = [
   'hang',
   /** HTTP 500 in the server's own form. */
   'error',
+  /** CUDA breaks: this generation and all that come after it fail, until the server is restarted. Every page answers. */
+  'poisoned',
   /** CUDA out of memory, in the server's own form (SD.Next: 200 without images). */
   'out-of-memory',
   /** The PNG breaks off. */
@@ -58,7 +60,7 @@ export interface SketchOptions {
   badRate: number;
   /** 0 to 1: the share of generations that meet a fault. */
   failRate: number;
-  /** Which faults they meet. Empty: all but hang, zombie and substituted. */
+  /** Which faults they meet. Empty: all but hang, zombie, substituted and poisoned. */
   faults: readonly Fault[];
   /** `user:password`: asks for HTTP Basic where the real server does. */
   auth?: string | undefined;
@@ -102,6 +104,8 @@ export interface SketchServer {
   setFaults(rate: number, faults: readonly Fault[]): void;
   /** The very next generation meets this fault. Called several times: the next ones in turn. */
   nextFault(fault: Fault): void;
+  /** From now on each generation with these words in its prompt meets this fault. */
+  faultFor(words: string, fault: Fault): void;
   once<E extends keyof SketchEvents>(event: E, listener: (...args: SketchEvents[E]) => void): void;
 }
 

@@ -74,6 +74,11 @@ export class LockedError extends RerollError {
   }
 }
 
+/** A server rests after failures: nothing was sent, and another may take the work. */
+export class RestingError extends RerollError {
+  override readonly name = 'RestingError';
+}
+
 /** The queue's server does not answer. Worth trying again: what is due is in the ledger. */
 export class QueueError extends RerollError {
   override readonly name = 'QueueError';
@@ -109,6 +114,8 @@ export class BackendError extends RerollError {
    * have it done. Its id must not be forgotten, or the work is paid for twice.
    */
   readonly mayHoldWork: boolean;
+  /** True where the server's own words say that it fails whatever comes until somebody restarts it. */
+  readonly needsRestart: boolean;
 
   constructor(
     message: string,
@@ -118,6 +125,7 @@ export class BackendError extends RerollError {
       unreachable?: boolean;
       /** Default: where it is unreachable. */
       mayHoldWork?: boolean;
+      needsRestart?: boolean;
       cause?: unknown;
     },
   ) {
@@ -129,6 +137,12 @@ export class BackendError extends RerollError {
     this.fault = details.fault;
     this.unreachable = details.unreachable ?? false;
     this.mayHoldWork = details.mayHoldWork ?? this.unreachable;
+    this.needsRestart = details.needsRestart ?? false;
+  }
+
+  /** The message without the backend's name. */
+  get words(): string {
+    return this.message.slice(this.backend.length + 2);
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { BackendError, GoneError, ImageError } from '../src/errors.js';
+import { BackendError, GoneError, ImageError, RestingError } from '../src/errors.js';
 import { describeLacks, type Backend, type Generated, type ServerInfo } from '../src/backends/index.js';
 import type { Candidates } from '../src/images/index.js';
 import { inspectImage, samePixels } from '../src/images/index.js';
@@ -13,8 +13,13 @@ export interface GuardedBackend {
   readonly well: boolean;
   /** What the server last said of itself; its loaded checkpoint decides what it is given next. */
   info: ServerInfo | undefined;
-  /** Waits for a slot; failures count towards the breaker. */
-  call<T>(work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /**
+   * Waits for a slot; whether the work fails counts, for the server and for the attempt that it is named for.
+   * RestingError, and nothing is sent, while the server rests. `work` resolves undefined where no image was due.
+   */
+  call<T>(attempt: string, work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** An attempt is given up: asked for again some day, it is tried anew. */
+  forget(attempt: string): void;
 }
 
 export interface GenerateDependencies {
@@ -38,11 +43,8 @@ export interface GenerateDependencies {
   backoffMs(serverErrors: number): number;
 }
 
-/**
- * A server that answers, and fails one attempt this often, will go on failing it: an extension that
- * chokes on the prompt, a filter that blackens the picture. A server that is down is never counted.
- */
-const maxServerErrors = 25;
+/** Milliseconds before an attempt is looked at again where the only server that may do it rests. */
+const restMs = 10_000;
 
 /**
  * One attempt: ask a backend, check and store the candidate, record it, hand it on. Repeating it is harmless.
@@ -59,21 +61,30 @@ export async function generate(
   if (attempt?.state !== 'due') return;
 
   const refusals: string[] = [];
-  for (const server of order(dependencies.backendsFor(attempt, backend), attempt)) {
+  const servers = order(dependencies.backendsFor(attempt, backend), attempt);
+  for (const server of servers) {
     try {
       await generateOn(dependencies, attempt, server, signal);
       return;
     } catch (error) {
       if (error instanceof GoneError)
         return giveUp(dependencies, key, `the image to repair is lost: ${error.message}.`);
+      // Another may take it at once.
+      if (error instanceof RestingError) throw new RetryLater(refusals.length > 0 ? restMs : 0);
       if (!(error instanceof BackendError)) throw error;
       dependencies.onEvent.serverError(key, server.name, error.message);
-      if (error.fault !== 'request') return postpone(dependencies, key, error, refusals);
+      if (error.fault !== 'request') return postpone(dependencies, key, error);
       // This server will never do it: another may have the checkpoint or the node that it lacks.
       refusals.push(error.message.replace(/\.$/, ''));
     }
   }
+  for (const server of servers) server.forget(nameOf(attempt));
   await giveUp(dependencies, key, refusals.join('; '));
+}
+
+/** A new image in the place of a repair that failed is another work. */
+function nameOf({ run, shot, number, repair }: Attempt): string {
+  return `${run}.${shot}.${number}${repair ? ' repair' : ''}`;
 }
 
 /** A server that may still hold the attempt's image from before a crash comes first, if it is well. */
@@ -95,7 +106,7 @@ async function generateOn(
     repair: attempt.repair,
     candidate: await readPrevious(dependencies, attempt),
   };
-  const { generated, candidate } = await server.call(async (backend) => {
+  const work = async (backend: Backend) => {
     // It may have waited long for the slot.
     if (!dependencies.isTaking()) throw new RetryLater(0);
     const lacks = await backend.missing(attempt.request, signal, attempt.repair);
@@ -105,8 +116,7 @@ async function generateOn(
         fault: 'request',
       });
     }
-    if (!(await dependencies.ledger.recordSending(key, server.name, remoteId)))
-      return { generated: undefined };
+    if (!(await dependencies.ledger.recordSending(key, server.name, remoteId))) return undefined;
     dependencies.onEvent.generating(key, server.name, attempt.request.prompt);
     const startedAt = performance.now();
     const generated = await backend.generate(
@@ -124,9 +134,11 @@ async function generateOn(
     server.info = generated.server;
     // Inside the call, so that a server that answers with broken pictures trips its breaker.
     return { generated, candidate: await inspect(server.name, generated, seconds, repair?.candidate) };
-  }, signal);
-  if (!generated) return;
+  };
+  const made = await server.call(nameOf(attempt), work, signal);
+  if (!made) return;
 
+  const { generated, candidate } = made;
   const stored = await dependencies.candidates.put(
     `${key.run}/${key.shot}-${key.number}.${candidate.format}`,
     generated.image,
@@ -171,24 +183,17 @@ async function readPrevious(dependencies: GenerateDependencies, attempt: Attempt
   return dependencies.candidates.read(before.candidate.file);
 }
 
-/** The server could not, and no attempt is used up: later again, or never if it goes on and on. */
+/** The server could not, and no attempt is used up: later again, as often as it takes. */
 async function postpone(
   dependencies: GenerateDependencies,
   key: AttemptKey,
   error: BackendError,
-  refusals: readonly string[],
-): Promise<void> {
-  const down = error.unreachable || error.fault === 'backend';
-  // A server that is down says nothing about the attempt, unless all others have refused it already.
-  const counts = !down || refusals.length > 0;
-  const errors = await dependencies.ledger.recordServerError(key, error.message, error.mayHoldWork, counts);
-  // Where the others have refused, only this one may still do it: it is awaited for a while, not for ever.
-  // What was given up as a repair is counted anew as a new image.
-  if (!counts || errors % maxServerErrors > 0) {
-    throw new RetryLater(dependencies.backoffMs(errors));
-  }
-  const reason = [...refusals, `${errors} server errors, the last one: ${error.message}`].join('; ');
-  await giveUp(dependencies, key, reason);
+): Promise<never> {
+  const isDown = error.unreachable || error.fault === 'backend';
+  // A server that is down says nothing about the attempt.
+  const { message, mayHoldWork } = error;
+  const errors = await dependencies.ledger.recordServerError(key, message, mayHoldWork, !isDown);
+  throw new RetryLater(dependencies.backoffMs(errors));
 }
 
 /** It will never be done. A repair gives way to a new image, which may be; anything else fails the shot. */

@@ -1,7 +1,7 @@
 import { HttpAnswer, PROXY_PAGE, send, sendHtml, type Call } from '../http.js';
 import type { Fault } from '../types.js';
 import { develop, drawSample, grid, type Sample } from './develop.js';
-import { OUT_OF_MEMORY } from './out-of-memory.js';
+import { ILLEGAL_ACCESS, OUT_OF_MEMORY } from './cuda.js';
 import type { JobKind } from './family/index.js';
 import type { Request } from './fields.js';
 import { writeInfotext } from './infotext.js';
@@ -12,7 +12,7 @@ import type { Webui } from './webui.js';
 export async function generate(webui: Webui, kind: JobKind, request: Request, call: Call): Promise<void> {
   const { studio, gpu } = webui.life;
   studio.asked();
-  const fault = studio.plan.next(request.number('seed'));
+  const fault = studio.plan.next(request.number('seed'), String(request.values['prompt']));
   const { family } = webui;
   if (fault === 'rate-limited' && !family.isSdNext) {
     throw new HttpAnswer(429, { detail: 'Too Many Requests' }, { 'retry-after': '1' });
@@ -72,7 +72,8 @@ async function sampling(
 ): Promise<Sample[]> {
   const { state, tasks } = webui;
   const { studio, gpu } = webui.life;
-  const failing = fault === 'error' || fault === 'out-of-memory' || fault === 'interrupted';
+  gpu.isPoisoned ||= fault === 'poisoned';
+  const failing = fault === 'error' || fault === 'out-of-memory' || fault === 'interrupted' || gpu.isPoisoned;
   const ms = studio.options.latencyMs * job.batchSize * (fault === 'slow' ? 5 : failing ? 0.5 : 1);
   const done: Sample[] = [];
   state.begin(`scripts_${job.kind}`);
@@ -105,13 +106,15 @@ async function sampling(
 }
 
 /** Meets the faults that end a job. True: SD.Next hides the failure and answers without images. */
-function failsMidway({ family, state }: Webui, fault: Fault | undefined, call: Call): boolean {
+function failsMidway({ family, state, life }: Webui, fault: Fault | undefined, call: Call): boolean {
   if (fault === 'disconnect') call.request.socket.destroy();
-  if (fault !== 'out-of-memory' && fault !== 'error') return false;
+  const { isPoisoned } = life.gpu;
+  if (fault !== 'out-of-memory' && fault !== 'error' && !isPoisoned) return false;
   if (family.isSdNext) {
     state.interrupted = true;
     return true;
   }
+  if (isPoisoned) throw family.failure(500, 'RuntimeError', '', ILLEGAL_ACCESS);
   if (fault === 'out-of-memory') throw family.failure(500, 'OutOfMemoryError', '', OUT_OF_MEMORY);
   const errors =
     'Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!';

@@ -3,7 +3,7 @@ import { pick } from '../luck.js';
 import type { DrawRequest } from '../drawing/index.js';
 import type { Fault } from '../types.js';
 import { LATENT_UPSCALE_MODES, SELECTABLE_SCRIPTS } from './catalogue.js';
-import { OUT_OF_MEMORY } from './out-of-memory.js';
+import { OUT_OF_MEMORY } from './cuda.js';
 import type { Detailer, Family, JobKind } from './family/index.js';
 import type { Request } from './fields.js';
 import { Tasks } from './state.js';

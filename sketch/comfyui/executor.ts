@@ -128,7 +128,9 @@ export class Executor {
     const { checkpoint, steps, images } = evaluation
       .type(node)
       .samples?.(this.cache.inputs(evaluation, node)) ?? { checkpoint: gpu.loaded, steps: 0, images: 0 };
-    const failing = ['execution-error', 'out-of-memory', 'interrupted'].includes(item.fault ?? '');
+    gpu.isPoisoned ||= item.fault === 'poisoned';
+    const failing =
+      gpu.isPoisoned || ['execution-error', 'out-of-memory', 'interrupted'].includes(item.fault ?? '');
     const factor = item.fault === 'hang' ? Infinity : item.fault === 'slow' ? 5 : failing ? 0.5 : 1;
     const [output] = this.cache.outputs(evaluation, node);
     const picture = output?.type === 'LATENT' ? output.pictures?.[0] : undefined;
@@ -148,6 +150,7 @@ export class Executor {
     }
     if (item.fault === 'interrupted') this.interrupt();
     this.checkInterrupted();
+    if (gpu.isPoisoned) throw new Error('poisoned');
     if (item.fault === 'execution-error' || item.fault === 'out-of-memory') throw new Error(item.fault);
     ticker.end();
     for (let image = 0; image < images; image++) studio.made(item.id);

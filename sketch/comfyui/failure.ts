@@ -14,6 +14,12 @@ const OUT_OF_MEMORY =
   'This error means you ran out of memory on your GPU.\n\n' +
   'TIPS: If the workflow worked before you might have accidentally set the batch_size to a large number.';
 
+const ILLEGAL_ACCESS =
+  'CUDA error: an illegal memory access was encountered\n' +
+  'CUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below might be incorrect.\n' +
+  'For debugging consider passing CUDA_LAUNCH_BLOCKING=1\n' +
+  'Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.\n';
+
 const SHAPES =
   'mat1 and mat2 shapes cannot be multiplied (154x2048 and 768x320)\n\n\n' +
   'TIPS: If you have any "Load CLIP" or "*CLIP Loader" nodes in your workflow connected to this sampler node ' +
@@ -29,6 +35,9 @@ export function failure(error: unknown): Thrown {
   ];
   if (message === 'out-of-memory') {
     return { exception_message: OUT_OF_MEMORY, exception_type: 'torch.OutOfMemoryError', traceback };
+  }
+  if (message === 'poisoned') {
+    return { exception_message: ILLEGAL_ACCESS, exception_type: 'torch.AcceleratorError', traceback };
   }
   if (message === 'execution-error') {
     return { exception_message: SHAPES, exception_type: 'RuntimeError', traceback };

@@ -76,7 +76,7 @@ export async function postPrompt(comfy: Comfy, call: Call): Promise<void> {
 
   const { studio } = comfy.life;
   studio.asked();
-  const fault = studio.plan.next(seedOf(validated.graph));
+  const fault = studio.plan.next(seedOf(validated.graph), JSON.stringify(validated.graph));
   if (fault === 'rate-limited') throw new HttpAnswer(429, '429: Too Many Requests', { 'retry-after': '1' });
   if (fault === 'error') throw internalError();
   if (fault === 'html') {

@@ -1,33 +1,52 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen, type IDisposable } from 'cockatiel';
-import { BackendError, toError } from '../errors.js';
+import { BackendError, RestingError, toError } from '../errors.js';
+import { Blame } from './blame.js';
 import type { Backend, ServerInfo } from './port.js';
 
-/** `ailing`: the last request failed. `down`: nothing is sent until a probe passes. */
-export type BackendHealthState = 'well' | 'ailing' | 'down';
+/**
+ * `ailing`: the last request failed. `down`: it does not answer, or refuses us; nothing is sent until a probe passes.
+ * `sick`: it answers every probe and fails every image; it rests, and one image at a time tries whether it is well.
+ */
+export type BackendHealthState = 'well' | 'ailing' | 'down' | 'sick';
 
 export interface HealthOptions {
   /** Called on every change; `reason` is the failure behind it. */
   onChange?: (state: BackendHealthState, reason?: string) => void;
-  /** Transient failures in a row that open the breaker. Default 3. */
-  threshold?: number;
-  /** The pause before the first probe of a server that is down, and the longest one. Default 1 s and 60 s. */
-  probeMs?: { first: number; longest: number };
+  /** Called when it begins to take requests, or takes no more. */
+  onTaking?: () => void;
+  /** The pause before the first probe of a server that rests, and the longest one. Default 1 s and 15 s. */
+  probeMs?: Pauses;
+  /** The pause before an image tries a sick server for the first time, and the longest one. Default 1 s and 5 min. */
+  trialMs?: Pauses;
 }
 
-/** A circuit breaker over one backend, which probes it while it is down. */
+/** Milliseconds. Each pause is twice the one before. */
+export interface Pauses {
+  first: number;
+  longest: number;
+}
+
+/** A circuit breaker over one backend: what it may be sent now, and whose fault its failures are. */
 export interface Health {
   readonly state: BackendHealthState;
   /** The failure behind a state that is not `well`. */
   readonly reason: string;
-  /** Runs `work` and takes note of how it ended. While the backend is down it fails at once, and nothing is sent. */
-  run<T>(work: () => Promise<T>): Promise<T>;
-  /** Asks the backend now. A pass makes it well; a BackendError takes it down, and is thrown. */
+  /** False while nothing may be sent: it rests, or the image that tries it is under way. */
+  readonly isTaking: boolean;
+  /**
+   * Runs `work` for an attempt and takes note of how it ended; undefined where it came to no image, and none was due.
+   * RestingError, and nothing is sent, while it rests. A failure that is the attempt's own, since the server makes
+   * others, becomes a BackendError of the fault `request`.
+   */
+  run<T>(attempt: string, work: () => Promise<T>): Promise<T>;
+  /** Forgets whether failures were an attempt's own. */
+  forget(attempt: string): void;
+  /** Asks the backend now. A pass makes it well, unless it is sick; a BackendError takes it down, and is thrown. */
   probe(signal: AbortSignal): Promise<ServerInfo>;
   close(): Promise<void>;
 }
 
-export function watchHealth(backend: Backend, options: HealthOptions = {}): Health {
+export function watchHealth(backend: Pick<Backend, 'name' | 'probe'>, options: HealthOptions = {}): Health {
   return new Watch(backend, options);
 }
 
@@ -41,26 +60,26 @@ export function backoffMs(failures: number, random: () => number = Math.random):
 }
 
 class Watch implements Health {
-  readonly #backend: Backend;
-  readonly #onChange: (state: BackendHealthState, reason?: string) => void;
-  readonly #probeMs: { first: number; longest: number };
-  readonly #breaker: ConsecutiveBreaker;
-  readonly #policy;
+  readonly #blame = new Blame();
+  readonly #probeMs: Pauses;
+  readonly #trialMs: Pauses;
   #state: BackendHealthState = 'well';
-  /** There while the breaker is open. */
-  #open: { hold: IDisposable; stop: AbortController; probing: Promise<void> } | undefined;
-  /** Pauses since a request last succeeded: a server that passes every probe and fails every job waits ever longer. */
-  #pauses = 0;
   #reason = '';
+  /** There while it rests. */
+  #rest: { stop: AbortController; over: Promise<void> } | undefined;
+  /** What may be sent: anything, one image that tries it, nothing. */
+  #takes: 'all' | 'one' | 'none' = 'all';
+  /** Trials since the last image: a server that passes every probe and fails every image waits ever longer. */
+  #trials = 0;
+  #onTried: () => void = () => undefined;
   #closed = false;
 
-  constructor(backend: Backend, options: HealthOptions) {
-    this.#backend = backend;
-    this.#onChange = options.onChange ?? (() => undefined);
-    this.#probeMs = options.probeMs ?? { first: 1_000, longest: 60_000 };
-    this.#breaker = new ConsecutiveBreaker(options.threshold ?? 3);
-    // The breaker counts; when it is open, a probe and not a user's job tries whether the server is well.
-    this.#policy = circuitBreaker(handleWhen(isFailure), { halfOpenAfter: 0, breaker: this.#breaker });
+  constructor(
+    private readonly backend: Pick<Backend, 'name' | 'probe'>,
+    private readonly options: HealthOptions,
+  ) {
+    this.#probeMs = options.probeMs ?? { first: 1_000, longest: 15_000 };
+    this.#trialMs = options.trialMs ?? { first: 1_000, longest: 300_000 };
   }
 
   get state(): BackendHealthState {
@@ -71,93 +90,159 @@ class Watch implements Health {
     return this.#reason;
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#open) {
-      const details = { backend: this.#backend.name, fault: 'transient', unreachable: true } as const;
-      throw new BackendError(`is down and asked again when it is well. ${this.#reason}`, details);
-    }
+  get isTaking(): boolean {
+    return this.#takes !== 'none';
+  }
+
+  async run<T>(attempt: string, work: () => Promise<T>): Promise<T> {
+    if (this.#blame.isBlamed(attempt)) throw this.#refuse('fails this attempt again and again.');
+    if (!this.isTaking) throw new RestingError(`${this.backend.name} rests: ${this.#reason}`);
+    const trial = this.#takes === 'one' ? this.#rest : undefined;
+    if (trial) this.#take('none');
+    let isTried = false;
     try {
-      const result = await this.#policy.execute(work);
-      this.#pauses = 0;
-      this.#move('well');
+      const result = await work();
+      isTried = result !== undefined;
+      if (isTried) this.#made(attempt);
       return result;
     } catch (error) {
-      if (error instanceof BackendError && isFailure(error)) {
-        const hopeless = error.fault === 'backend' || error.unreachable;
-        if (hopeless || this.#policy.state !== CircuitState.Closed) this.#takeDown(error);
-        else this.#move('ailing', error.message);
+      // What can never be done is not the server's illness, and an abort is nobody's.
+      if (!(error instanceof BackendError) || error.fault === 'request') throw error;
+      isTried = true;
+      throw this.#failed(attempt, error);
+    } finally {
+      if (trial && trial === this.#rest) {
+        if (isTried) this.#onTried();
+        else this.#take('one');
       }
-      throw error;
     }
+  }
+
+  forget(attempt: string): void {
+    this.#blame.forget(attempt);
   }
 
   async probe(signal: AbortSignal): Promise<ServerInfo> {
     try {
-      const info = await this.#backend.probe(signal);
-      this.#recover();
+      const info = await this.backend.probe(signal);
+      if (!this.#blame.isSick) this.#recover();
       return info;
     } catch (error) {
-      if (error instanceof BackendError) this.#takeDown(error);
+      if (error instanceof BackendError) this.#startRest('down', error.message);
       throw error;
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#open?.stop.abort();
-    await this.#open?.probing;
+    this.#rest?.stop.abort();
+    this.#onTried();
+    await this.#rest?.over;
   }
 
-  #takeDown(error: BackendError): void {
-    this.#reason = error.message;
-    if (this.#open || this.#closed) return;
+  #made(attempt: string): void {
+    this.#blame.made(attempt);
+    this.#trials = 0;
+    // A request that was under way when it went down says nothing new: a probe decides.
+    if (this.#state !== 'down') this.#recover();
+  }
+
+  /** Answers what to throw. */
+  #failed(attempt: string, error: BackendError): BackendError {
+    const { message, fault, unreachable, needsRestart } = error;
+    const isDown = unreachable || fault === 'backend';
+    // Where nobody answers, nothing was tried.
+    const failures = unreachable ? 0 : this.#blame.failed(attempt, fault === 'backend' || needsRestart);
+    if (isDown || this.#blame.isSick) this.#startRest(isDown ? 'down' : 'sick', message);
+    else this.#move('ailing', message);
+    if (!this.#blame.isBlamed(attempt)) return error;
+    return this.#refuse(`${error.words} It failed this attempt ${failures} times, and makes others.`, error);
+  }
+
+  #refuse(message: string, cause?: BackendError): BackendError {
+    return new BackendError(message, { backend: this.backend.name, fault: 'request', cause });
+  }
+
+  #startRest(state: 'down' | 'sick', reason: string): void {
+    this.#reason = reason;
+    if (this.#rest || this.#closed) return;
     const stop = new AbortController();
-    this.#open = { hold: this.#policy.isolate(), stop, probing: this.#probeUntilWell(stop.signal) };
-    this.#move('down', error.message);
+    this.#rest = { stop, over: this.#restUntilWell(stop.signal) };
+    this.#take('none');
+    this.#move(state, reason);
   }
 
   #recover(): void {
-    this.#open?.stop.abort();
-    this.#open?.hold.dispose();
-    this.#open = undefined;
-    this.#breaker.success();
+    this.#rest?.stop.abort();
+    this.#rest = undefined;
+    this.#onTried();
     this.#move('well');
+    this.#take('all');
   }
 
-  async #probeUntilWell(stop: AbortSignal): Promise<void> {
+  async #restUntilWell(stop: AbortSignal): Promise<void> {
     try {
       for (;;) {
-        await sleep(this.#pause(), undefined, { signal: stop });
-        const failure = await this.#backend.probe(stop).then(() => undefined, toError);
-        stop.throwIfAborted();
-        if (failure === undefined) {
+        await this.#pause(stop);
+        if (!this.#blame.isSick) {
           this.#recover();
           return;
         }
-        if (!(failure instanceof BackendError)) throw failure;
-        this.#reason = failure.message;
+        // A probe alone does not show that it is well again: an image that somebody waits for does.
+        this.#move('sick', this.#reason);
+        await new Promise<void>((resolve) => {
+          this.#onTried = resolve;
+          this.#take('one');
+        });
+        stop.throwIfAborted();
       }
     } catch (error) {
       if (!stop.aborted) throw error;
     }
   }
 
-  /** Exponential, with jitter, so that many workers do not ask a server that comes back all at once. */
-  #pause(): number {
-    const { first, longest } = this.#probeMs;
-    const full = Math.min(longest, first * 2 ** this.#pauses++);
-    return full * (0.5 + Math.random() / 2);
+  /**
+   * Until a probe passes; where it is sick, until its pause is over as well, or it was away and is back meanwhile:
+   * somebody has restarted it.
+   */
+  async #pause(stop: AbortSignal): Promise<void> {
+    const isSick = this.#blame.isSick;
+    const over = performance.now() + (isSick ? pauseMs(this.#trialMs, this.#trials++) : 0);
+    let answered = false;
+    let wentAway = false;
+    for (let probes = 0; ; probes++) {
+      const left = over - performance.now();
+      const ms = pauseMs(this.#probeMs, probes);
+      await sleep(left > 0 ? Math.min(left, ms) : ms, undefined, { signal: stop });
+      const failure = await this.backend.probe(stop).then(() => undefined, toError);
+      stop.throwIfAborted();
+      if (!failure && (wentAway || performance.now() >= over)) return;
+      if (!failure) {
+        answered = true;
+        continue;
+      }
+      if (!(failure instanceof BackendError)) throw failure;
+      if (!isSick) this.#reason = failure.message;
+      wentAway ||= answered;
+    }
+  }
+
+  #take(takes: 'all' | 'one' | 'none'): void {
+    if (takes === this.#takes) return;
+    this.#takes = takes;
+    this.options.onTaking?.();
   }
 
   #move(state: BackendHealthState, reason?: string): void {
-    // A request that was under way when the server went down says nothing new: the probe decides.
-    if (state === this.#state || (this.#open && state !== 'down')) return;
+    if (state === this.#state) return;
+    // What ends while it rests says nothing new, and a sick server that is being restarted is told of once.
+    if (this.#rest && (state === 'ailing' || this.#state === 'sick')) return;
     this.#state = state;
-    this.#onChange(state, reason);
+    this.options.onChange?.(state, reason);
   }
 }
 
-/** What can never be done is not the server's illness, and an abort is nobody's. */
-function isFailure(error: Error): boolean {
-  return error instanceof BackendError && error.fault !== 'request';
+/** Exponential, with a little jitter, so that many processes do not ask a server that comes back all at once. */
+function pauseMs({ first, longest }: Pauses, before: number): number {
+  return Math.min(longest, first * 2 ** before) * (0.9 + Math.random() / 10);
 }

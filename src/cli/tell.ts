@@ -15,15 +15,17 @@ export function teller(): (event: RunEvent) => string | undefined {
         // Of a server that is only ailing, the request that failed tells.
         if (state === 'ailing') return undefined;
         if (state === 'well') return before === 'ailing' ? undefined : `${backend} is well again`;
-        return `${backend} is down: ${without(`${backend}: `, reason)}`;
+        const words = without(`${backend}: `, reason);
+        if (state === 'down') return `${backend} is down: ${words}`;
+        return `${backend} answers, but fails every image: restart it. One image at a time tries whether it is well again, and no attempt is used up. It says: ${words}`;
       }
       case 'generated':
         told.delete(event.key.shot);
         return undefined;
       case 'server-error': {
         const { key, backend, message } = event;
-        // Why it is down has been said.
-        if (states.get(backend) === 'down') return undefined;
+        // Why it rests has been said.
+        if (isResting(states.get(backend))) return undefined;
         told.set(key.shot, (told.get(key.shot) ?? new Set()).add(sentence(message)));
         return `shot ${key.shot}, attempt ${key.number}: ${message}`;
       }
@@ -46,6 +48,9 @@ export function teller(): (event: RunEvent) => string | undefined {
     }
   };
 }
+
+/** Nothing is made there until it is well again. */
+export const isResting = (state: string | undefined): boolean => state === 'down' || state === 'sick';
 
 /** Whether a reason says no more than these errors. */
 function isAll(errors: Set<string>, reason: string): boolean {

@@ -1,6 +1,6 @@
 import { pace, type RunEvent } from '../runtime/index.js';
 import { duration, percent, table } from './print.js';
-import { teller } from './tell.js';
+import { isResting, teller } from './tell.js';
 
 /** What the live display shows: folded from events, rendered as text. */
 export interface View {
@@ -141,7 +141,7 @@ function paceLine({ state, rate, attempts, accepted, backends }: View): string {
   if (rate.shotsPerMinute !== undefined) parts.push(`${rate.shotsPerMinute.toFixed(1)} shots/min`);
   if (accepted > 0) parts.push(`${(attempts / accepted).toFixed(2)} attempts per image`);
   // While nothing moves, it would only grow.
-  const moves = state === 'running' && [...backends.values()].some((server) => server.state !== 'down');
+  const moves = state === 'running' && [...backends.values()].some((server) => !isResting(server.state));
   if (moves && rate.etaSeconds !== undefined) parts.push(`ETA ${duration(rate.etaSeconds)}`);
   return parts.join('  ') || (moves ? 'waiting for the first image' : 'no image yet');
 }

@@ -28,6 +28,21 @@ export function readAddress(url: string, auth?: string): Address {
   return { base, ...(authorization !== undefined && { authorization }) };
 }
 
+/** A connection to "any of my addresses" comes to this machine too. 127.0.0.2 may be another server of it. */
+const thisMachine = new Set(['127.0.0.1', '[::1]', '[::ffff:7f00:1]', '0.0.0.0', '[::]']);
+
+/**
+ * Names the server behind an address: two addresses of one server are equal, however they are written. Scheme and
+ * host in lower case, the scheme's own port left out, every name of this machine as `localhost`, no slash at the
+ * end, no password. What only DNS knows to be one machine stays two.
+ */
+export function addressOf(url: string): string {
+  const { protocol, hostname, port, pathname } = new URL(readAddress(url).base);
+  const name = hostname.replace(/\.$/, '');
+  const host = thisMachine.has(name) ? 'localhost' : name;
+  return `${protocol}//${host}${port && `:${port}`}${pathname.replace(/\/+$/, '')}`;
+}
+
 function header(auth: string | undefined): string | undefined {
   if (!auth) return undefined;
   registerSecret(auth);

@@ -1,3 +1,4 @@
+export { addressOf } from './address.js';
 export { excerpt, HttpClient, type CallOptions } from './client.js';
 export { withDeadline } from './deadline.js';
 export { NetError, type NetFault } from './errors.js';

@@ -77,6 +77,7 @@ export class Execution implements ActiveRun {
     for (const queue of await queuesOf(state, this.id)) await state.queues.clear(queue);
 
     pool.onHealth = () => this.#watch(this.#lanes.onHealth());
+    pool.onTaking = () => this.#lanes.steer();
     this.#classifyWorker = state.queues.work(this.#classifyQueue, {
       concurrency: classifyConcurrency,
       handler: (job, signal) => this.#classify(job, signal),
@@ -101,6 +102,7 @@ export class Execution implements ActiveRun {
       signal.removeEventListener('abort', this.ending.end);
     }
     this.work.pool.onHealth = () => undefined;
+    this.work.pool.onTaking = () => undefined;
     const force = this.#signal.aborted;
     // A second Ctrl-C while the first one's work is finished here forces the rest.
     const onForce = () => this.#watch(this.#close(true));

@@ -73,8 +73,13 @@ export class Lanes {
     for (const { lacks } of this.#lanes.values()) {
       for (const [member, lack] of lacks) if (lack.length > 0) lacks.delete(member);
     }
-    for (const member of this.options.members) this.#steer(member);
+    this.steer();
     await this.refresh();
+  }
+
+  /** A backend begins to take requests, or takes no more. */
+  steer(): void {
+    for (const member of this.options.members) this.#steer(member);
   }
 
   async close(force: boolean): Promise<void> {
@@ -191,7 +196,7 @@ export class Lanes {
       if (lane.track !== place) this.#leave(seat);
       else {
         seat.worker ??= this.#work(lane, member);
-        if (member.well && this.isTaking) seat.worker.resume();
+        if (member.isTaking && this.isTaking) seat.worker.resume();
         else seat.worker.pause();
       }
     }

@@ -39,7 +39,12 @@ export class Member implements GuardedBackend {
   }
 
   get well(): boolean {
-    return this.health.state !== 'down';
+    return this.health.state === 'well' || this.health.state === 'ailing';
+  }
+
+  /** False while nothing may be sent. */
+  get isTaking(): boolean {
+    return this.health.isTaking;
   }
 
   /** Whether it has the tags, and is of a kind that can repair so. */
@@ -47,8 +52,12 @@ export class Member implements GuardedBackend {
     return tags.every((tag) => this.tags.includes(tag)) && (!repair || canRepair(this.backend.kind, repair));
   }
 
-  call<T>(work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T> {
-    return this.#slots.execute(() => this.health.run(() => work(this.backend)), signal);
+  call<T>(attempt: string, work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#slots.execute(() => this.health.run(attempt, () => work(this.backend)), signal);
+  }
+
+  forget(attempt: string): void {
+    this.health.forget(attempt);
   }
 }
 
@@ -56,6 +65,8 @@ export interface Pool {
   members: Member[];
   /** Called when a backend fell ill or became well again. Set by whoever works with the pool. */
   onHealth: () => void;
+  /** Called when a backend begins to take requests, or takes no more. */
+  onTaking: () => void;
   close(): Promise<void>;
 }
 
@@ -69,13 +80,19 @@ export function openPool(
   signal: AbortSignal,
 ): Promise<Pool> {
   return opening(async (releasers) => {
-    const pool: Pool = { members: [], onHealth: () => undefined, close: () => releasers.close() };
+    const pool: Pool = {
+      members: [],
+      onHealth: () => undefined,
+      onTaking: () => undefined,
+      close: () => releasers.close(),
+    };
     const onChange = (backend: string, state: BackendHealthState, reason?: string) => {
       emit({ type: 'backend', backend, state, ...(reason !== undefined && { reason }) });
       pool.onHealth();
     };
     for (const rung of retry.ladder) if ('repair' in rung) await checkRepair(rung.repair);
-    const members = await Promise.all(configs.map((config) => openMember(config, onChange, releasers)));
+    const open = (config: BackendConfig) => openMember(config, onChange, () => pool.onTaking(), releasers);
+    const members = await Promise.all(configs.map(open));
     const problems = await Promise.all(members.map((member) => firstProbe(member, signal)));
     signal.throwIfAborted();
     if (members.every((_, place) => problems[place])) {
@@ -92,11 +109,13 @@ export function openPool(
 async function openMember(
   config: BackendConfig,
   onChange: (backend: string, state: BackendHealthState, reason?: string) => void,
+  onTaking: () => void,
   releasers: Releasers,
 ): Promise<Member> {
   const backend = await connect(config, releasers);
   const health = watchHealth(backend, {
     onChange: (state, reason) => onChange(backend.name, state, reason),
+    onTaking,
   });
   releasers.add(() => health.close());
   return new Member(backend, health, config.slots, config.tags);

@@ -11,7 +11,7 @@ const failure = (shot: number, backend: string, message: string): RunEvent => ({
   backend,
   message: `${backend}: ${message}`,
 });
-const health = (state: 'well' | 'ailing' | 'down', reason?: string): RunEvent => ({
+const health = (state: 'well' | 'ailing' | 'down' | 'sick', reason?: string): RunEvent => ({
   type: 'backend',
   backend: 'auto',
   state,
@@ -32,6 +32,22 @@ test('a server that falls ill is told of once, and that it is well again', () =>
     health('well'),
   ];
   expect(lines(...events)).toEqual(['auto is down: connection refused.', 'auto is well again']);
+});
+
+test('a server that answers and fails every image is told of once, with what to do', () => {
+  const events = [
+    failure(1, 'auto', 'must be restarted (500: CUDA error).'),
+    health('sick', 'auto: must be restarted (500: CUDA error).'),
+    failure(2, 'auto', 'must be restarted (500: CUDA error).'),
+    failure(3, 'auto', 'connection refused.'),
+    health('well'),
+  ];
+  const [first, ...rest] = lines(...events);
+  expect(first).toContain('shot 1, attempt 1');
+  expect(rest).toEqual([
+    expect.stringMatching(/auto answers, but fails every image: restart it.*CUDA error/),
+    'auto is well again',
+  ]);
 });
 
 test('of a server that stumbled, the attempt that it failed tells', () => {

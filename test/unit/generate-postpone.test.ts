@@ -20,6 +20,7 @@ it.each([
     name: 'slow',
     well: true,
     info: undefined,
+    forget: () => undefined,
     call: () =>
       Promise.reject(new BackendError('is slow.', { backend: 'slow', fault: 'transient', mayHoldWork })),
   } satisfies GuardedBackend;

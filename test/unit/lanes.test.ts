@@ -15,7 +15,7 @@ function member(name: string, kind: 'a1111' | 'comfyui', checkpoints: string[]):
     missing: async ({ checkpoint }: ImageRequest) =>
       checkpoints.includes(checkpoint!) ? [] : [{ what: 'checkpoint', asked: checkpoint!, near: [] }],
   } as unknown as Backend;
-  return new Member(backend, { state: 'well' } as Health, 1, []);
+  return new Member(backend, { state: 'well', isTaking: true } as Health, 1, []);
 }
 
 const due = (lane: string, checkpoint: string, repair?: Repair): DueLane => ({

@@ -1,6 +1,7 @@
 import { BackendError, type Fault } from '../../errors.js';
 import { excerpt, NetError, type HttpClient } from '../../net/index.js';
 import type { Body } from './mapping.js';
+import { readGpuError } from '../gpu-errors.js';
 import { describeUnauthorized } from '../unauthorized.js';
 import { failure } from './schema.js';
 
@@ -34,8 +35,8 @@ export function isFromProxy(error: unknown): boolean {
 
 function toBackendError(backend: string, thrown: unknown, body?: Body): unknown {
   if (!(thrown instanceof NetError)) return thrown;
-  const fail = (message: string, fault: Fault) =>
-    new BackendError(message, { backend, fault, cause: thrown });
+  const fail = (message: string, fault: Fault, needsRestart = false) =>
+    new BackendError(message, { backend, fault, needsRestart, cause: thrown });
   switch (thrown.kind) {
     case 'unreachable':
       return new BackendError(thrown.message, {
@@ -61,7 +62,7 @@ function toBackendError(backend: string, thrown: unknown, body?: Body): unknown 
 
 function ofStatus(
   error: NetError,
-  fail: (message: string, fault: Fault) => BackendError,
+  fail: (message: string, fault: Fault, needsRestart?: boolean) => BackendError,
   body: Body | undefined,
 ): BackendError {
   const { status = 0 } = error;
@@ -74,7 +75,9 @@ function ofStatus(
   }
   if (status === 429) return fail(`is asked too often (429: ${words}).`, 'transient');
   if (status < 500 && status !== 408) return fail(`cannot do this (${status}: ${words}).`, 'request');
-  if (/out ?of ?memory/i.test(words)) return fail(`ran out of memory: ${words}`, 'transient');
+  const gpu = readGpuError(words);
+  if (gpu === 'broken') return fail(`must be restarted (${status}: ${words}).`, 'transient', true);
+  if (gpu === 'memory') return fail(`ran out of memory: ${words}`, 'transient');
   if (body && isFromProxy(error)) {
     const hint = "If a proxy before it gave up waiting for the image, raise the proxy's timeout.";
     return fail(`failed (${status}: ${words}). ${hint}`, 'transient');

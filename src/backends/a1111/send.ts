@@ -50,7 +50,7 @@ export class Sender {
       signal.throwIfAborted();
       const error = await explain(this.name, this.http, thrown, signal, call.body);
       if (isOver || !(error instanceof BackendError)) throw error;
-      throw new BackendError(`${plain(error)} It may still be working on it.`, {
+      throw new BackendError(`${error.words} It may still be working on it.`, {
         backend: this.name,
         fault: error.fault,
         mayHoldWork: true,
@@ -113,9 +113,4 @@ export class Sender {
   #error(message: string, fault: Fault): BackendError {
     return new BackendError(message, { backend: this.name, fault });
   }
-}
-
-/** The message without the backend's name, which the next error puts before it again. */
-function plain(error: BackendError): string {
-  return error.message.slice(error.backend.length + 2);
 }

@@ -1,5 +1,6 @@
 import { BackendError, type Fault } from '../../errors.js';
 import { excerpt, NetError } from '../../net/index.js';
+import { readGpuError } from '../gpu-errors.js';
 import { describeUnauthorized } from '../unauthorized.js';
 import { didYouMean } from './bindings.js';
 import { nodeName, type Graph } from './graph.js';
@@ -108,7 +109,8 @@ export function wasInterrupted(entry: HistoryEntry): boolean {
 
 /** How a prompt in the history failed; undefined where it succeeded. */
 export function failureOf(backend: string, entry: HistoryEntry): BackendError | undefined {
-  const fail = (message: string) => new BackendError(message, { backend, fault: 'transient' });
+  const fail = (message: string, needsRestart = false) =>
+    new BackendError(message, { backend, fault: 'transient', needsRestart });
   const error = executionError.safeParse(lastMessage(entry, 'execution_error')).data;
   if (error !== undefined) {
     const {
@@ -118,9 +120,9 @@ export function failureOf(backend: string, entry: HistoryEntry): BackendError | 
       exception_message = '',
     } = error;
     const words = excerpt(exception_message);
-    if (/OutOfMemory|AcceleratorError/i.test(kind) || /out of memory/i.test(exception_message)) {
-      return fail(`ran out of memory in node ${id} (${type}): ${words}`);
-    }
+    const gpu = readGpuError(`${kind}: ${exception_message}`);
+    if (gpu === 'broken') return fail(`must be restarted: node ${id} (${type}): ${words}`, true);
+    if (gpu === 'memory') return fail(`ran out of memory in node ${id} (${type}): ${words}`);
     return fail(`node ${id} (${type}) failed: ${kind}${kind && ': '}${words}`);
   }
   if (wasInterrupted(entry)) return fail('was interrupted before the image was done.');
