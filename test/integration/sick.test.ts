@@ -6,6 +6,7 @@ import { startSketchServer, type Protocol, type SketchServer } from '../../sketc
 import type { Classifier } from '../../src/classifier/index.js';
 import type { RunEvent } from '../../src/runtime/index.js';
 import { runPipeline } from '../support/run.js';
+import { scoresOf } from '../support/scores.js';
 import { textToImage } from '../support/sketch-graphs.js';
 
 let dir: string;
@@ -33,10 +34,7 @@ async function start(...protocols: Protocol[]): Promise<SketchServer[]> {
 const pleased: Classifier = {
   model: { name: 'pleased', revision: 'none', dtype: 'none' },
   labels: ['Bad_Anatomy', 'Good_Anatomy'],
-  classify: async () => [
-    { label: 'Bad_Anatomy', score: 0 },
-    { label: 'Good_Anatomy', score: 1 },
-  ],
+  classify: async () => scoresOf({ Bad_Anatomy: 0, Good_Anatomy: 1 }),
   close: async () => undefined,
 };
 
