@@ -13,9 +13,8 @@ export type Dtype = keyof typeof dtypes;
  * The ones that reroll makes of a checkpoint: how the weights are stored and multiplied.
  * - `fp32`: 32-bit floats
  * - `fp16`: stored as halves, computed as 32-bit floats
- * - `int8`: weights and activations as 8-bit integers, in standard operators only
- * - `uint8`: the same with unsigned weights: slower, but right on x86 processors without VNNI as well, whose
- *   products of unsigned and signed bytes may overflow
+ * - `int8`: weights of 7 bits and activations of 8 as integers, in standard operators only
+ * - `uint8`: the same with unsigned weights of a whole byte: finer, and slower
  * - `q8`: the same numbers in onnxruntime's fused operators, the fastest on a CPU
  */
 export const variants = ['fp32', 'fp16', 'q8', 'int8', 'uint8'] as const satisfies Dtype[];

@@ -33,6 +33,7 @@ export function ensemble(members: readonly [Classifier, ...Classifier[]], combin
       revision: joined('revision'),
       dtype: joined('dtype'),
     },
+    notes: members.flatMap(({ notes = [] }) => notes),
     labels: first.labels,
     classify: async (image, signal) =>
       combineScores(

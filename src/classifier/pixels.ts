@@ -1,10 +1,17 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { ImageError, toError } from '../errors.js';
 import { resample, type Filter, type Rgb } from './resample.js';
+import type { Size } from './sizes.js';
 
-const maxPixels = 100_000_000;
+/** Of a picture, as it is and as a model wants it. */
+export const maxPixels = 100_000_000;
 const formats = new Set(['png', 'jpeg', 'webp', 'gif', 'tiff', 'heif']);
-const kernels = { bilinear: 'linear', bicubic: 'cubic', lanczos: 'lanczos3' } as const;
+/** Filters that libvips has as well, and that are the same there where a picture shrinks. */
+const kernels: Partial<Record<Filter, 'linear' | 'cubic' | 'lanczos3'>> = {
+  bilinear: 'linear',
+  bicubic: 'cubic',
+  lanczos: 'lanczos3',
+};
 
 /** As transformers' `load_image` opens files with Pillow: turned as EXIF says, embedded colour profiles not applied. */
 const options: SharpOptions = {
@@ -15,27 +22,29 @@ const options: SharpOptions = {
 };
 
 /**
- * The picture in `image` (bytes, or a file's path) as RGB of exactly this size, as Pillow's
+ * The picture in `image` (bytes, or a file's path) as RGB of the size that `resized` makes of its own, as Pillow's
  * `load_image(file).resize((width, height))` gives it. Throws ImageError.
  */
 export async function readResized(
   image: Buffer | string,
-  width: number,
-  height: number,
+  resized: (picture: Size) => Size,
   filter: Filter,
 ): Promise<Rgb> {
   const source = await readHeader(image);
   const { autoOrient: upright } = source;
+  const { width, height } = resized(upright);
+  if (upright.width === width && upright.height === height) return decode(image, source);
   const shrinks = upright.width >= width && upright.height >= height;
+  const kernel = kernels[filter];
   // libvips blends transparent pixels before it drops alpha, and enlarges about other centres than Pillow.
-  if (!shrinks || source.hasAlpha || source.space === 'cmyk') {
+  if (kernel === undefined || !shrinks || source.hasAlpha || source.space === 'cmyk') {
     return resample(await decode(image, source), width, height, filter);
   }
   return toRgb(
     sharp(image, options)
       // Any pipeline colour space turns off JPEG and WebP shrink-on-load, which resamples coarsely.
       .pipelineColourspace('srgb')
-      .resize(width, height, { fit: 'fill', kernel: kernels[filter] }),
+      .resize(width, height, { fit: 'fill', kernel }),
   );
 }
 

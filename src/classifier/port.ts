@@ -3,6 +3,8 @@ import type { Scores } from '../base/scores.js';
 /** Scores images. Opened once, used for many; `close` frees the model's memory. */
 export interface Classifier {
   readonly model: ModelIdentity;
+  /** What a person should know of how it judges. */
+  readonly notes?: readonly string[];
   /** Every label that the model knows. */
   readonly labels: string[];
   /**

@@ -1,3 +1,5 @@
+import { ModelError } from '../errors.js';
+
 /** A picture of 8 bits a channel, RGB, row by row. */
 export interface Rgb {
   width: number;
@@ -5,10 +7,25 @@ export interface Rgb {
   data: Uint8Array;
 }
 
-export type Filter = 'bilinear' | 'bicubic' | 'lanczos';
+/** Pillow's filters, by their numbers there. */
+const names = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'] as const;
+export type Filter = (typeof names)[number];
+
+/** A filter by Pillow's number or name. Throws ModelError. */
+export function filterOf(resample: number | string): Filter {
+  const found =
+    typeof resample === 'number' ? names[resample] : names.find((name) => name === resample.toLowerCase());
+  if (found) return found;
+  throw new ModelError(`there is no way of resizing called ${resample}: reroll knows ${names.join(', ')}.`);
+}
 
 /** The filters of Pillow's Image.resize: reach in source pixels, and weight at a distance. */
-const filters: Record<Filter, { reach: number; weight: (distance: number) => number }> = {
+const filters: Record<Exclude<Filter, 'nearest'>, { reach: number; weight: (distance: number) => number }> = {
+  box: { reach: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+  hamming: {
+    reach: 1,
+    weight: (x) => (Math.abs(x) < 1 ? sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x)) : 0),
+  },
   bilinear: { reach: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: { reach: 2, weight: cubic },
   lanczos: { reach: 3, weight: (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0) },
@@ -27,6 +44,7 @@ const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math
  * down, rounded to 8 bits in between. The reference that Python's image processors follow.
  */
 export function resample(picture: Rgb, width: number, height: number, filter: Filter): Rgb {
+  if (filter === 'nearest') return nearest(picture, width, height);
   const across = { width, height: picture.height, data: new Uint8Array(width * picture.height * 3) };
   const columns = windows(picture.width, width, filter);
   for (let y = 0; y < picture.height; y++) {
@@ -67,7 +85,11 @@ function blend(
 }
 
 /** For each place of the result, the source pixels it is made of. The weights sum to 1 (2^22). */
-function windows(size: number, newSize: number, filter: Filter): { first: number; weights: Int32Array }[] {
+function windows(
+  size: number,
+  newSize: number,
+  filter: keyof typeof filters,
+): { first: number; weights: Int32Array }[] {
   const { reach, weight } = filters[filter];
   const scale = size / newSize;
   const spread = Math.max(scale, 1);
@@ -80,5 +102,29 @@ function windows(size: number, newSize: number, filter: Filter): { first: number
     );
     const sum = weights.reduce((total, value) => total + value, 0);
     return { first, weights: Int32Array.from(weights, (value) => roundFromZero((value / sum) * 2 ** bits)) };
+  });
+}
+
+function nearest(picture: Rgb, width: number, height: number): Rgb {
+  const result = { width, height, data: new Uint8Array(width * height * 3) };
+  const columns = places(picture.width, width);
+  let to = 0;
+  for (const y of places(picture.height, height)) {
+    for (const x of columns) {
+      const from = (y * picture.width + x) * 3;
+      for (let channel = 0; channel < 3; channel++) result.data[to++] = picture.data[from + channel] ?? 0;
+    }
+  }
+  return result;
+}
+
+/** Added up as Pillow does, whose sums decide where a place falls between two pixels. */
+function places(size: number, newSize: number): number[] {
+  const step = size / newSize;
+  let at = step * 0.5;
+  return Array.from({ length: newSize }, () => {
+    const place = Math.floor(at);
+    at += step;
+    return place;
   });
 }

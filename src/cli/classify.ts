@@ -33,6 +33,7 @@ export function classifyFiles(files: string[], flags: ClassifyFlags): Promise<nu
       ? await openGate({ ...pipeline, gate: { ...pipeline.gate, ...options } }, process.env)
       : await openModels({ models: [flags.model], combine: 'mean', ...options }, process.cwd(), process.env);
     releasers.add(() => classifier.close());
+    for (const note of classifier.notes ?? []) process.stderr.write(`${note}\n`);
     const columns = classifier.labels;
     if (flags.csv)
       await writeOut(['file', ...columns, ...(pipeline ? ['decision', 'rule'] : [])].join(',') + '\n');

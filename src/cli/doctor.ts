@@ -53,9 +53,10 @@ async function examine(file: string | undefined, report: (finding: Finding) => v
   if (!pipeline) return;
   await attempt('model', async () => {
     const classifier = await openGate(pipeline, process.env);
-    const { model, labels } = classifier;
+    const { model, labels, notes = [] } = classifier;
     await classifier.close();
-    return [`${model.name} (${model.dtype}, revision ${model.revision}): ${labels.join(', ')}`, undefined];
+    const words = `${model.name} (${model.dtype}, revision ${model.revision}): ${labels.join(', ')}`;
+    return [[words, ...notes].join('\n'), undefined];
   });
   const requests = await attempt('prompts', () => sampleRequests(pipeline));
   for (const config of pipeline.backends) {

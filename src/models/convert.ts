@@ -1,12 +1,13 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import { ModelError } from '../errors.js';
 import { storageError } from '../base/atomic.js';
 import type { OnEvent } from './events.js';
-import { CONFIG_FILE, fileBytes, ONNX_FILES, PREPROCESSOR_FILE, readModelJson, sha256 } from './files.js';
-import { type Manifest, readManifest, type VariantFile, writeManifest } from './manifest.js';
+import { type Manifest, readManifest, type VariantFile, writeManifest } from '../base/model-manifest.js';
 import { defaultVariants, type Variant } from '../base/dtypes.js';
+import { fileBytes, sha256 } from '../base/files.js';
+import { configFile, isTimm, preprocessorFile, readModelJson } from '../base/model-json.js';
+import { onnxParts, onnxPlaces } from '../base/onnx-files.js';
 import { type WriteOptions, writeOnnx } from '../onnx/index.js';
 import { vitGraph } from './vit-graph.js';
 import { checkpointFiles, openCheckpoint } from './safetensors/index.js';
@@ -42,8 +43,8 @@ export async function convertModel(
   out: string,
   options: ConvertOptions = {},
 ): Promise<ModelFolder> {
-  const config = readVitConfig(await readModelJson(folder, CONFIG_FILE));
-  await readModelJson(folder, PREPROCESSOR_FILE);
+  const config = readVitConfig(await readModelJson(folder, configFile));
+  await readModelJson(folder, preprocessorFile);
   const checkpoint = await openCheckpoint(folder);
   try {
     const weights = new VitWeights(checkpoint);
@@ -58,11 +59,10 @@ export async function convertModel(
     const variants: Record<string, VariantFile> = isSame ? { ...earlier.variants } : {};
     for (const [variant, graph] of graphs) {
       options.signal?.throwIfAborted();
-      const file = ONNX_FILES[variant];
+      const [file] = onnxPlaces(variant);
       options.onEvent?.({ kind: 'converting', dtype: variant, file });
       await writeOnnx(join(out, file), graph, options);
       const written = await describeVariant(out, file);
-      if (!written) throw new ModelError(`${join(out, file)} disappeared after it was written`);
       variants[variant] = written;
       options.onEvent?.({ kind: 'converted', dtype: variant, file, bytes: written.bytes });
     }
@@ -85,27 +85,17 @@ export async function copyConfigs(from: string, to: string): Promise<void> {
   if (resolve(from) === resolve(to)) return;
   try {
     await mkdir(to, { recursive: true });
-    for (const name of [CONFIG_FILE, PREPROCESSOR_FILE]) await copyFile(join(from, name), join(to, name));
+    const hasPreprocessor = !isTimm(await readModelJson(from, configFile));
+    for (const name of [configFile, ...(hasPreprocessor ? [preprocessorFile] : [])])
+      await copyFile(join(from, name), join(to, name));
   } catch (error) {
     throw storageError(to, error);
   }
 }
 
-/** An ONNX file and its external data, by path below the folder; empty where it is not there. */
-export async function variantParts(folder: string, file: string): Promise<string[]> {
-  const parts: string[] = [];
-  // transformers.js numbers the parts of external data: model.onnx_data, model.onnx_data_1, ...
-  for (let part = file; (await fileBytes(join(folder, part))) !== undefined;) {
-    parts.push(part);
-    part = parts.length === 1 ? `${file}_data` : `${file}_data_${parts.length - 1}`;
-  }
-  return parts;
-}
-
-/** What the manifest says about an ONNX file; undefined where it is not there. */
-export async function describeVariant(folder: string, file: string): Promise<VariantFile | undefined> {
-  const parts = (await variantParts(folder, file)).map((part) => join(folder, part));
-  if (parts.length === 0) return undefined;
+/** What the manifest says about an ONNX file, its external data included. */
+export async function describeVariant(folder: string, file: string): Promise<VariantFile> {
+  const parts = (await onnxParts(folder, file)).map((part) => join(folder, part));
   const sizes = await Promise.all(parts.map(fileBytes));
   return {
     file,

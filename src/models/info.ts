@@ -1,7 +1,9 @@
 import { describeVariant } from './convert.js';
-import { CONFIG_FILE, ONNX_FILES, PREPROCESSOR_FILE, readModelJson } from './files.js';
-import { readManifest, type VariantFile } from './manifest.js';
-import { architectureOf, readLabels } from './vit-config.js';
+import { dtypes, type Dtype } from '../base/dtypes.js';
+import { configFile, isTimm, preprocessorFile, readLabels, readModelJson } from '../base/model-json.js';
+import { findOnnx } from '../base/onnx-files.js';
+import { readManifest, type VariantFile } from '../base/model-manifest.js';
+import { architectureOf } from './vit-config.js';
 
 export interface ModelInfo {
   path: string;
@@ -22,8 +24,8 @@ export interface ModelInfo {
 
 /** What a model's folder holds. Throws ModelError where it is no folder of a classifier. */
 export async function modelInfo(folder: string): Promise<ModelInfo> {
-  const config = await readModelJson(folder, CONFIG_FILE);
-  const preprocessor = await readModelJson(folder, PREPROCESSOR_FILE);
+  const config = await readModelJson(folder, configFile);
+  const preprocessor = isTimm(config) ? undefined : await readModelJson(folder, preprocessorFile);
   const manifest = await readManifest(folder);
   return {
     path: folder,
@@ -47,9 +49,10 @@ async function variantsOf(
   known: Record<string, VariantFile>,
 ): Promise<ModelInfo['variants']> {
   const variants: ModelInfo['variants'] = [];
-  for (const [dtype, file] of Object.entries(ONNX_FILES)) {
-    const found = known[dtype] ?? (await describeVariant(folder, file));
-    if (found) variants.push({ dtype, ...found });
+  for (const dtype of Object.keys(dtypes) as Dtype[]) {
+    const file = await findOnnx(folder, dtype);
+    if (file === undefined) continue;
+    variants.push({ dtype, ...(known[dtype] ?? (await describeVariant(folder, file))) });
   }
   return variants;
 }

@@ -4,13 +4,14 @@ import { dirname, join } from 'node:path';
 import { ModelError } from '../errors.js';
 import { storageError } from '../base/atomic.js';
 import { checkHubName, type Env, isCommit, modelHome, readRef, revisionFolder, writeRef } from './cache.js';
-import { convertModel, copyConfigs, describeVariant, type ModelFolder, variantParts } from './convert.js';
+import { convertModel, copyConfigs, describeVariant, type ModelFolder } from './convert.js';
 import type { OnEvent } from './events.js';
-import { CONFIG_FILE, ONNX_FILES, readModelJson } from './files.js';
 import { fetchSnapshot, hubSettings, type Patience, type Snapshot } from './hub/index.js';
-import { type Manifest, readManifest, type VariantFile, writeManifest } from './manifest.js';
-import type { Variant } from '../base/dtypes.js';
-import { architectureOf, readLabels } from './vit-config.js';
+import { type Manifest, readManifest, type VariantFile, writeManifest } from '../base/model-manifest.js';
+import { dtypes, type Dtype, type Variant } from '../base/dtypes.js';
+import { configFile, readLabels, readModelJson } from '../base/model-json.js';
+import { findOnnx, onnxParts } from '../base/onnx-files.js';
+import { architectureOf } from './vit-config.js';
 
 export interface PullOptions {
   /** A branch, a tag or a commit. Default main. */
@@ -76,7 +77,7 @@ async function readyFolder(
 
 /** Takes the ONNX files of a repository as they are. They are linked, not copied, where the disk allows it. */
 async function adoptOnnx(name: string, snapshot: Snapshot, folder: string): Promise<ModelFolder> {
-  const config = await readModelJson(snapshot.folder, CONFIG_FILE);
+  const config = await readModelJson(snapshot.folder, configFile);
   const { architecture } = architectureOf(config);
   if (!architecture.endsWith('ForImageClassification')) {
     throw new ModelError(`${name} is a ${architecture}: a gate needs an image classifier`);
@@ -84,13 +85,13 @@ async function adoptOnnx(name: string, snapshot: Snapshot, folder: string): Prom
   readLabels(config);
   await copyConfigs(snapshot.folder, folder);
   const variants: Record<string, VariantFile> = {};
-  for (const [dtype, file] of Object.entries(ONNX_FILES)) {
-    const found = await describeVariant(snapshot.folder, file);
-    if (!found) continue;
-    for (const path of await variantParts(snapshot.folder, file)) {
+  for (const dtype of Object.keys(dtypes) as Dtype[]) {
+    const file = await findOnnx(snapshot.folder, dtype);
+    if (file === undefined) continue;
+    variants[dtype] = await describeVariant(snapshot.folder, file);
+    for (const path of await onnxParts(snapshot.folder, file)) {
       await linkOrCopy(join(snapshot.folder, path), join(folder, path));
     }
-    variants[dtype] = found;
   }
   const manifest: Manifest = {
     source: name,

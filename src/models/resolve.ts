@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 
 import { ModelError } from '../errors.js';
 import { type Env, isHubName, modelHome, readRef, revisionFolder } from './cache.js';
-import { readManifest } from './manifest.js';
+import { readManifest } from '../base/model-manifest.js';
 
 export interface ResolveOptions {
   env: Env;

@@ -1,6 +1,6 @@
 import type { LabelScore } from '../base/scores.js';
 import { ModelError } from '../errors.js';
-import { readManifest, type Verification, writeManifest } from './manifest.js';
+import { readManifest, type Verification, writeManifest } from '../base/model-manifest.js';
 
 /** What a variant must keep to. */
 export interface Bounds {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { isTimm, readLabels } from '../base/model-json.js';
 import { ModelError } from '../errors.js';
 import { ACTIVATIONS } from '../onnx/index.js';
 
@@ -104,28 +105,23 @@ export function readVitConfig(json: unknown): VitConfig {
   };
 }
 
-/** The class that config.json names, and its model_type. */
+/** The class that config.json names, and its model_type; timm names the network alone. */
 export function architectureOf(json: unknown): { architecture: string; modelType: string } {
   const parsed = z
-    .object({ architectures: z.array(z.string()).min(1), model_type: z.string() })
+    .object({
+      architectures: z.array(z.string()).nullish(),
+      architecture: z.string().nullish(),
+      model_type: z.string().nullish(),
+    })
     .safeParse(json);
-  if (!parsed.success)
-    throw new ModelError('config.json names no architecture and model_type: it is of no transformers model');
-  return { architecture: parsed.data.architectures[0] ?? '', modelType: parsed.data.model_type };
-}
-
-/** The labels by class number. Throws ModelError where id2label is missing, empty or has gaps. */
-export function readLabels(json: unknown): string[] {
-  const parsed = z.object({ id2label: z.record(z.string(), z.string()) }).safeParse(json);
-  if (!parsed.success) {
-    throw new ModelError(
-      'config.json has no id2label: without it nobody knows what the classes are. Add {"0": "first label", ...}',
-    );
+  const { architectures, architecture: network, model_type: modelType } = parsed.data ?? {};
+  const architecture = architectures?.[0];
+  if (isTimm(json)) {
+    return {
+      architecture: architecture ?? 'TimmWrapperForImageClassification',
+      modelType: network ?? 'timm',
+    };
   }
-  const { id2label } = parsed.data;
-  const labels = Array.from({ length: Object.keys(id2label).length }, (_, id) => id2label[id]);
-  if (labels.length === 0 || labels.includes(undefined)) {
-    throw new ModelError('id2label in config.json does not number its labels 0, 1, 2, ...');
-  }
-  return labels as string[];
+  if (architecture !== undefined && modelType) return { architecture, modelType };
+  throw new ModelError('config.json names no architecture and model_type: it is of no transformers model');
 }

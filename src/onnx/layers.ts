@@ -118,7 +118,10 @@ export class Layers {
         { name: `${weight.name}.scale`, element: 'float', dims: [outputs] },
       ],
       async () => {
-        const { values, scales } = quantizeTransposed(await weight.load(), outputs, inputs);
+        // x86 processors without VNNI add two products of an unsigned and a signed byte in 16 bits: from 65 on those
+        // may overflow, and the model decides something else there.
+        const largest = element === 'int8' ? 63 : 127;
+        const { values, scales } = quantizeTransposed(await weight.load(), outputs, inputs, largest);
         return [element === 'int8' ? values : Uint8Array.from(values, (value) => value + 128), scales];
       },
     ) as [Value, Value];

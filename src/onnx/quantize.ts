@@ -10,9 +10,14 @@ export interface Quantized {
 
 /**
  * Turns a layer's weight [outputs, inputs] into int8 [inputs, outputs], symmetric about zero, each output
- * with the scale that its largest weight needs.
+ * with the scale that its largest weight needs to become `largestInteger`.
  */
-export function quantizeTransposed(weight: Float32Array, outputs: number, inputs: number): Quantized {
+export function quantizeTransposed(
+  weight: Float32Array,
+  outputs: number,
+  inputs: number,
+  largestInteger: number,
+): Quantized {
   const values = new Int8Array(weight.length);
   const scales = new Float32Array(outputs);
   for (let output = 0; output < outputs; output++) {
@@ -20,7 +25,7 @@ export function quantizeTransposed(weight: Float32Array, outputs: number, inputs
     let largest = 0;
     for (const value of row) largest = Math.max(largest, Math.abs(value));
     // A row of zeros needs some scale; any will do.
-    const scale = Math.fround(largest / 127) || 1;
+    const scale = Math.fround(largest / largestInteger) || 1;
     scales[output] = scale;
     for (let input = 0; input < inputs; input++) {
       values[input * outputs + output] = roundHalfEven((row[input] as number) / scale);

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { defaultModel } from '../base/default-model.js';
+import { devices } from '../base/devices.js';
+import { dtypes, type Dtype } from '../base/dtypes.js';
 import { backend } from './backends.js';
 import { checkFilename } from './filename.js';
 import { adjust, anySetting, generate, matrix } from './settings.js';
@@ -107,11 +109,11 @@ const gate = strict({
     .meta({ examples: ['max'] }),
   ...optional({
     dtype: z
-      .enum(['fp32', 'fp16', 'q8'])
+      .enum(Object.keys(dtypes) as [Dtype, ...Dtype[]])
       .describe("Which of the model's files to use. Left out: fp32.")
       .meta({ examples: ['q8'] }),
     device: z
-      .enum(['cpu', 'cuda', 'webgpu', 'dml', 'coreml'])
+      .enum(devices)
       .describe('Where the classifier runs. Left out: cpu.')
       .meta({ examples: ['cuda'] }),
   }),

@@ -70,7 +70,8 @@ export class Execution implements ActiveRun {
       if (health.state === 'well') continue;
       state.events.emit({ type: 'backend', backend: name, state: health.state, reason: health.reason });
     }
-    for (const message of vainChanges(pipeline.retry.ladder, backends)) {
+    const { notes = [] } = this.work.classifier;
+    for (const message of [...notes, ...vainChanges(pipeline.retry.ladder, backends)]) {
       state.events.emit({ type: 'warning', message });
     }
     // The queues of a run belong to this process alone: what a dead one left there is rebuilt from the ledger.

@@ -1,9 +1,14 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openClassifier, type Classifier, type ClassifierOptions } from '../../src/classifier/index.js';
+import {
+  ensemble,
+  openClassifier,
+  type Classifier,
+  type ClassifierOptions,
+} from '../../src/classifier/index.js';
 import { bombPng, testPicture } from '../support/pictures.js';
 import { anatomyLabels, writeTinyModel } from '../support/tiny-model.js';
 
@@ -157,7 +162,7 @@ test('the identity says which file gave the verdict, or where reroll got it from
   });
 });
 
-test('a processor that wants something else is left to transformers.js', async () => {
+test('pictures are prepared as the processor of another family asks', async () => {
   await writeTinyModel(model, {
     preprocessor: {
       image_processor_type: 'CLIPImageProcessor',
@@ -169,6 +174,91 @@ test('a processor that wants something else is left to transformers.js', async (
   await withClassifier({}, async (classifier) => {
     expect((await classifier.classify(await plain('#0f0')))[0]!.label).toBe(anatomyLabels[1]);
   });
+});
+
+test('what is not known of a model is said by its classifier, and by those that it judges with', async () => {
+  await writeTinyModel(model, { preprocessor: { image_processor_type: 'FancyImageProcessor' } });
+  await withClassifier({}, async (classifier) => {
+    expect(classifier.notes).toEqual([expect.stringMatching(/does not know FancyImageProcessor/)]);
+    expect(ensemble([classifier, classifier], 'max').notes).toHaveLength(2);
+  });
+});
+
+async function change(name: string, to: (json: Record<string, unknown>) => unknown): Promise<void> {
+  const file = join(model, name);
+  await writeFile(file, JSON.stringify(to(JSON.parse(await readFile(file, 'utf8')) as never)));
+}
+
+test('labels may be numbers, stand in label2id, or be counted alone', async () => {
+  await writeTinyModel(model);
+  const labelsOf = async (changes: object) => {
+    await change('config.json', (json) => ({ ...json, ...changes }));
+    return withClassifier({}, async (classifier) => classifier.labels);
+  };
+  expect(await labelsOf({ id2label: { 0: 0, 1: 1, 2: 2, 3: 3 } })).toEqual(['0', '1', '2', '3']);
+  expect(await labelsOf({ id2label: null, label2id: { d: 3, a: 0, c: '2', b: 1 } })).toEqual([
+    'a',
+    'b',
+    'c',
+    'd',
+  ]);
+  expect(await labelsOf({ label2id: null, num_labels: 4 })).toEqual([
+    'LABEL_0',
+    'LABEL_1',
+    'LABEL_2',
+    'LABEL_3',
+  ]);
+  const file = join(model, 'config.json');
+  await writeFile(file, `\uFEFF${await readFile(file, 'utf8')}`);
+  expect(await withClassifier({}, async (classifier) => classifier.labels)).toHaveLength(4);
+});
+
+test('a model of one label judges by a sigmoid, not by a share of nothing else', async () => {
+  await writeTinyModel(model, {
+    labels: ['bad'],
+    weights: [[4], [0], [0]],
+    config: { id2label: null, num_labels: 1 },
+  });
+  await withClassifier({}, async (classifier) => {
+    expect(classifier.labels).toEqual(['LABEL_0']);
+    const [red] = await classifier.classify(await plain('#f00'));
+    const [cyan] = await classifier.classify(await plain('#0ff'));
+    expect(red!.score).toBeCloseTo(1 / (1 + Math.exp(-4)), 3);
+    expect(cyan!.score).toBeCloseTo(1 / (1 + Math.exp(4)), 3);
+  });
+});
+
+test('an ONNX file in the root of the folder is as good', async () => {
+  await writeTinyModel(model);
+  await rename(join(model, 'onnx', 'model.onnx'), join(model, 'model.onnx'));
+  await withClassifier({}, async (classifier) => {
+    expect((await classifier.classify(await plain('#0f0')))[0]!.label).toBe(anatomyLabels[1]);
+  });
+});
+
+test("a model of timm is opened by its config.json alone, in timm's words", async () => {
+  await writeTinyModel(model);
+  await rm(join(model, 'preprocessor_config.json'));
+  await writeFile(
+    join(model, 'config.json'),
+    JSON.stringify({
+      architecture: 'resnet18',
+      num_classes: 4,
+      label_names: anatomyLabels,
+      pretrained_cfg: { input_size: [3, 32, 32], mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], crop_pct: 0.9 },
+    }),
+  );
+  await withClassifier({}, async (classifier) => {
+    expect(classifier.notes).toEqual([]);
+    expect((await classifier.classify(await plain('#0f0')))[0]!.label).toBe(anatomyLabels[1]);
+  });
+});
+
+test('a model that answers NaN, or that overflows on busy pictures, is not opened', async () => {
+  await writeTinyModel(model, { weights: [0, 1, 2].map(() => [0, NaN, 0, 0]) });
+  await expect(openClassifier({ model })).rejects.toThrow(/cannot judge: it answers NaN/);
+  await writeTinyModel(model, { weights: [0, 1, 2].map(() => [3e38, -3e38, 3e38, 0]), overflows: true });
+  await expect(openClassifier({ model })).rejects.toThrow(/cannot judge: it answers Infinity/);
 });
 
 test('a model folder that cannot be used says why and what to do', async () => {
@@ -185,13 +275,7 @@ test('a model folder that cannot be used says why and what to do', async () => {
       message: expect.stringMatching(message) as string,
     });
   };
-  const config = async (change: object): Promise<void> => {
-    const file = join(model, 'config.json');
-    await writeFile(
-      file,
-      JSON.stringify({ ...(JSON.parse(await readFile(file, 'utf8')) as object), ...change }),
-    );
-  };
+  const config = (changes: object) => change('config.json', (json) => ({ ...json, ...changes }));
   await broken(/no model folder .*reroll model pull/, () => rm(model, { recursive: true }));
   await broken(/config\.json is missing: this is no model folder/, () => rm(join(model, 'config.json')));
   await broken(/preprocessor_config\.json is missing/, () => rm(join(model, 'preprocessor_config.json')));
@@ -204,6 +288,7 @@ test('a model folder that cannot be used says why and what to do', async () => {
   });
   await broken(/does not load: /, () => writeFile(join(model, 'onnx', 'model.onnx'), 'not a protobuf'));
   await broken(/no id2label/, () => config({ id2label: undefined }));
+  await broken(/two labels "a"/, () => config({ id2label: { 0: 'a', 1: 'b', 2: 'a', 3: 'c' } }));
   await broken(/number its labels 0, 1, 2/, () => config({ id2label: { 1: 'a', 2: 'b' } }));
   await broken(/4 scores, but id2label .* names 3 labels/, () =>
     config({ id2label: { 0: 'a', 1: 'b', 2: 'c' } }),
@@ -211,5 +296,7 @@ test('a model folder that cannot be used says why and what to do', async () => {
   await broken(/does not load: .*Unsupported device/, () => mkdir(join(model, 'more')), {
     device: process.platform === 'darwin' ? 'dml' : 'coreml',
   });
-  await broken(/reroll\.json must have/, () => writeFile(join(model, 'reroll.json'), '{}'));
+  await broken(/reroll\.json is broken: it must have a source/, () =>
+    writeFile(join(model, 'reroll.json'), '{}'),
+  );
 });

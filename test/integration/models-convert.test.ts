@@ -213,7 +213,7 @@ describe('a checkpoint that cannot be converted', () => {
       /cannot be converted/,
     ],
     ['no architecture', (c) => ({ ...c, architectures: undefined }), /names no architecture/],
-    ['no id2label', (c) => ({ ...c, id2label: undefined }), /no id2label/],
+    ['no id2label', (c) => ({ ...c, id2label: undefined, label2id: undefined }), /no id2label/],
     ['an empty id2label', (c) => ({ ...c, id2label: {} }), /does not number its labels/],
     ['labels with gaps', (c) => ({ ...c, id2label: { 0: 'a', 2: 'b' } }), /does not number its labels/],
     [

@@ -16,7 +16,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { ConfigError, ModelError, StorageError } from '../../src/errors.js';
+import { openClassifier } from '../../src/classifier/index.js';
 import {
+  convertModel,
   type ModelEvent,
   modelInfo,
   pullModel,
@@ -34,6 +36,8 @@ let folder: string;
 let hub: TestHub;
 let events: ModelEvent[];
 let weights: Buffer;
+/** A model as ONNX, its weights in a file of their own. */
+let published: Record<'config.json' | 'preprocessor_config.json' | 'model' | 'data' | 'quantized', Buffer>;
 let models: Record<string, HubModel>;
 
 beforeEach(async () => {
@@ -45,7 +49,15 @@ beforeEach(async () => {
     'config.json': await file('config.json'),
     'preprocessor_config.json': await file('preprocessor_config.json'),
   };
-  const onnx = Buffer.alloc(20_000, 1);
+  const converted = join(folder, 'converted');
+  await convertModel(join(folder, 'made'), converted, { maxInlineBytes: 50_000 });
+  const onnx = (name: string) => readFile(join(converted, 'onnx', name));
+  const [model, data, quantized] = await Promise.all([
+    onnx('model.onnx'),
+    onnx('model.onnx_data'),
+    onnx('model_quantized.onnx'),
+  ]);
+  published = { ...configs, model, data, quantized };
   models = {
     'me/tiny': {
       commit: COMMIT,
@@ -62,10 +74,10 @@ beforeEach(async () => {
       files: {
         ...configs,
         'model.safetensors': weights,
-        'onnx/model.onnx': onnx,
-        'onnx/model.onnx_data': onnx.subarray(100),
-        'onnx/model_quantized.onnx': onnx.subarray(200),
-        'onnx/model_bnb4.onnx': onnx.subarray(300),
+        'onnx/model.onnx': model,
+        'onnx/model.onnx_data': data,
+        'onnx/model_quantized.onnx': quantized,
+        'onnx/model_bnb4.onnx': quantized,
       },
     },
     'me/bare': { commit: COMMIT, files: { ...configs, 'pytorch_model.bin': weights } },
@@ -198,12 +210,67 @@ describe('pulling a model', () => {
       'model.onnx_data',
       'model_quantized.onnx',
     ]);
-    expect(await readFile(join(model.path, 'onnx', 'model.onnx'))).toEqual(Buffer.alloc(20_000, 1));
+    expect(await readFile(join(model.path, 'onnx', 'model.onnx'))).toEqual(published.model);
     expect(model.manifest).toMatchObject({
       made: 'published',
-      variants: { fp32: { bytes: 39_900 }, q8: {} },
+      variants: { fp32: { bytes: published.model.length + published.data.length }, q8: {} },
     });
     expect(asked().join()).not.toMatch(/safetensors|bnb4/);
+  });
+
+  /** The published model with its weights in a file of another name, as long as the one that it has. */
+  const keptIn = (location: string) => {
+    expect(location).toHaveLength('model.onnx_data'.length);
+    return Buffer.from(published.model.toString('latin1').replaceAll('model.onnx_data', location), 'latin1');
+  };
+
+  it.each([
+    // Newer PyTorch; optimum, which exports to the root; anybody.
+    ['onnx/', 'model.onnx.data'],
+    ['', 'model.onnx.data'],
+    ['', 'model.onnx_data'],
+    ['', 'shard/part1.bin'],
+  ])('takes the weights that an ONNX file in "%s" keeps in %s', async (place, location) => {
+    models['me/external'] = {
+      commit: COMMIT,
+      files: {
+        'config.json': published['config.json'],
+        'preprocessor_config.json': published['preprocessor_config.json'],
+        [`${place}model.onnx`]: keptIn(location),
+        [`${place}${location}`]: published.data,
+        [`${place}model.onnx_data_of_another`]: published.data,
+      },
+    };
+    const { path, manifest } = await pullModel('me/external', options());
+    expect(manifest.variants.fp32).toMatchObject({
+      file: `${place}model.onnx`,
+      bytes: published.model.length + published.data.length,
+    });
+    expect(asked().join()).not.toContain('of_another');
+    await (await openClassifier({ model: path })).close();
+    // Other weights are another model.
+    const before = manifest.variants.fp32!.sha256;
+    await rm(join(path, `${place}${location}`));
+    await writeFile(join(path, `${place}${location}`), Buffer.alloc(published.data.length));
+    await rm(join(path, 'reroll.json'));
+    expect((await modelInfo(path)).variants[0]!.sha256).not.toBe(before);
+    await rm(join(path, `${place}${location}`));
+    await expect(openClassifier({ model: path })).rejects.toThrow(
+      /is missing: .*model\.onnx keeps its weights there/,
+    );
+  });
+
+  it('refuses weights outside the folder, and names ONNX files that lie elsewhere', async () => {
+    const files = {
+      'config.json': published['config.json'],
+      'preprocessor_config.json': published['preprocessor_config.json'],
+    };
+    models['me/outside'] = { commit: COMMIT, files: { ...files, 'model.onnx': keptIn('../../../passwd') } };
+    expect((await failure('me/outside')).message).toMatch(/only files beside it are read/);
+    models['me/without'] = { commit: COMMIT, files: { ...files, 'model.onnx': keptIn('model.onnx.data') } };
+    expect((await failure('me/without')).message).toMatch(/me\/without has no model\.onnx\.data/);
+    models['me/elsewhere'] = { commit: COMMIT, files: { ...files, 'export/vit.onnx': published.model } };
+    expect((await failure('me/elsewhere')).message).toMatch(/none where reroll looks .* export\/vit\.onnx/);
   });
 
   it('works offline from what was pulled, and from what only Python fetched', async () => {

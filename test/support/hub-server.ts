@@ -38,10 +38,11 @@ const gitHash = (data: Buffer) =>
 /** A small Hugging Face Hub on loopback: model listings, small files itself, large files on a second host. */
 export async function startHub(models: Record<string, HubModel>): Promise<TestHub> {
   const hub: TestHub = { url: '', seen: [], intercept: undefined, close: () => Promise.resolve() };
-  const blobs = new Map<string, Buffer>();
-  for (const { files } of Object.values(models)) {
-    for (const data of Object.values(files)) blobs.set(sha256(data), data);
-  }
+  // Asked anew each time: a test may add a model.
+  const blob = (hash: string) =>
+    Object.values(models)
+      .flatMap(({ files }) => Object.values(files))
+      .find((data) => sha256(data) === hash);
 
   const note = (host: SeenRequest['host'], request: IncomingMessage): SeenRequest => {
     const seen = {
@@ -57,7 +58,7 @@ export async function startHub(models: Record<string, HubModel>): Promise<TestHu
   const storage = createServer((request, response) => {
     const seen = note('storage', request);
     if (hub.intercept?.(seen, response)) return;
-    const data = blobs.get(seen.path.slice(1));
+    const data = blob(seen.path.slice(1));
     if (data) sendFile(response, data, seen.range);
     else response.writeHead(404).end();
   });

@@ -1,10 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { normalise, parsePreprocessing } from '../../src/classifier/normalise.js';
-import { readResized, readRgb } from '../../src/classifier/pixels.js';
+import { normalise } from '../../src/classifier/normalise.js';
+import { readResized as readAs } from '../../src/classifier/pixels.js';
 import { resample, type Filter, type Rgb } from '../../src/classifier/resample.js';
 import { testPicture, testPixels } from '../support/pictures.js';
+
+const readResized = (image: Buffer, width: number, height: number, filter: Filter) =>
+  readAs(image, () => ({ width, height }), filter);
+const readRgb = (image: Buffer) => readAs(image, (own) => own, 'bilinear');
 
 const meanDifference = (a: Rgb, b: Rgb): number => {
   expect([a.width, a.height, a.data.length]).toEqual([b.width, b.height, b.data.length]);
@@ -89,54 +93,15 @@ test('a picture is turned as its EXIF orientation says, as in the reference', as
   expect(meanDifference(...pixels)).toBeLessThan(1);
 });
 
-test('the words of a ViT processor become numbers; other processors are left alone', () => {
-  const vit = { image_processor_type: 'ViTImageProcessor', size: { height: 224, width: 224 }, resample: 2 };
-  const half = [0.5, 0.5, 0.5];
-  const plain = {
-    resize: { height: 224, width: 224, filter: 'bilinear' },
-    rescale: 1 / 255,
-    mean: half,
-    std: half,
-  };
-  expect(parsePreprocessing(vit)).toEqual(plain);
-  expect(parsePreprocessing({ feature_extractor_type: 'ViTFeatureExtractor', size: 224 })).toEqual(plain);
-  const deit = {
-    image_processor_type: 'DeiTImageProcessor',
-    size: { height: 256, width: 256 },
-    resample: 3,
-    do_center_crop: true,
-    crop_size: 224,
-  };
-  expect(parsePreprocessing(deit)).toMatchObject({
-    resize: { width: 256, filter: 'bicubic' },
-    crop: { width: 224, height: 224 },
-  });
-  expect(parsePreprocessing({ ...vit, do_normalize: false, do_rescale: false })).toMatchObject({
-    rescale: 1,
-    mean: [0, 0, 0],
-    std: [1, 1, 1],
-  });
-  for (const other of [
-    { ...vit, size: { shortest_edge: 224 } },
-    { ...vit, do_resize: false },
-    { ...vit, resample: 0 },
-    { ...vit, do_pad: true },
-    { ...vit, image_processor_type: 'CLIPImageProcessor' },
-    {},
-    null,
-  ]) {
-    expect(parsePreprocessing(other)).toBeUndefined();
-  }
-});
-
 test('normalise crops the middle and writes channel after channel', () => {
   const picture = { width: 3, height: 3, data: Uint8Array.from({ length: 27 }, (_, i) => i) };
   const target = new Float32Array(3);
-  const resize = { width: 3, height: 3, filter: 'bilinear' as const };
-  normalise(
-    picture,
-    { resize, crop: { width: 1, height: 1 }, rescale: 0.5, mean: [1, 2, 3], std: [1, 2, 4] },
-    target,
-  );
+  const channels = [
+    { from: 0, scale: 0.5, shift: -1 },
+    { from: 1, scale: 0.25, shift: -1 },
+    { from: 2, scale: 0.125, shift: -0.75 },
+  ];
+  const crop = { width: 1, height: 1, fill: [0, 0, 0], middle: 'down' } as const;
+  normalise(picture, { crop, channels, notes: [] }, target);
   expect([...target]).toEqual([12 * 0.5 - 1, (13 * 0.5 - 2) / 2, (14 * 0.5 - 3) / 4]);
 });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { ModelError } from '../../src/errors.js';
 import { type Manifest, readManifest, resolveModel, verifyModel } from '../../src/models/index.js';
-import { writeManifest } from '../../src/models/manifest.js';
+import { writeManifest } from '../../src/base/model-manifest.js';
 
 let folder: string;
 beforeEach(async () => {

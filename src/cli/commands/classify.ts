@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import { devices } from '../../base/devices.js';
 import { dtypes } from '../../base/dtypes.js';
 import { defaultModel } from '../../base/default-model.js';
 import type { ClassifyFlags } from '../classify.js';
-
-const devices = ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'];
 
 export function addClassifyCommand(program: Command, exit: (code: number) => void): void {
   program

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { ModelError } from '../../errors.js';
 import { storageError } from '../../base/atomic.js';
 import type { OnEvent } from '../events.js';
-import { fileBytes } from '../files.js';
+import { fileBytes } from '../../base/files.js';
 import type { HubFile } from './listing.js';
 import { get, PassingError, reasonOf, withPatience } from './request.js';
 import type { HubSettings } from './settings.js';

@@ -1,11 +1,15 @@
 import { copyFile, mkdir, rm, symlink } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, posix, relative } from 'node:path';
 
 import { ModelError, systemCode } from '../../errors.js';
 import { storageError } from '../../base/atomic.js';
 import { readRef, writeRef } from '../cache.js';
 import type { OnEvent } from '../events.js';
-import { CONFIG_FILE, fileBytes, ONNX_FILES, PREPROCESSOR_FILE } from '../files.js';
+import { dtypes, type Dtype } from '../../base/dtypes.js';
+import { fileBytes } from '../../base/files.js';
+import { configFile, isTimm, preprocessorFile, readModelJson } from '../../base/model-json.js';
+import { findOnnx, onnxParts, onnxPlaces } from '../../base/onnx-files.js';
+import { externalData } from '../../base/external-data.js';
 import { readIndex, SHARD_INDEX, SINGLE_FILE } from '../safetensors/index.js';
 import { download } from './download.js';
 import { type HubFile, type Listing, listModel } from './listing.js';
@@ -46,7 +50,8 @@ export async function fetchSnapshot(
     await download(blob, { name, commit: listing.commit, file }, settings, onEvent, signal);
     await link(blob, join(folder, file.path));
   };
-  const configs = [CONFIG_FILE, PREPROCESSOR_FILE].map((path) => needed(listing, path, name));
+  const config = needed(listing, configFile, name);
+  const preprocessor = listing.files.get(preprocessorFile);
   const onnx = onnxFiles([...listing.files.keys()]);
   const single = listing.files.get(SINGLE_FILE);
   const index = listing.files.get(SHARD_INDEX);
@@ -59,16 +64,29 @@ export async function fetchSnapshot(
     const shards = new Set((await readIndex(join(folder, SHARD_INDEX))).values());
     weights = [...shards].map((path) => needed(listing, path, name));
   } else {
-    throw new ModelError(`${name} has neither safetensors nor ONNX files: reroll reads no other weights`);
+    const other = [...listing.files.keys()].filter((path) => path.endsWith('.onnx')).slice(0, 5);
+    throw new ModelError(
+      other.length > 0
+        ? `${name} has ONNX files, but none where reroll looks for it (onnx/model.onnx or model.onnx, also _fp16, ` +
+            `_quantized and so on): ${other.join(', ')}. Export it with optimum, or ask its author`
+        : `${name} has neither safetensors nor ONNX files: reroll reads no other weights`,
+    );
   }
-  const files = [...configs, ...weights];
+  const files = [config, ...(preprocessor ? [preprocessor] : []), ...weights];
   onEvent?.({
     kind: 'resolved',
     revision: listing.commit,
     files: files.map((file) => file.path),
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
   });
-  for (const file of files) await fetchFile(file);
+  await fetchFile(config);
+  if (!isTimm(await readModelJson(folder, configFile))) needed(listing, preprocessorFile, name);
+  for (const file of files.slice(1)) await fetchFile(file);
+  for (const file of onnx.filter((path) => path.endsWith('.onnx'))) {
+    // Whatever the files with its weights are called, the file itself says it.
+    for (const location of await externalData(join(folder, file)))
+      await fetchFile(needed(listing, posix.join(dirname(file), location), name));
+  }
   await writeRef(home, revision, listing.commit);
   return {
     folder,
@@ -78,17 +96,18 @@ export async function fetchSnapshot(
   };
 }
 
-/** The ONNX files to take: fp32 and q8 with their external data; where neither is there, one other variant. */
+/**
+ * The ONNX files to take: fp32 and q8, where neither is there one other variant; and what by its name is external
+ * data of theirs, as transformers.js (`model.onnx_data`, `model.onnx_data_1`) and PyTorch (`model.onnx.data`) have it.
+ */
 export function onnxFiles(paths: string[]): string[] {
+  const fileOf = (dtype: Dtype) => onnxPlaces(dtype).find((place) => paths.includes(place));
+  const isData = (rest: string) => /^[._]data(_\d+)?$/.test(rest);
   const withData = (file: string) =>
-    paths.filter(
-      (path) =>
-        path === file || (path.startsWith(`${file}_data`) && /^(_\d+)?$/.test(path.slice(file.length + 5))),
-    );
-  const usual = [ONNX_FILES.fp32, ONNX_FILES.q8].flatMap(withData);
-  if (usual.length > 0) return usual;
-  const other = Object.values(ONNX_FILES).find((file) => paths.includes(file));
-  return other === undefined ? [] : withData(other);
+    paths.filter((path) => path === file || (path.startsWith(file) && isData(path.slice(file.length))));
+  const usual = (['fp32', 'q8'] as const).flatMap((dtype) => fileOf(dtype) ?? []);
+  const all = (Object.keys(dtypes) as Dtype[]).flatMap((dtype) => fileOf(dtype) ?? []);
+  return (usual.length > 0 ? usual : all.slice(0, 1)).flatMap(withData);
 }
 
 async function cachedSnapshot(name: string, revision: string, home: string): Promise<Snapshot> {
@@ -99,9 +118,14 @@ async function cachedSnapshot(name: string, revision: string, home: string): Pro
   if (commit === undefined) throw missing;
   const folder = join(home, 'snapshots', commit);
   const has = async (path: string) => (await fileBytes(join(folder, path))) !== undefined;
-  for (const path of [CONFIG_FILE, PREPROCESSOR_FILE]) if (!(await has(path))) throw missing;
-  const onnx = await Promise.all(Object.values(ONNX_FILES).map(has));
-  if (onnx.includes(true)) return { folder, commit, license: undefined, weights: 'onnx' };
+  if (!(await has(configFile))) throw missing;
+  if (!(await has(preprocessorFile)) && !isTimm(await readModelJson(folder, configFile))) throw missing;
+  for (const dtype of Object.keys(dtypes) as Dtype[]) {
+    const file = await findOnnx(folder, dtype);
+    // Throws where Python fetched the file, but not its weights.
+    if (file !== undefined && (await onnxParts(folder, file)).length > 0)
+      return { folder, commit, license: undefined, weights: 'onnx' };
+  }
   if ((await has(SINGLE_FILE)) || (await hasShards(folder))) {
     return { folder, commit, license: undefined, weights: 'safetensors' };
   }

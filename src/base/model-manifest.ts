@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { ModelError, systemCode } from '../errors.js';
-import { writeAtomically } from '../base/atomic.js';
+import { writeAtomically } from './atomic.js';
 
 /** What reroll leaves beside the files of a model, written last: a folder without it is unfinished. */
 export const MANIFEST_FILE = 'reroll.json';
@@ -37,9 +37,9 @@ const manifest = z.object({
   revision: z.string(),
   license: z.string().optional(),
   /** `converted`: the ONNX files are reroll's own; `published`: they came with the repository. */
-  made: z.enum(['converted', 'published']),
+  made: z.enum(['converted', 'published']).default('published'),
   /** By dtype: fp32, fp16, q8, int8, ... */
-  variants: z.record(z.string(), variant),
+  variants: z.record(z.string(), variant).default({}),
 });
 
 export type Verification = z.infer<typeof verification>;
@@ -53,9 +53,10 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
     return manifest.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
-    throw new ModelError(`${path} is broken. Delete the folder, and pull or convert the model again`, {
-      cause: error,
-    });
+    throw new ModelError(
+      `${path} is broken: it must have a source and a revision. Pull or convert the model again`,
+      { cause: error },
+    );
   }
 }
 
