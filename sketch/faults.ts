@@ -9,6 +9,8 @@ const COMMON: readonly Fault[] = [
   'out-of-memory',
   'truncated',
   'black',
+  'grey',
+  'stuck',
   'html',
   'disconnect',
   'interrupted',
@@ -23,11 +25,11 @@ export const FAULTS_OF: Readonly<Record<Protocol, readonly Fault[]>> = {
 
 /**
  * What a generation meets where nobody says which faults: those that pass and that a client notices soon.
- * A hang or a zombie is noticed only after the client's patience, a substitution will happen again, and a
- * server that is poisoned is of no use any more.
+ * A hang or a zombie is noticed only after the client's patience, a substitution will happen again, a
+ * server that is poisoned is of no use any more, and that one is stuck shows in the second picture alone.
  */
 function passing(protocol: Protocol): readonly Fault[] {
-  const excluded: readonly Fault[] = ['hang', 'zombie', 'substituted', 'poisoned'];
+  const excluded: readonly Fault[] = ['hang', 'zombie', 'substituted', 'poisoned', 'stuck'];
   return FAULTS_OF[protocol].filter((fault) => !excluded.includes(fault));
 }
 

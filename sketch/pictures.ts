@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import type { Fault } from './types.js';
 
 /** How a picture looks when `share` (0 to 1) of its denoising is done: blurred, and grey with noise. PNG. */
 export async function halfDenoised(png: Buffer, share: number): Promise<Buffer> {
@@ -35,13 +36,20 @@ export async function preview(png: Buffer, share: number): Promise<Buffer> {
     .toBuffer();
 }
 
-/** What a model that runs into NaNs without a check makes: an all-black PNG of the same size. */
-export async function black(png: Buffer): Promise<Buffer> {
+/** The pixels as a fault leaves them: all of one colour, or the same whatever was asked for. PNG, of the same size. */
+export async function spoiled(png: Buffer, fault: Fault | undefined): Promise<Buffer> {
+  if (fault !== 'black' && fault !== 'grey' && fault !== 'stuck') return png;
   const { width, height } = await sizeOf(png);
-  return sharp({ create: { width, height, channels: 3, background: 'black' } })
-    .png()
-    .toBuffer();
+  const picture =
+    fault === 'stuck'
+      ? sharp(Buffer.from(STUCK)).resize(width, height, { fit: 'fill' }).removeAlpha()
+      : sharp({ create: { width, height, channels: 3, background: fault } });
+  return picture.png().toBuffer();
 }
+
+const STUCK =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64" fill="red"/>' +
+  '<circle cx="32" cy="32" r="20" fill="blue"/></svg>';
 
 /** A PNG whose end is missing. */
 export function truncated(png: Buffer): Buffer {

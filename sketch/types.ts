@@ -23,6 +23,10 @@ export const FAULTS = [
   'truncated',
   /** The picture is all black. */
   'black',
+  /** The picture is all grey: NaNs that were made numbers. */
+  'grey',
+  /** The picture is the same for every prompt and seed. */
+  'stuck',
   /** An HTML page where JSON should be. */
   'html',
   /** The connection breaks; the work goes on. */
@@ -60,7 +64,7 @@ export interface SketchOptions {
   badRate: number;
   /** 0 to 1: the share of generations that meet a fault. */
   failRate: number;
-  /** Which faults they meet. Empty: all but hang, zombie, substituted and poisoned. */
+  /** Which faults they meet. Empty: all but hang, zombie, substituted, poisoned and stuck. */
   faults: readonly Fault[];
   /** `user:password`: asks for HTTP Basic where the real server does. */
   auth?: string | undefined;

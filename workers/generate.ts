@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BackendError, GoneError, ImageError, RestingError } from '../src/errors.js';
 import { describeLacks, type Backend, type Generated, type ServerInfo } from '../src/backends/index.js';
-import type { Candidates } from '../src/images/index.js';
+import type { Candidates, Pictures } from '../src/images/index.js';
 import { inspectImage, samePixels } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Candidate, Ledger } from '../src/ledger/index.js';
 import type { Json } from '../src/loop/index.js';
@@ -25,6 +25,8 @@ export interface GuardedBackend {
 export interface GenerateDependencies {
   ledger: Ledger;
   candidates: Candidates;
+  /** What came lately, from any server. */
+  pictures: Pictures;
   /** The backends that may serve an attempt, the given one first, those that are down last. */
   backendsFor(attempt: Attempt, first: GuardedBackend): GuardedBackend[];
   /** False where nothing new may be sent: the run is paused, or this process leaves. */
@@ -133,7 +135,10 @@ async function generateOn(
     const seconds = (performance.now() - startedAt) / 1000;
     server.info = generated.server;
     // Inside the call, so that a server that answers with broken pictures trips its breaker.
-    return { generated, candidate: await inspect(server.name, generated, seconds, repair?.candidate) };
+    const { pixels, candidate } = await inspect(server.name, generated, seconds, repair?.candidate);
+    // A repair may find nothing to do.
+    if (!repair) checkTwin(dependencies.pictures, attempt, server.name, pixels, candidate.seed);
+    return { generated, candidate };
   };
   const made = await server.call(nameOf(attempt), work, signal);
   if (!made) return;
@@ -153,12 +158,12 @@ async function inspect(
   generated: Generated,
   seconds: number,
   repaired?: Buffer,
-): Promise<Omit<Candidate, 'file' | 'sha256'>> {
+): Promise<{ pixels: string; candidate: Omit<Candidate, 'file' | 'sha256'> }> {
   try {
-    const image = await inspectImage(generated.image);
+    const { pixels, ...image } = await inspectImage(generated.image);
     const unchanged = repaired !== undefined && (await samePixels(repaired, generated.image));
     const { seed, sent, server } = generated;
-    return {
+    const candidate = {
       ...image,
       ...(unchanged && { unchanged }),
       seed,
@@ -166,6 +171,7 @@ async function inspect(
       server: { ...server },
       seconds,
     };
+    return { pixels, candidate };
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     throw new BackendError(`sent an unusable image: ${error.message}`, {
@@ -174,6 +180,26 @@ async function inspect(
       cause: error,
     });
   }
+}
+
+/**
+ * A server that is stuck, or a cache before it, sends the same picture whatever it is asked for. An image to start from
+ * may come back as it is for any seed: its denoising may be too weak to change a pixel.
+ */
+function checkTwin(
+  pictures: Pictures,
+  { request }: Attempt,
+  backend: string,
+  pixels: string,
+  seed: number,
+): void {
+  if (request.init_image !== undefined) return;
+  const twin = pictures.seedOfTwin(pixels, seed);
+  if (twin === undefined) return;
+  throw new BackendError(
+    `sent the very picture of seed ${twin} again for seed ${seed}: it is stuck, or a cache before it answers. Restart it.`,
+    { backend, fault: 'transient' },
+  );
 }
 
 /** The candidate that a repair repairs: the one of the attempt before. */

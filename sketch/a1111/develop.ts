@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { black, halfDenoised, sizeOf, truncated } from '../pictures.js';
+import { halfDenoised, sizeOf, spoiled, truncated } from '../pictures.js';
 import { addText, readTruth } from '../png.js';
 import { drawn, drawRepaired, repairPicture, type Drawn } from '../repair.js';
 import type { Fault } from '../types.js';
@@ -36,12 +36,8 @@ export async function develop(
   fault: Fault | undefined,
 ): Promise<Buffer> {
   const { drawing, request, seed, share } = sample;
-  const pixels =
-    fault === 'black'
-      ? await black(drawing.pixels)
-      : share < 1
-        ? await halfDenoised(drawing.pixels, share)
-        : drawing.pixels;
+  const { pixels: whole } = drawing;
+  const pixels = share < 1 ? await halfDenoised(whole, share) : await spoiled(whole, fault);
   const chunk = { truth: drawing.truth, prompt: request.prompt, seed, remoteId: job.taskId, request };
   const png = addText(pixels, { parameters, sketch: JSON.stringify(chunk) });
   return fault === 'truncated' ? truncated(png) : png;

@@ -115,8 +115,9 @@ export class Executor {
       this.show(run, node, ui);
       announcer.executed(node, ui);
     }
-    // A cut-off or black file is the disk's fault, so the next prompt must not be served it from the cache.
-    if (item.fault !== 'black' && item.fault !== 'truncated') this.cache.ran(evaluation.signature(node), ui);
+    // A spoiled file is the fault's, so the next prompt must not be served it from the cache.
+    if (!['black', 'grey', 'stuck', 'truncated'].includes(item.fault ?? ''))
+      this.cache.ran(evaluation.signature(node), ui);
     announcer.progress(node, 1, 1, 'finished');
     run.executed.push(node);
   }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../http.js';
-import { black, sizeOf, truncated } from '../pictures.js';
+import { sizeOf, spoiled, truncated } from '../pictures.js';
 import { addText } from '../png.js';
 import type { Files } from './files.js';
 import type { Item } from './queue.js';
@@ -18,7 +18,7 @@ export async function saveImages(
     const { width, height } = await sizeOf(picture.pixels);
     const named = variables(prefix, width, height).replaceAll('%batch_num%', String(index));
     const { subfolder, filename } = files.nextImage(folder, named);
-    const pixels = item.fault === 'black' ? await black(picture.pixels) : picture.pixels;
+    const pixels = await spoiled(picture.pixels, item.fault);
     const png = addText(pixels, chunks(item, picture));
     const path = subfolder === '' ? filename : `${subfolder}/${filename}`;
     files.write(folder, path, item.fault === 'truncated' ? truncated(png) : png);

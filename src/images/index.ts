@@ -1,5 +1,6 @@
 export { openCandidates, type Candidates } from './candidates.js';
 export { pathInside, writeAtomically } from './files.js';
+export { Pictures } from './pictures.js';
 export { inspectImage, samePixels, type ImageFacts, type ImageFormat } from './inspect.js';
 export { addTextChunk, readTextChunks } from './png.js';
 export { provenanceKeyword, publish, type Provenance } from './publish.js';

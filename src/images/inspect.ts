@@ -1,3 +1,4 @@
+import { webcrypto } from 'node:crypto';
 import sharp from 'sharp';
 import { ImageError, toError } from '../errors.js';
 import { chunks } from './png.js';
@@ -12,18 +13,23 @@ export interface ImageFacts {
   format: ImageFormat;
 }
 
+export interface Inspected extends ImageFacts {
+  /** SHA-256 of the pixels alone: pictures that differ in what their files say beside them have the same. */
+  pixels: string;
+}
+
 /** 100 megapixels: an 8K upscale fits three times over; a decompression bomb does not. */
 const maxPixels = 100_000_000;
 /** No server makes anything this small on purpose. */
 const minSide = 8;
-/** 0 to 255. NaNs in a VAE and some safety filters give 0; a JPEG of that strays by a step or two. */
-const blackest = 3;
+/** 0 to 255: how far a picture of one colour may stray from it. A JPEG does so by a step or two, a WebP by some more. */
+const stray = 6;
 
 /**
  * Decodes a picture from first to last pixel and says what it is. Throws ImageError for what must not
- * pass as a candidate: another format, truncated, corrupt, animated, too large, too small, or all black.
+ * pass as a candidate: another format, truncated, corrupt, animated, too large, too small, or all of one colour.
  */
-export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
+export async function inspectImage(bytes: Buffer): Promise<Inspected> {
   const format = sniff(bytes);
   const { width, height } = await header(bytes);
   if (width * height > maxPixels) {
@@ -35,12 +41,14 @@ export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
     throw new ImageError(`${width} x ${height} pixels: too small to be a picture.`);
   }
   const pixels = await decode(bytes, format);
-  if (isBlack(pixels)) {
+  const colour = onlyColour(pixels, pixels.length / (width * height));
+  if (colour !== undefined) {
     throw new ImageError(
-      "black image: every pixel is black. The server's safety filter, or NaNs in its VAE (try --no-half-vae).",
+      `${colour} image: every pixel is ${colour}. The server's safety filter, or NaNs in its VAE (try --no-half-vae).`,
     );
   }
-  return { width, height, format };
+  const digest = await webcrypto.subtle.digest('SHA-256', pixels);
+  return { width, height, format, pixels: Buffer.from(digest).toString('hex') };
 }
 
 /** Whether two pictures, both inspected before, are the same to the last pixel, whatever their files say beside them. */
@@ -87,5 +95,16 @@ const corrupt = (error: unknown): ImageError =>
     ? error
     : new ImageError(`corrupt or truncated picture: ${toError(error).message}`, { cause: error });
 
-/** Leaves at the first pixel that is not black, so an ordinary picture costs nothing. */
-const isBlack = (pixels: Buffer): boolean => pixels.every((value) => value <= blackest);
+/**
+ * The name of the one colour that all pixels have; undefined where there are more. `pixels`: rows of `channels` bytes
+ * each. Leaves at the first pixel that strays, so an ordinary picture costs nothing.
+ */
+function onlyColour(pixels: Buffer, channels: number): string | undefined {
+  const first = [...pixels.subarray(0, channels)];
+  for (let at = 0; at < pixels.length; at++) {
+    if (Math.abs((pixels[at] ?? 0) - (first[at % channels] ?? 0)) > stray) return undefined;
+  }
+  if (first.every((value) => value <= stray)) return 'black';
+  if (first.every((value) => value >= 255 - stray)) return 'white';
+  return `#${first.map((value) => value.toString(16).padStart(2, '0')).join('')}`;
+}

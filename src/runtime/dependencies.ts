@@ -1,6 +1,7 @@
 import { backoffMs } from '../backends/index.js';
 import type { AttemptKey } from '../ledger/index.js';
 import { laneOf, reachesAll, shareBudget } from '../loop/index.js';
+import { Pictures } from '../images/index.js';
 import type { ClassifyDependencies } from '../../workers/classify.js';
 import type { GenerateDependencies } from '../../workers/generate.js';
 import type { Lanes } from './lanes.js';
@@ -20,6 +21,7 @@ export function makeGenerateDependencies(
   return {
     ledger: state.ledger,
     candidates: state.candidates,
+    pictures: new Pictures(),
     isTaking: () => lanes.isTaking,
     addClassify,
     backoffMs,

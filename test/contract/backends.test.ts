@@ -61,6 +61,8 @@ const a1111: Kind = {
     // Whether the bytes are a good picture is looked at by src/images.
     truncated: 'fine',
     black: 'fine',
+    grey: 'fine',
+    stuck: 'fine',
     html: 'transient',
     disconnect: 'transient',
     interrupted: 'transient',

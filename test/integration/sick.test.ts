@@ -84,6 +84,17 @@ describe.each(['a1111', 'comfyui'] as const)('a sick %s server', (protocol) => {
     expect(sick.stats().requests).toBeLessThanOrEqual(6);
   });
 
+  it('that sends one picture for all seeds is sick: none of them is taken but the first', async () => {
+    const [stuck, well] = (await start(protocol, protocol)) as [SketchServer, SketchServer];
+    stuck.setFaults(1, ['stuck']);
+    const ran = await run(pipeline());
+    expect(ran.summary).toMatchObject({ accepted: 50, failed: 0, attempts: 50 });
+    expect(well.stats().images).toBeGreaterThanOrEqual(49);
+    expect(states(ran.events)).toContain('s0 sick');
+    const told = ran.events.flatMap((event) => (event.type === 'backend' && event.reason) || []);
+    expect(told.join()).toMatch(/very picture of seed \d+ again for seed \d+: it is stuck/);
+  });
+
   it('that is well fails the one shot that it can never make, soon', async () => {
     const [server] = (await start(protocol)) as [SketchServer];
     server.faultFor('cursed', 'out-of-memory');

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { addTextChunk } from '../../src/images/index.js';
 import type { ImageRequest } from '../../src/loop/index.js';
 import { closeAfterEach, fails, info, openA1111 as setup, png, red } from '../support/a1111-server.js';
 import { failure, job } from '../support/backend-job.js';
@@ -246,7 +247,6 @@ describe('silent substitution', () => {
     ['sampler', { sampler: 'Eulr' }, /sampler Eulr .* Euler was used/],
     ['longer sampler', { sampler: 'Euler XYZ' }, /sampler Euler XYZ .* Euler was used/],
     ['checkpoint', { checkpoint: 'feet.safetensors' }, /checkpoint feet.safetensors .* hands was used/],
-    ['seed', { seed: 8 }, /seed 8 .* 7 was used/],
     ['size', { width: 100 }, /size 100x64 .* 64x64 was used/],
   ] as [string, Partial<ImageRequest>, RegExp][])('of the %s', async (_, changes, words) => {
     const { backend } = await setup();
@@ -262,7 +262,9 @@ describe('silent substitution', () => {
         info: info({
           sd_model_name: undefined,
           sd_model_hash: undefined,
-          infotexts: ['Model: feet, of course\nSteps: 4, Size: 64x64, Model: hands, Operations: txt2img'],
+          infotexts: [
+            'a hand, Model: feet, of course\nSteps: 4, Size: 64x64, Model: hands, Operations: txt2img',
+          ],
         }),
       },
     });
@@ -270,6 +272,53 @@ describe('silent substitution', () => {
     expect(made.server.checkpoint).toBe('hands');
     const error = await failure(backend.generate(job({ checkpoint: 'feet' }), signal));
     expect(error.message).toMatch(/checkpoint feet .* hands was used/);
+  });
+
+  it.each([
+    ['names another seed', info({ seed: 8, all_seeds: [8] }), /seed 7 was asked for, and it is of seed 8/],
+    [
+      'names another seed in its infotext alone',
+      JSON.stringify({ infotexts: ['a hand\nSteps: 4, Seed: 8, Size: 64x64'] }),
+      /seed 7 .* seed 8/,
+    ],
+    [
+      'has the infotext of another prompt',
+      info({ infotexts: ['a foot\nSteps: 4, Seed: 7'] }),
+      /"a hand" was asked for, and it is of "a foot/,
+    ],
+    ['names another prompt', info({ prompt: 'a foot' }), /"a hand" .* "a foot"/],
+  ])('a reply that %s is another request’s: the server’s fault', async (_, text, words) => {
+    const { backend } = await setup({ '/sdapi/v1/txt2img': { images: [png], info: text } });
+    const error = await failure(backend.generate(job({ seed: 7 }), signal));
+    expect(error.fault).toBe('transient');
+    expect(error.message).toMatch(words);
+  });
+
+  it('a picture whose own infotext names another prompt is another request’s', async () => {
+    const parameters = 'a foot\nSteps: 4, Seed: 7, Size: 64x64';
+    const stale = addTextChunk(Buffer.from(png, 'base64'), 'parameters', parameters).toString('base64');
+    const { backend } = await setup({ '/sdapi/v1/txt2img': { images: [stale], info: info() } });
+    await expect(backend.generate(job(), signal)).rejects.toThrow(/of another request: "a hand".*"a foot/);
+  });
+
+  it.each([
+    ['with a style around it', 'a hand', 'best, a hand, 4k\nNegative prompt: blurry\nSteps: 4, Seed: 7'],
+    [
+      'without its LoRA and comment',
+      'a hand <lora:ink:0.8>, waving # slowly',
+      'a hand , waving\nSteps: 4, Seed: 7',
+    ],
+    [
+      'with what an extension put in',
+      'a {red|blue} hand in __city__, day',
+      'a red hand in Rome, day\nSteps: 4',
+    ],
+    ['in several lines', 'a hand,\r\n  “waving”', 'a hand,\n"waving"\nSteps: 4'],
+    ['that is empty', '', 'Steps: 4, Seed: 7'],
+  ])('a prompt %s is the one that was asked for', async (_, prompt, infotext) => {
+    const text = info({ infotexts: [infotext] });
+    const { backend } = await setup({ '/sdapi/v1/txt2img': { images: [png], info: text } });
+    await expect(backend.generate(job({ prompt }), signal)).resolves.toMatchObject({ seed: 7 });
   });
 
   it('is not the size that a script of the user makes', async () => {

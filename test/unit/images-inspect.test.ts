@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { ImageError } from '../../src/errors.js';
-import { addTextChunk, inspectImage, samePixels } from '../../src/images/index.js';
+import { addTextChunk, inspectImage, Pictures, samePixels } from '../../src/images/index.js';
 import { bombPng, testPicture } from '../support/pictures.js';
 
 const refused = async (bytes: Buffer): Promise<string> => {
@@ -12,17 +12,17 @@ const refused = async (bytes: Buffer): Promise<string> => {
 
 test('a PNG, a JPEG and a WebP say their size and format', async () => {
   const picture = testPicture(64, 48);
-  expect(await inspectImage(await picture.clone().png().toBuffer())).toEqual({
+  expect(await inspectImage(await picture.clone().png().toBuffer())).toMatchObject({
     width: 64,
     height: 48,
     format: 'png',
   });
-  expect(await inspectImage(await picture.clone().jpeg().toBuffer())).toEqual({
+  expect(await inspectImage(await picture.clone().jpeg().toBuffer())).toMatchObject({
     width: 64,
     height: 48,
     format: 'jpeg',
   });
-  expect(await inspectImage(await picture.clone().webp().toBuffer())).toEqual({
+  expect(await inspectImage(await picture.clone().webp().toBuffer())).toMatchObject({
     width: 64,
     height: 48,
     format: 'webp',
@@ -60,6 +60,41 @@ test('a black picture is refused, whatever its format', async () => {
   expect(await refused(await black.clone().png().toBuffer())).toMatch(/^black image: .*safety filter/);
   expect(await refused(await black.clone().jpeg().toBuffer())).toContain('black image');
   expect(await refused(await black.clone().ensureAlpha().png().toBuffer())).toContain('black image');
+});
+
+test.each([
+  ['#808080', '#808080'],
+  ['#fff', 'white'],
+  ['#12a0fe', '#12a0fe'],
+])('a picture of one colour is refused, whatever the colour: %s', async (background, name) => {
+  const flat = sharp({ create: { width: 64, height: 48, channels: 3, background } });
+  expect(await refused(await flat.clone().png().toBuffer())).toMatch(`${name} image: every pixel`);
+  expect(await refused(await flat.clone().jpeg({ quality: 60 }).toBuffer())).toMatch(/ image: every pixel/);
+  expect(await refused(await flat.clone().webp({ quality: 80 }).toBuffer())).toMatch(/ image: every pixel/);
+  expect(await refused(await flat.clone().greyscale().png().toBuffer())).toMatch(/ image: every pixel/);
+  const dot = { input: Buffer.from([1, 2, 3]), raw: { width: 1, height: 1, channels: 3 as const } };
+  const dotted = flat.composite([{ ...dot, left: 63, top: 47 }]);
+  expect(await inspectImage(await dotted.png().toBuffer())).toMatchObject({ width: 64 });
+});
+
+test('pictures of the same pixels are known by them, whatever their files say', async () => {
+  const picture = testPicture(64, 48);
+  const png = await picture.clone().png().toBuffer();
+  const [one, other, another] = await Promise.all(
+    [png, addTextChunk(png, 'parameters', 'Seed: 2'), await testPicture(64, 49).png().toBuffer()].map(
+      inspectImage,
+    ),
+  );
+  expect(one!.pixels).toBe(other!.pixels);
+  expect(another!.pixels).not.toBe(one!.pixels);
+});
+
+test('the same picture for another seed has a twin, and a picture sent again for its own seed has none', () => {
+  const pictures = new Pictures();
+  expect(pictures.seedOfTwin('pixels', 1)).toBeUndefined();
+  expect(pictures.seedOfTwin('pixels', 1)).toBeUndefined();
+  expect(pictures.seedOfTwin('others', 2)).toBeUndefined();
+  expect(pictures.seedOfTwin('pixels', 3)).toBe(1);
 });
 
 test('a dark picture with one star in it is no black picture', async () => {

@@ -33,7 +33,6 @@ export function checkSubstitution(backend: string, body: Body, picture: Picture,
       info.sd_vae_name === null ? 'none' : info.sd_vae_name,
       (asked, used) => stem(asked) === stem(used),
     ) ??
-    differs('seed', body['seed'], info.all_seeds?.[0] ?? info.seed, (asked, used) => asked === used) ??
     differs(
       'size',
       expectedSize(body),
@@ -66,8 +65,8 @@ function differs(
   used: string | number | undefined,
   same: (asked: string, used: string) => boolean,
 ): { what: string; asked: string; used: string } | undefined {
-  // -1 is a seed of the server's choice; null its default.
-  if ((typeof asked !== 'string' && typeof asked !== 'number') || asked === -1 || used === undefined) {
+  // null is the server's default.
+  if ((typeof asked !== 'string' && typeof asked !== 'number') || used === undefined) {
     return undefined;
   }
   return same(`${asked}`, `${used}`) ? undefined : { what, asked: `${asked}`, used: `${used}` };

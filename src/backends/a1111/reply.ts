@@ -7,6 +7,8 @@ export interface Picture {
   image: Buffer;
   /** Undefined where the bytes are no image. */
   size: Size | undefined;
+  /** What the file itself, and the reply, say of how it was made; where neither does, the reply's prompt alone. */
+  infotexts: string[];
   info: GenerationInfo;
 }
 
@@ -36,16 +38,24 @@ export async function readReply(backend: string, reply: unknown): Promise<Pictur
     throw new BackendError('was interrupted: the image is half done.', { backend, fault: 'transient' });
   }
   const bytes = decode(backend, image);
-  return { image: bytes, size: await sizeOf(bytes), info };
+  const header = await readHeader(bytes);
+  const ofFile = header?.comments?.find(({ keyword }) => keyword === 'parameters')?.text;
+  const said = [ofFile, info.infotexts?.[first]].flatMap((text) => text || []);
+  const infotexts =
+    said.length > 0 ? said : [info.all_prompts?.[0] ?? info.prompt].flatMap((text) => text ?? []);
+  return { image: bytes, size: header && { width: header.width, height: header.height }, infotexts, info };
 }
 
 /** From the image's header alone. */
 export async function sizeOf(image: Buffer): Promise<Size | undefined> {
-  const header = await sharp(image)
-    .metadata()
-    .catch(() => undefined);
+  const header = await readHeader(image);
   return header && { width: header.width, height: header.height };
 }
+
+const readHeader = (image: Buffer) =>
+  sharp(image)
+    .metadata()
+    .catch(() => undefined);
 
 function readInfo(text: string | null | undefined): GenerationInfo {
   try {

@@ -16,6 +16,8 @@ export const imageReply = z.object({
 
 export const generationInfo = z.object({
   seed: number,
+  prompt: text,
+  all_prompts: z.array(z.string()).optional().catch(undefined),
   all_seeds: z.array(z.number()).optional().catch(undefined),
   width: number,
   height: number,

@@ -8,6 +8,7 @@ import type { Lists } from './lists.js';
 import type { Body, Call } from './mapping.js';
 import { readReply, type Picture } from './reply.js';
 import { loaded } from './schema.js';
+import { checkWhose } from './whose.js';
 import type { Work } from './work.js';
 
 /** Base64 makes a third more of an image: room for one of about 90 MiB. */
@@ -104,6 +105,7 @@ export class Sender {
       this.lists.schedulers(family, signal).catch(() => undefined),
       this.lists.checkpoints(signal).catch(() => undefined),
     ]);
+    checkWhose(this.name, body, picture);
     if (job.repair) checkRepaired(this.name, picture.info);
     // ADetailer alone leaves the reply with the pass that it skipped: Euler, one step, 128x128.
     const asked = job.repair ? { ...body, sampler_name: null } : body;
