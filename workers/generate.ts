@@ -5,7 +5,9 @@ import type { Candidates, Pictures } from '../src/images/index.js';
 import { inspectImage, samePixels } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Candidate, Ledger } from '../src/ledger/index.js';
 import type { Json } from '../src/loop/index.js';
+import type { Environment } from '../src/pipeline/index.js';
 import { RetryLater } from '../src/queue/index.js';
+import { discreet } from './discreet.js';
 
 /** A backend as the generate worker sees it: its slots are counted and its breaker watches every call. */
 export interface GuardedBackend {
@@ -32,6 +34,8 @@ export interface GenerateDependencies {
   /** False where nothing new may be sent: the run is paused, or this process leaves. */
   isTaking(): boolean;
   addClassify(key: AttemptKey): Promise<void>;
+  /** What the pipeline's texts take from the environment: put in when a server is asked. */
+  environment: Environment;
   onEvent: {
     generating(key: AttemptKey, backend: string, prompt: string): void;
     progress(key: AttemptKey, backend: string, share: number): void;
@@ -108,7 +112,8 @@ async function generateOn(
     repair: attempt.repair,
     candidate: await readPrevious(dependencies, attempt),
   };
-  const work = async (backend: Backend) => {
+  const work = async (held: Backend) => {
+    const backend = discreet(held, dependencies.environment);
     // It may have waited long for the slot.
     if (!dependencies.isTaking()) throw new RetryLater(0);
     const lacks = await backend.missing(attempt.request, signal, attempt.repair);

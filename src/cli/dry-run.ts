@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
+import { relative } from 'node:path';
 import { defaultModel } from '../base/default-model.js';
-import { expect, type GateQuality, type Shot } from '../loop/index.js';
+import { expect, type GateQuality, type ImageRequest, type Shot } from '../loop/index.js';
 import { expandShots, type Pipeline } from '../pipeline/index.js';
 import { percent, plural, printJson, table, writeOut } from './print.js';
 
@@ -14,10 +15,12 @@ const badRates = [0.3, 0.5, 0.7];
 /** Prints every shot, then what the run will cost. Streams: 100,000 shots take no memory. */
 export async function dryRun(pipeline: Pipeline, json: boolean): Promise<void> {
   const seed = pipeline.seed ?? randomInt(2 ** 32);
+  const notes: string[] = [];
+  const shown = shownSettings(pipeline);
   let shots = 0;
-  for await (const shot of expandShots(pipeline, seed)) {
+  for await (const shot of expandShots(pipeline, seed, { onNote: (note) => notes.push(note) })) {
     shots++;
-    await writeOut(json ? JSON.stringify(shot) + '\n' : `${line(shot)}\n`);
+    await writeOut(json ? JSON.stringify(shot) + '\n' : `${line(shot, shown)}\n`);
   }
   const gate = knownGate(pipeline.gate.models);
   const costs = badRates.map((badRate) => ({
@@ -26,7 +29,7 @@ export async function dryRun(pipeline: Pipeline, json: boolean): Promise<void> {
   }));
   const most = Math.min(shots * pipeline.retry.attempts, pipeline.retry.run_attempts ?? Infinity);
   if (json) {
-    printJson({ shots, seed, attempts: { least: shots, most }, gate, costs });
+    printJson({ shots, seed, attempts: { least: shots, most }, gate, costs, notes });
     return;
   }
   const rows = costs.map((cost) => [
@@ -38,15 +41,39 @@ export async function dryRun(pipeline: Pipeline, json: boolean): Promise<void> {
   ]);
   const header = ['bad images', 'attempts/shot', 'attempts', 'exhausted', 'bad among accepted'];
   await writeOut(
-    `\n${plural(shots, 'shot')}, ${shots} to ${plural(most, 'attempt')}. Seed ${seed}.\n` +
+    `\n${plural(shots, 'shot')}, ${shots} to ${plural(most, 'attempt')}. Seed ${seed}${seedHint(pipeline, seed)}.\n` +
+      (notes.length > 0 ? `\nSent as they are:\n${notes.map((note) => `  ${note}\n`).join('')}\n` : '') +
       `What the gate makes of that (${gate.source}):\n\n${table(header, rows)}\n\n` +
       'More budget lowers only the exhausted; only a better gate lowers the bad among the accepted.\n',
   );
 }
 
-function line({ index, prompt, request, priority, tags }: Shot): string {
+/** A run draws a seed of its own where none is said. */
+const seedHint = ({ seed: said, file }: Pipeline, seed: number): string =>
+  said === undefined ? `: \`reroll run ${relative('', file)} --seed ${seed}\` makes these` : '';
+
+type Setting = Exclude<keyof ImageRequest, 'prompt'>;
+
+/** What stands in every line anyway. */
+const always: readonly string[] = ['seed', 'width', 'height', 'steps', 'cfg_scale'];
+
+/** Settings that shots differ in, and the pictures that are sent: what a matrix varies, or a table's row names. */
+function shownSettings({ prompts }: Pipeline): Setting[] {
+  const varied = prompts.flatMap(({ matrix = {} }) => Object.keys(matrix) as Setting[]);
+  return [...new Set<Setting>([...varied, 'init_image', 'mask'])].filter((key) => !always.includes(key));
+}
+
+function line({ index, prompt, request, priority, tags }: Shot, shown: readonly Setting[]): string {
   const { width, height, steps, cfg_scale: cfg, seed } = request;
-  const extra = [priority === 0 ? '' : `priority ${priority}`, ...tags].filter(Boolean).join(' ');
+  const settings = shown.flatMap((key) => {
+    const value = request[key];
+    if (value === undefined) return [];
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    const isPicture = key === 'init_image' || key === 'mask';
+    return `${key} ${isPicture ? relative('', text) : text}`;
+  });
+  const routing = [priority === 0 ? '' : `priority ${priority}`, ...tags].filter(Boolean).join(' ');
+  const extra = [routing, ...settings].filter(Boolean).join('  ');
   return `${index}  ${prompt}  seed ${seed}  ${width}x${height}  steps ${steps}  cfg ${cfg}  ${extra ? `${extra}  ` : ''}${request.prompt}`;
 }
 

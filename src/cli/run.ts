@@ -6,11 +6,14 @@ import type { RunSummary } from '../runtime/index.js';
 export interface RunFlags {
   dryRun?: boolean;
   set?: string[];
+  seed?: string;
   json?: boolean;
 }
 
 export async function run(file: string, flags: RunFlags): Promise<number> {
-  const pipeline = await loadPipeline(file, { env: process.env, set: flags.set ?? [] });
+  const { set = [], seed } = flags;
+  const settings = seed === undefined ? set : [...set, `seed=${seed}`];
+  const pipeline = await loadPipeline(file, { env: process.env, set: settings });
   // Each loads what it needs alone: a dry run opens no model and no database.
   if (flags.dryRun) {
     const { dryRun } = await import('./dry-run.js');

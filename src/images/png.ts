@@ -41,6 +41,11 @@ export function addTextChunk(png: Buffer, keyword: string, text: string): Buffer
     break;
   }
   if (at === undefined) throw new ImageError('this PNG has no pixels (no IDAT chunk).');
+  return Buffer.concat([png.subarray(0, at), textChunk(keyword, text), png.subarray(at)]);
+}
+
+/** One text chunk with its length and checksum. */
+export function textChunk(keyword: string, text: string): Buffer {
   const ascii = /^[\n\x20-\x7e]*$/.test(text);
   const body = ascii
     ? Buffer.from(`tEXt${keyword}\0${text}`, 'latin1')
@@ -49,7 +54,7 @@ export function addTextChunk(png: Buffer, keyword: string, text: string): Buffer
   length.writeUInt32BE(body.length - 4);
   const crc = Buffer.alloc(4);
   crc.writeUInt32BE(crc32(body));
-  return Buffer.concat([png.subarray(0, at), length, body, crc, png.subarray(at)]);
+  return Buffer.concat([length, body, crc]);
 }
 
 /**
@@ -59,17 +64,25 @@ export function addTextChunk(png: Buffer, keyword: string, text: string): Buffer
 export function readTextChunks(png: Buffer): Map<string, string> {
   const texts = new Map<string, string>();
   for (const { type, data } of chunks(png)) {
-    if (type !== 'tEXt' && type !== 'zTXt' && type !== 'iTXt') continue;
-    const zero = data.indexOf(0);
-    if (zero < 1) continue;
-    const keyword = data.toString('latin1', 0, zero);
-    const text = textOf(type, data.subarray(zero + 1));
-    if (text !== undefined && !texts.has(keyword)) texts.set(keyword, text);
+    const found = isText(type) ? readText(type, data) : undefined;
+    if (found && !texts.has(found.keyword)) texts.set(found.keyword, found.text);
   }
   return texts;
 }
 
-function textOf(type: 'tEXt' | 'zTXt' | 'iTXt', data: Buffer): string | undefined {
+type TextType = 'tEXt' | 'zTXt' | 'iTXt';
+
+export const isText = (type: string): type is TextType => /^([zi]TX|tEX)t$/.test(type);
+
+/** A text chunk's content; undefined where it is damaged or oversized. */
+export function readText(type: TextType, data: Buffer): { keyword: string; text: string } | undefined {
+  const zero = data.indexOf(0);
+  if (zero < 1) return undefined;
+  const text = textOf(type, data.subarray(zero + 1));
+  return text === undefined ? undefined : { keyword: data.toString('latin1', 0, zero), text };
+}
+
+function textOf(type: TextType, data: Buffer): string | undefined {
   if (type === 'tEXt') return data.toString('latin1');
   if (type === 'zTXt') return inflate(data.subarray(1))?.toString('latin1');
   const afterLanguage = data.indexOf(0, 2) + 1;

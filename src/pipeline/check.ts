@@ -2,11 +2,13 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigError } from '../errors.js';
 import { changesOfNothing } from './changes.js';
+import type { Environment } from './environment.js';
 import { keyName } from './explain.js';
 import type { Path } from './located.js';
 import { displayPath } from './problems.js';
 import { promptFileKinds } from './rows.js';
 import type { Settled } from './schema.js';
+import { tooLarge } from './size.js';
 import { parseTemplate } from './template.js';
 
 export interface Fault {
@@ -15,14 +17,15 @@ export interface Fault {
 }
 
 /** What one value alone cannot show: names that clash, files that are not there, braces that do not match. */
-export function checkPipeline(pipeline: Settled): Fault[] {
+export function checkPipeline(pipeline: Settled, environment: Environment): Fault[] {
   return [
     ...duplicateNames(pipeline),
     ...urlsThatGoOn(pipeline),
     ...missingTags(pipeline),
     ...missingFiles(pipeline),
-    ...brokenPrompts(pipeline),
+    ...brokenPrompts(pipeline, new Set(environment.keys())),
     ...changesOfNothing(pipeline),
+    ...tooLarge(pipeline),
   ];
 }
 
@@ -60,7 +63,14 @@ export function tagsMissing(tags: readonly string[], backends: Settled['backends
   return `no backend has the tags ${tags.join(', ')}: the image could never be made. Give them to a backend, or take them out.`;
 }
 
-function* missingFiles({ backends, generate, prompts, wildcards, retry }: Settled): Generator<Fault> {
+function* missingFiles({
+  backends,
+  generate,
+  prompts,
+  wildcards,
+  pictures,
+  retry,
+}: Settled): Generator<Fault> {
   for (const [index, backend] of backends.entries()) {
     if (backend.kind === 'comfyui') yield* needFile(['backends', index, 'workflow'], backend.workflow);
   }
@@ -75,7 +85,10 @@ function* missingFiles({ backends, generate, prompts, wildcards, retry }: Settle
     }
   }
   if (wildcards !== undefined) yield* needFile(['wildcards'], wildcards, 'folder');
+  for (const [index, folder] of pictures.entries()) yield* needFile(['pictures', index], folder, 'folder');
   for (const [index, rung] of retry.ladder.entries()) {
+    if (typeof rung === 'object' && rung.adjust)
+      yield* needImages(['retry', 'ladder', index, 'adjust'], rung.adjust as { init_image?: string });
     if (typeof rung === 'object' && rung.repair?.with === 'workflow') {
       yield* needFile(['retry', 'ladder', index, 'repair', 'workflow'], rung.repair.workflow);
     }
@@ -105,28 +118,30 @@ function* needFile(at: Path, file: string, kind: 'file' | 'folder' = 'file'): Ge
       path: at,
       message: `${keyName(at)}: there is no ${kind} ${displayPath(file)}. Paths count from the file that names them.`,
     };
-  else if (stat.isDirectory() !== (kind === 'folder')) {
-    yield {
-      path: at,
-      message: `${keyName(at)}: ${displayPath(file)} is ${stat.isDirectory() ? 'a folder' : 'a file'}, and a ${kind} is needed.`,
-    };
+  else if (kind === 'folder' ? !stat.isDirectory() : !stat.isFile()) {
+    const is = stat.isDirectory() ? 'a folder' : stat.isFile() ? 'a file' : 'a pipe or a device';
+    yield { path: at, message: `${keyName(at)}: ${displayPath(file)} is ${is}, and a ${kind} is needed.` };
   }
 }
 
-function* brokenPrompts({ generate, prompts }: Settled): Generator<Fault> {
-  yield* brokenTemplate(['generate', 'negative_prompt'], generate.negative_prompt);
+function* brokenPrompts({ generate, prompts }: Settled, environment: ReadonlySet<string>): Generator<Fault> {
+  yield* brokenTemplate(['generate', 'negative_prompt'], generate.negative_prompt, environment);
   for (const [index, { text, negative_prompt, matrix }] of prompts.entries()) {
-    yield* brokenTemplate(['prompts', index, 'text'], text);
-    yield* brokenTemplate(['prompts', index, 'negative_prompt'], negative_prompt);
+    yield* brokenTemplate(['prompts', index, 'text'], text, environment);
+    yield* brokenTemplate(['prompts', index, 'negative_prompt'], negative_prompt, environment);
     for (const [place, negative] of (matrix?.negative_prompt ?? []).entries()) {
-      yield* brokenTemplate(['prompts', index, 'matrix', 'negative_prompt', place], negative);
+      yield* brokenTemplate(['prompts', index, 'matrix', 'negative_prompt', place], negative, environment);
     }
   }
 }
 
-function* brokenTemplate(at: Path, text: string | undefined): Generator<Fault> {
+function* brokenTemplate(
+  at: Path,
+  text: string | undefined,
+  environment: ReadonlySet<string>,
+): Generator<Fault> {
   try {
-    if (text !== undefined) parseTemplate(text);
+    if (text !== undefined) parseTemplate(text, environment);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     yield { path: at, message: `${keyName(at)}, ${error.message}` };

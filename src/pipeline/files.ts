@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import fs from 'node:fs/promises';
 import { ConfigError, systemCode, toError } from '../errors.js';
 import { displayPath } from './problems.js';
@@ -8,17 +8,34 @@ const LONGEST_LINE = 1_000_000;
 
 /** The whole text of a small file. Throws ConfigError where it is missing, unreadable, too large or no UTF-8. */
 export async function readText(file: string, mostBytes: number, advice: string): Promise<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let bytes = 0;
+  let text = '';
   try {
-    const { size } = await fs.stat(file);
-    if (size > mostBytes) {
-      throw new ConfigError(
-        `${displayPath(file)} has ${size} bytes; at most ${mostBytes} are read. ${advice}`,
-      );
+    for await (const chunk of await openFile(file)) {
+      bytes += chunk.length;
+      if (bytes > mostBytes)
+        throw new ConfigError(`${displayPath(file)} has more than ${mostBytes} bytes. ${advice}`);
+      text += decoder.decode(chunk, { stream: true });
     }
-    return new TextDecoder('utf-8', { fatal: true }).decode(await fs.readFile(file));
+    return text + decoder.decode();
   } catch (error) {
     throw unreadable(file, error);
   }
+}
+
+// Without the flag a pipe would be waited for in the opening; Windows has neither.
+const readWithoutWaiting = process.platform === 'win32' ? 'r' : constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** The bytes of a regular file. A pipe or a device may never begin, or never end. */
+async function openFile(file: string): Promise<AsyncIterable<Buffer>> {
+  const handle = await fs.open(file, readWithoutWaiting);
+  if ((await handle.stat()).isFile()) return handle.createReadStream();
+  const isFolder = (await handle.stat()).isDirectory();
+  await handle.close();
+  throw new ConfigError(
+    `${displayPath(file)}: this is ${isFolder ? 'a folder' : 'a pipe or a device'}, and a file is needed. Write what it gives into a file first.`,
+  );
 }
 
 export interface Line {
@@ -33,7 +50,7 @@ export async function* readLines(file: string): AsyncGenerator<Line> {
   let rest = '';
   let number = 0;
   try {
-    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    for await (const chunk of await openFile(file)) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) yield { text: chomp(line), number: ++number };

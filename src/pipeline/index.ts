@@ -1,5 +1,6 @@
 export type { BackendConfig } from './backends.js';
-export { expandShots } from './expand.js';
+export { putIntoRepair, putIntoRequest, type Environment } from './environment.js';
+export { expandShots, type ExpandOptions } from './expand.js';
 export {
   filenameFields,
   otherNames,
@@ -7,4 +8,5 @@ export {
   type FilenameField,
   type FilenameValues,
 } from './filename.js';
+export { hider } from './hiding.js';
 export { compilePipeline, loadPipeline, type Pipeline } from './pipeline.js';

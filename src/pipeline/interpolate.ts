@@ -1,30 +1,51 @@
 import type { Json } from '../loop/index.js';
+import { isLate, isTemplate } from './environment.js';
 import type { Path } from './located.js';
 import { mapStrings } from './paths.js';
 
 /** `$${NAME}` (kept as text) or `${NAME}` or `${NAME:-default}`. Other uses of `$` are left alone. */
-const variable = /\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
+const variable = /\$(\$\{[^}]*\}?)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
 
 export interface Interpolated {
   tree: Json;
   /** Dotted paths of the values that came from a variable: a number or `true` arrives there as text. */
   changed: Set<string>;
   missing: { path: Path; name: string }[];
+  /** The variables that still stand in the tree, to be put in when a request is sent. */
+  environment: Map<string, string>;
 }
 
-/** Puts environment variables into every text of the tree. An empty variable counts as one that is not set. */
+/**
+ * Puts environment variables into every text of the tree, but for those that wait until a request is sent. An empty
+ * variable counts as one that is not set.
+ */
 export function interpolate(raw: Json, env: NodeJS.ProcessEnv): Interpolated {
   const changed = new Set<string>();
   const missing: Interpolated['missing'] = [];
+  const environment = new Map<string, string>();
   const tree = mapStrings(raw, [], (text, path) => {
     if (!text.includes('${')) return text;
     return text.replace(variable, (whole, escaped: string | undefined, name = '', instead?: string) => {
-      if (escaped) return escaped;
+      if (escaped !== undefined) {
+        if (isTemplate(path)) return escaped.replace(/[{}]/g, '\\$&');
+        return isLate(path) ? whole : escaped;
+      }
+      const value = env[name as string];
+      if (value && isLate(path)) {
+        environment.set(name as string, value);
+        return `\${${name as string}}`;
+      }
       changed.add(path.join('.'));
-      const value = env[name as string] || instead;
-      if (value === undefined) missing.push({ path, name: name as string });
-      return value ?? whole;
+      if (!value && instead === undefined) missing.push({ path, name: name as string });
+      return value || (instead ?? whole);
     });
   });
-  return { tree, changed, missing };
+  // What is put in late stays escaped where it could be taken for one of these variables.
+  const settled = mapStrings(tree, [], (text, path) => {
+    if (!isLate(path) || isTemplate(path)) return text;
+    return text.replace(/\$(\$\{(\w*))/g, (whole, itself: string, name: string) =>
+      environment.has(name) ? whole : itself,
+    );
+  });
+  return { tree: settled, changed, missing, environment };
 }

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Node, type Scalar } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, Lexer, parseDocument, type Node, type Scalar } from 'yaml';
 import type { Json } from '../loop/index.js';
 import { configError, quote, type Problem, type Source, type Spot } from './problems.js';
 
@@ -14,15 +14,21 @@ export interface Located {
 
 export type Path = readonly (string | number)[];
 
-/** A few hundred real uses of one anchor are fine; ten anchors of ten aliases each are a bomb. */
-const MOST_ALIASES = 100;
+/** Deeper than any pipeline is; the parser and all that walks the values call themselves for each level. */
+const DEEPEST = 100;
+/** A parsed word takes a kilobyte of memory, and four megabytes of text may hold two million. */
+const MOST_WORDS = 800_000;
+/** Aliases written out: few letters may stand for more values than any memory holds. */
+const MOST_VALUES = 500_000;
 /** One slip in the syntax makes the parser stumble many times. */
 const FIRST_FAULTS = 3;
 
 /** Parses YAML. Throws ConfigError with every syntax error and its place. */
 export function parseYaml(source: Source): Located {
   try {
-    const document = parseDocument(source.text, { prettyErrors: false, uniqueKeys: true });
+    rejectBombs(source);
+    // That a key stands twice is found below: here it would be looked for among all before it, for each key.
+    const document = parseDocument(source.text, { prettyErrors: false, uniqueKeys: false });
     const faults = [...document.errors, ...document.warnings];
     if (faults.some(({ message }) => message.includes('call stack')))
       throw new RangeError('nested too deeply');
@@ -35,13 +41,10 @@ export function parseYaml(source: Source): Located {
       );
     }
     if (!document.contents) return { content: null, spot: { source, start: 0, end: 0 } };
-    rejectAliasBomb(document, source);
-    return new Locator(document, source).locate(document.contents, []);
+    return new Locator(source).locate(document.contents, []);
   } catch (error) {
     if (error instanceof RangeError) {
-      throw configError([
-        { message: 'the values are nested too deeply to be read.', spot: { source, start: 0, end: 1 } },
-      ]);
+      throw configError([{ message: tooDeep, spot: { source, start: 0, end: 1 } }]);
     }
     throw error;
   }
@@ -50,7 +53,6 @@ export function parseYaml(source: Source): Located {
 function syntaxMessage(text: string, code: string, message: string, offset: number): string {
   const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1).split('\n', 1)[0] ?? '';
   const what = `not valid YAML: ${message.replace(/\.?$/, '.')}`;
-  if (code === 'DUPLICATE_KEY') return 'this key is written twice in one mapping. Keep one of them.';
   if (code === 'TAB_AS_INDENT') return 'a tab indents this line. YAML takes spaces only.';
   if (code === 'MULTIPLE_DOCS') return "'---' begins a second document. A pipeline file holds one.";
   if (/[:-]\s+[^'"\s#].*([{[]|: )/.test(line))
@@ -58,42 +60,68 @@ function syntaxMessage(text: string, code: string, message: string, offset: numb
   return what;
 }
 
-/** Converts with the parser's own count of aliases, since our tree shares what they point to. */
-function rejectAliasBomb(document: Document, source: Source): void {
-  try {
-    document.toJS({ maxAliasCount: MOST_ALIASES });
-  } catch (error) {
-    if (!(error instanceof ReferenceError)) throw error;
-    const message = `aliases (*name) multiply to too many values here: ${error.message}. Write the values out.`;
-    throw configError([{ message, spot: { source, start: 0, end: 1 } }]);
+const tooDeep = 'the values are nested too deeply to be read.';
+
+/** Looks at the words alone, which takes no memory, before the parser makes objects of them. */
+function rejectBombs(source: Source): void {
+  let words = 0;
+  let brackets = 0;
+  let inLine = 0;
+  let at = 0;
+  for (const word of new Lexer().lex(source.text)) {
+    const spot = { source, start: Math.min(at, source.text.length), end: at + 1 };
+    at += word.length;
+    if (/^[[{]/.test(word)) brackets++;
+    else if (/^[\]}]/.test(word)) brackets--;
+    else if (word.startsWith('\n') || word.startsWith('\r')) inLine = 0;
+    else if (/^[-?:]$/.test(word)) inLine++;
+    // In brackets a colon nests nothing.
+    if (brackets > DEEPEST || (brackets === 0 && inLine > DEEPEST))
+      throw configError([{ message: tooDeep, spot }]);
+    if (++words > MOST_WORDS) throw configError([{ message: tooMany, spot }]);
   }
 }
 
+const tooMany =
+  'these are more values than are read. Put the prompts into a file of their own: prompts: [{ file: prompts.txt }].';
+
+const aliased = 'aliases (*name) multiply here: ';
+
 class Locator {
-  constructor(
-    private readonly document: Document,
-    private readonly source: Source,
-  ) {}
+  /** The last node of each anchor: what an alias behind it means. */
+  private readonly anchors = new Map<string, Node>();
+  private values = 0;
+
+  constructor(private readonly source: Source) {}
 
   /** `open` are the nodes around this one: an alias to one of them would never end. */
   locate(node: Node | null, open: readonly Node[]): Located {
     const spot = this.spotOf(node);
+    if (open.length > DEEPEST) throw this.error(spot, tooDeep);
+    if (++this.values > MOST_VALUES)
+      throw this.error(spot, `${this.anchors.size > 0 ? aliased : ''}${tooMany}`);
     if (isAlias(node)) {
-      const target = node.resolve(this.document);
-      if (!target || open.includes(target))
-        throw this.error(spot, `the alias *${node.source} contains itself.`);
+      const target = this.anchors.get(node.source);
+      if (!target)
+        throw this.error(spot, `there is no anchor &${node.source} before the alias *${node.source}.`);
+      if (open.includes(target)) throw this.error(spot, `the alias *${node.source} contains itself.`);
       return { ...this.locate(target, open), spot };
     }
+    if (node?.anchor !== undefined) this.anchors.set(node.anchor, node);
     const inside = node ? [...open, node] : open;
     if (isSeq(node)) return { content: node.items.map((item) => this.locate(item as Node, inside)), spot };
     if (isMap(node)) {
-      const entries = node.items.map(({ key, value }): [string, Located] => {
+      const entries = new Map<string, Located>();
+      for (const { key, value } of node.items) {
         const keySpot = this.spotOf(key as Node);
         if (!isScalar(key) || key.value === '__proto__')
           throw this.error(keySpot, 'a key must be a plain word.');
-        return [String(key.value), { ...this.locate(value as Node | null, inside), keySpot }];
-      });
-      return { content: new Map(entries), spot };
+        const name = String(key.value);
+        if (entries.has(name))
+          throw this.error(keySpot, 'this key is written twice in one mapping. Keep one of them.');
+        entries.set(name, { ...this.locate(value as Node | null, inside), keySpot });
+      }
+      return { content: entries, spot };
     }
     const value = isScalar(node) ? node.value : null;
     if (typeof value === 'string' || typeof value === 'boolean' || value === null)

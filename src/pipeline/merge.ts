@@ -13,10 +13,15 @@ const MOST_BYTES = 4_000_000;
  * the later one counts: first the extended files in their order, then the file itself.
  */
 export async function readMerged(file: string): Promise<Located> {
-  return read(path.resolve(file), []);
+  return read(path.resolve(file), [], { files: 0 });
 }
 
-async function read(file: string, open: readonly string[]): Promise<Located> {
+/** Files that each extend ten others ten times would never end. */
+const MOST_FILES = 200;
+
+async function read(file: string, open: readonly string[], count: { files: number }): Promise<Located> {
+  if (++count.files > MOST_FILES)
+    throw new ConfigError(`extends takes in more than ${MOST_FILES} files. Put them together.`);
   const advice = 'Put the prompts into a file of their own: prompts: [{ file: prompts.txt }].';
   const source: Source = { name: file, text: await readText(file, MOST_BYTES, advice) };
   const tree = parseYaml(source);
@@ -36,7 +41,7 @@ async function read(file: string, open: readonly string[]): Promise<Located> {
         { message: `extends goes in a circle: ${circle}. Take one of them out.`, spot: at.spot },
       ]);
     }
-    const below = await read(base, [...open, file]).catch((error: unknown) => {
+    const below = await read(base, [...open, file], count).catch((error: unknown) => {
       throw error instanceof ConfigError && error.cause
         ? configError([{ message: error.message, spot: at.spot }])
         : error;

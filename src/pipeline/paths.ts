@@ -7,6 +7,7 @@ const pathSettings = new RegExp(
   '^(' +
     [
       'wildcards',
+      'pictures.N',
       'output.dir',
       'gate.model',
       'gate.model.N',

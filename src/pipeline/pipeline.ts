@@ -5,6 +5,7 @@ import type { GateRule, ImageRequest, Json, RetryPolicy } from '../loop/index.js
 import type { BackendConfig } from './backends.js';
 import { unquotedChanges } from './changes.js';
 import { checkPipeline } from './check.js';
+import type { Environment } from './environment.js';
 import { explain, keyName } from './explain.js';
 import { interpolate } from './interpolate.js';
 import { parseYaml, spotAt, toJson, type Located, type Path } from './located.js';
@@ -20,6 +21,8 @@ export interface Pipeline {
   dir: string;
   /** What was written, `extends` merged and `--set` put in, before environment variables: their secrets are not in it. */
   raw: Json;
+  /** What prompts, `a1111` and `comfyui` take from the environment: put in when a request is sent. */
+  environment: Environment;
   name: string;
   seed?: number;
   backends: BackendConfig[];
@@ -27,6 +30,8 @@ export interface Pipeline {
   generate: Generate;
   prompts: Settled['prompts'];
   wildcards?: string;
+  /** Folders, beside its own, from which rows of prompt files may take pictures. */
+  pictures: string[];
   gate: { models: Models; combine: 'mean' | 'max'; dtype?: Dtype; device?: Device; rules: GateRule[] };
   retry: RetryPolicy;
   output: { dir: string; filename: string; keep_rejected: boolean };
@@ -65,7 +70,7 @@ function compile(tree: Located, file: string, env: NodeJS.ProcessEnv): Pipeline 
   const dir = path.dirname(file);
   const raw = toJson(tree);
   registerSecrets(raw);
-  const { tree: filled, changed, missing } = interpolate(raw, env);
+  const { tree: filled, changed, missing, environment } = interpolate(raw, env);
   registerSecrets(filled);
   const problems: Problem[] = missing.map(({ path: at, name }) => ({
     message: `the environment variable ${name} is not set, and ${keyName(at)} needs it. Set it, or write a default: \${${name}:-...}.`,
@@ -82,11 +87,11 @@ function compile(tree: Located, file: string, env: NodeJS.ProcessEnv): Pipeline 
       if (!unset.has(at.join('.'))) problems.push({ message, spot: spotAt(tree, at, which) });
     }
   } else {
-    for (const { path: at, message } of checkPipeline(result.data))
+    for (const { path: at, message } of checkPipeline(result.data, environment))
       problems.push({ message, spot: spotAt(tree, at) });
   }
   if (problems.length > 0 || !result.success) throw configError(problems);
-  return shape(result.data, { file, dir, raw });
+  return shape(result.data, { file, dir, raw, environment });
 }
 
 /** Passwords of servers must not show up in any message, not even in one about a mistake beside them. */
@@ -132,8 +137,8 @@ function retype(
   return copy;
 }
 
-function shape(settled: Settled, from: Pick<Pipeline, 'file' | 'dir' | 'raw'>): Pipeline {
-  const { name, seed, backends, generate, prompts, wildcards, gate, retry, output } = settled;
+function shape(settled: Settled, from: Pick<Pipeline, 'file' | 'dir' | 'raw' | 'environment'>): Pipeline {
+  const { name, seed, backends, generate, prompts, wildcards, pictures, gate, retry, output } = settled;
   const { reject: rules, model, ...options } = gate;
   return {
     ...from,
@@ -143,6 +148,7 @@ function shape(settled: Settled, from: Pick<Pipeline, 'file' | 'dir' | 'raw'>): 
     generate,
     prompts,
     ...(wildcards === undefined ? {} : { wildcards }),
+    pictures,
     gate: { ...options, models: typeof model === 'string' ? [model] : (model as Models), rules },
     retry: {
       ...retry,

@@ -1,7 +1,8 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { ConfigError } from '../errors.js';
-import type { Choice, Part, Template } from './template.js';
+import { escapeVariables } from './environment.js';
+import type { Choice, Part, Template, VariablePart } from './template.js';
 import type { Wildcards } from './wildcards.js';
 
 /** Wildcards that each use two others grow without bound: no real prompt needs this many choices or letters. */
@@ -17,22 +18,36 @@ export class Renderer {
   constructor(
     private readonly wildcards: Wildcards,
     seed: number,
+    private readonly environment: ReadonlySet<string> = new Set(),
   ) {
     const generator = xoroshiro128plus(seed);
     this.random = () => uniformFloat64(generator);
   }
 
-  /** The text of `template` with every choice made. `wildcards.prepare` must have seen it. */
+  /**
+   * The text of `template` with every choice made, and with `${NAME}` for each variable of the environment; where the
+   * text itself says so it becomes `$${NAME}`. `wildcards.prepare` must have seen the template.
+   */
   render({ parts }: Template): string {
-    const text: string[] = [];
+    const text: (string | VariablePart)[] = [];
     this.collect(parts, text);
-    return text.join('');
+    const rendered: string[] = [];
+    let own = '';
+    for (const part of [...text, { variable: '' }]) {
+      if (typeof part === 'string') own += part;
+      else {
+        rendered.push(escapeVariables(own, this.environment), part.variable && `\${${part.variable}}`);
+        own = '';
+      }
+    }
+    return rendered.join('');
   }
 
-  private collect(parts: readonly Part[], text: string[]): void {
+  private collect(parts: readonly Part[], text: (string | VariablePart)[]): void {
     for (const part of parts) {
       if (typeof part === 'string') this.add(part, text);
       else if ('options' in part) this.choose(part, text);
+      else if ('variable' in part) text.push(part);
       else {
         const choice = this.wildcards.choice(part.wildcard);
         if (choice) this.choose(choice, text);
@@ -41,13 +56,13 @@ export class Renderer {
     }
   }
 
-  private choose({ options, upTo }: Choice, text: string[]): void {
+  private choose({ options, upTo }: Choice, text: (string | VariablePart)[]): void {
     if (++this.choices > MOST_CHOICES) throw tooMuch();
     const option = options[firstAbove(upTo, this.random() * (upTo.at(-1) ?? 0))];
     if (option) this.collect(option.parts, text);
   }
 
-  private add(part: string, text: string[]): void {
+  private add(part: string, text: (string | VariablePart)[]): void {
     this.characters += part.length;
     if (this.characters > MOST_CHARACTERS) throw tooMuch();
     text.push(part);

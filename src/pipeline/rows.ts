@@ -43,7 +43,26 @@ async function* jsonRows(file: string): AsyncGenerator<FileRow> {
   }
 }
 
+/** Of a row: more than any has, and little enough to be looked at one by one. */
+const MOST_VALUES = 10_000;
+const DEEPEST = 50;
+const MOST_COLUMNS = 1000;
+
+/** Counted before they are made: a megabyte of brackets is a hundred of objects. */
+function rejectBombs(text: string, place: string): void {
+  let [values, depth] = [1, 0];
+  for (const [mark] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]},]/g)) {
+    if (mark === '[' || mark === '{') depth++;
+    else if (mark === ']' || mark === '}') depth--;
+    if (mark === ',' || mark === '[' || mark === '{') values++;
+    if (depth > DEEPEST)
+      throw new ConfigError(`${place}: the values are nested deeper than ${DEEPEST}, too deeply to be read.`);
+    if (values > MOST_VALUES) throw new ConfigError(`${place}: a row holds at most ${MOST_VALUES} values.`);
+  }
+}
+
 function parseJson(text: string, place: string): unknown {
+  rejectBombs(text, place);
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
@@ -60,6 +79,8 @@ async function* csvRows(file: string): AsyncGenerator<FileRow> {
     const place = `${name}:${number}`;
     if (!header) {
       header = cells.map((cell) => cell.trim());
+      if (header.length > MOST_COLUMNS)
+        throw new ConfigError(`${place}: ${header.length} columns; at most ${MOST_COLUMNS} are read.`);
       const twice = header.find((name, index) => header?.indexOf(name) !== index);
       if (twice !== undefined)
         throw new ConfigError(`${place}: the column '${twice}' is there twice. Keep one of them.`);
@@ -72,7 +93,7 @@ async function* csvRows(file: string): AsyncGenerator<FileRow> {
     }
     const entries = header.map((name, index): [string, unknown] => [
       name,
-      cellValue(name, cells[index] ?? ''),
+      cellValue(name, cells[index] ?? '', place),
     ]);
     const filled = entries.filter(([, value]) => value !== undefined);
     if (filled.length > 0) yield check(Object.fromEntries(filled), place, path.dirname(file));
@@ -93,9 +114,10 @@ const textColumns = new Set([
 ]);
 
 /** An empty cell leaves its column out. Numbers, true, false, lists and mappings are written as in JSON. */
-function cellValue(column: string, cell: string): unknown {
+function cellValue(column: string, cell: string, place: string): unknown {
   if (cell.trim() === '') return undefined;
   if (textColumns.has(column)) return cell;
+  rejectBombs(cell, place);
   try {
     return JSON.parse(cell) as unknown;
   } catch {

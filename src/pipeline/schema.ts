@@ -265,6 +265,13 @@ export const schema = strict({
       .describe('The folder of the wildcard files: `__city__` is a line of `city.txt` in it.')
       .meta({ examples: ['./wildcards'] }),
   }),
+  pictures: z
+    .array(text())
+    .default([])
+    .describe(
+      "Folders, beside the pipeline's own, from which the rows of prompt files may take pictures (`init_image`, `mask`).",
+    )
+    .meta({ examples: [['../poses']] }),
   backends: z.array(backend).min(1).describe('The servers. See [backends](#backends).'),
   generate: generate
     .prefault({})

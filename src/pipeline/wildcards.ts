@@ -1,8 +1,9 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import picomatch from 'picomatch';
 import { ConfigError } from '../errors.js';
 import { readText, unreadable } from './files.js';
+import { foreignWildcard } from './foreign.js';
+import { matchesGlob } from './glob.js';
 import { suggestion } from '../base/nearest.js';
 import { displayPath } from './problems.js';
 import {
@@ -20,11 +21,16 @@ const DEEPEST = 50;
 
 /** The wildcard files of a pipeline. Each is read when a prompt first needs it, and kept. */
 export class Wildcards {
-  private files: Promise<string[]> | undefined;
+  private files: Promise<Map<string, string>> | undefined;
   private readonly byName = new Map<string, Choice>();
   private readonly byFile = new Map<string, Option[]>();
 
-  constructor(private readonly folder: string | undefined) {}
+  /** `onNote` hears of what looks like a wildcard, or like grammar in a line of one, and stays as it is. */
+  constructor(
+    private readonly folder: string | undefined,
+    private readonly environment: ReadonlySet<string> = new Set(),
+    private readonly onNote: (note: string) => void = () => undefined,
+  ) {}
 
   /** Reads whatever `template` needs. Throws ConfigError for a wildcard that is missing, empty or in a circle. */
   async prepare({ wildcards }: Pick<Template, 'wildcards'>): Promise<void> {
@@ -59,14 +65,16 @@ export class Wildcards {
 
   private async read(name: string, open: readonly { name: string; file: string }[]): Promise<Option[]> {
     const file = path.join(this.folder ?? '', `${name}.txt`);
+    const place = displayPath(file);
     const text = await readText(file, MOST_BYTES, 'Split it into several files in one folder.');
     const options: Option[] = [];
     for (const [index, line] of text.split(/\r?\n/).entries()) {
       if (line.trim() === '' || line.startsWith('#')) continue;
-      const { option, wildcards } = atLine(file, index + 1, () =>
-        parseLine(line.replace(/^\\#/, '#').trim()),
+      const { option, wildcards, notes } = atLine(file, index + 1, () =>
+        parseLine(line.replace(/^\\#/, '#').trim(), this.environment),
       );
       options.push(option);
+      for (const note of notes) this.onNote(`${place}:${index + 1}: ${note}`);
       for (const part of wildcards) if (!this.byName.has(part.wildcard)) await this.load(part, open);
     }
     if (!options.some(({ weight }) => weight > 0)) {
@@ -76,33 +84,45 @@ export class Wildcards {
     return options;
   }
 
-  /** The names of the files that `__name__` stands for: that file, or all in that folder, or all that a glob matches. */
-  private async find({ wildcard: name, optional }: WildcardPart): Promise<string[]> {
-    if (this.folder === undefined) {
-      if (optional) return [];
-      throw new ConfigError(
-        `__${name}__ is a wildcard, and the pipeline names no folder of wildcards. Add 'wildcards: ./wildcards', or write '\\__${name}__' for the text itself.`,
-      );
-    }
+  /** The files that `__name__` stands for: that one, or all in that folder, or all that a glob matches. */
+  private async find({ wildcard, missing }: WildcardPart): Promise<string[]> {
+    const name = wildcard.normalize('NFC');
     const known = await (this.files ??= listTextFiles(this.folder));
-    const matches = name.includes('*') ? picomatch(name) : (file: string) => file.startsWith(`${name}/`);
-    const found = known.includes(name) ? [name] : known.filter((file) => matches(file));
-    if (found.length > 0 || optional) return found;
+    const one = known.get(name);
+    if (one !== undefined) return [one];
+    const matches = name.includes('*')
+      ? (file: string) => matchesGlob(name, file)
+      : (file: string) => file.startsWith(`${name}/`);
+    const found = [...known].filter(([file]) => matches(file)).map(([, file]) => file);
+    if (found.length > 0 || missing === 'nothing') return found;
+    if (missing === 'note') {
+      this.onNote(`'__${name}__' is no wildcard's name, and stays as it is.`);
+      return found;
+    }
+    const foreign = foreignWildcard(name);
+    if (foreign !== undefined) throw new ConfigError(`at '__${name}__': ${foreign}`);
     throw new ConfigError(
-      `there is no wildcard __${name}__: no file ${name}.txt in ${displayPath(this.folder)}. ${suggestion(name, known.slice(0, 20))} For the text itself write '\\__${name}__'.`,
+      this.folder === undefined
+        ? `__${name}__ is a wildcard, and the pipeline names no folder of wildcards. Add 'wildcards: ./wildcards', or write '\\__${name}__' for the text itself.`
+        : `there is no wildcard __${name}__: no file ${name}.txt in ${displayPath(this.folder)}. ${suggestion(name, [...known.keys()].slice(0, 20))} For the text itself write '\\__${name}__'.`,
     );
   }
 }
 
-/** Names of the .txt files below `folder`, without extension, `/` between folders, sorted: the order is the same everywhere. */
-async function listTextFiles(folder: string): Promise<string[]> {
+/**
+ * The .txt files below `folder`: their names without extension, `/` between folders, as they are called and (the key)
+ * with letters and accents joined, as people type them. In the order of the keys: the same everywhere.
+ */
+async function listTextFiles(folder: string | undefined): Promise<Map<string, string>> {
+  if (folder === undefined) return new Map();
   const entries = await fs.readdir(folder, { recursive: true }).catch((error: unknown) => {
     throw unreadable(folder, error);
   });
-  return entries
+  const names = entries
     .filter((name) => name.endsWith('.txt'))
     .map((name) => name.slice(0, -'.txt'.length).replaceAll(path.sep, '/'))
-    .sort();
+    .map((name): [string, string] => [name.normalize('NFC'), name]);
+  return new Map(names.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function atLine<T>(file: string, line: number, parse: () => T): T {

