@@ -2,7 +2,7 @@ import type { Backend } from '../src/backends/index.js';
 import { toError } from '../src/errors.js';
 import { hideInImage } from '../src/images/index.js';
 import type { ImageRequest, Repair } from '../src/loop/index.js';
-import { hider, putIntoRepair, putIntoRequest, type Environment } from '../src/pipeline/index.js';
+import { hider, putIntoRepair, putIntoRequest, type Environment, type Hider } from '../src/pipeline/index.js';
 
 /**
  * `backend` for requests in which `${NAME}` stands for environment variables: they are put in when it is asked, and are
@@ -13,26 +13,26 @@ export function discreet(backend: Backend, environment: Environment): Pick<Backe
   const guard = async <T>(
     request: ImageRequest,
     repair: Repair | undefined,
-    ask: (hide: (text: string) => string) => Promise<T>,
+    ask: (hider: Hider) => Promise<T>,
   ): Promise<T> => {
-    const hide = hider(request, repair, environment);
+    const hiding = hider(request, repair, environment);
     try {
-      return await ask(hide);
+      return await ask(hiding);
     } catch (thrown) {
       const error = toError(thrown);
-      error.message = hide(error.message);
+      error.message = hiding.hide(error.message);
       throw error;
     }
   };
   return {
     missing: (request, signal, repair) =>
-      guard(request, repair, async (hide) => {
+      guard(request, repair, async ({ hide }) => {
         const filled = repair && putIntoRepair(repair, environment);
         const lacks = await backend.missing(putIntoRequest(request, environment), signal, filled);
         return lacks.map((lack) => ({ ...lack, asked: hide(lack.asked) }));
       }),
     generate: (job, signal) =>
-      guard(job.request, job.repair?.repair, async (hide) => {
+      guard(job.request, job.repair?.repair, async (hiding) => {
         const request = putIntoRequest(job.request, environment);
         const repair = job.repair && {
           ...job.repair,
@@ -40,8 +40,8 @@ export function discreet(backend: Backend, environment: Environment): Pick<Backe
         };
         const generated = await backend.generate({ ...job, request, ...(repair && { repair }) }, signal);
         const { sent, image } = generated;
-        const hidden = mapTexts(sent, hide) as typeof sent;
-        return { ...generated, sent: hidden, image: hideInImage(image, hide) };
+        const hidden = mapTexts(sent, hiding.hide) as typeof sent;
+        return { ...generated, sent: hidden, image: hideInImage(image, hiding) };
       }),
   };
 }

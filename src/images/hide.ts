@@ -6,8 +6,11 @@ import { chunks, isPng, isText, readText, textChunk } from './png.js';
  * changes them; what else holds such a text (EXIF, XMP, comments) is left out. Pixels and all other bytes stay. Bytes
  * that are no PNG, JPEG or WebP are returned as they are.
  */
-export function hideInImage(image: Buffer, hide: (text: string) => string): Buffer {
-  const tells = (data: Buffer): boolean => readings(data).some((text) => hide(text) !== text);
+export function hideInImage(
+  image: Buffer,
+  { hide, tells: tellsText }: { hide: (text: string) => string; tells: (text: string) => boolean },
+): Buffer {
+  const tells = (data: Buffer): boolean => readings(data).some(tellsText);
   if (image.length < 12) return image;
   if (isPng(image)) return isWhole(image) ? inPng(image, hide, tells) : image;
   if (image.readUInt16BE(0) === 0xffd8) return inJpeg(image, tells);

@@ -5,16 +5,19 @@ import { mapStrings } from './paths.js';
 /** A shorter value may be any word's part: it is hidden only where it is a whole text. */
 const SHORTEST = 4;
 
+export interface Hider {
+  /** A text with `${NAME}` for what was put in. */
+  readonly hide: (text: string) => string;
+  /** Whether bytes read as text hold something of it, whatever stands around it. */
+  readonly tells: (text: string) => boolean;
+}
+
 /**
  * What turns a text that came back from a server into one that may be stored: what was put in for the variables of
  * this request becomes `${NAME}` again, be the text plain or JSON. Other words stay: only what was sent is looked for,
  * and never inside a longer word.
  */
-export function hider(
-  request: ImageRequest,
-  repair: Repair | undefined,
-  environment: Environment,
-): (text: string) => string {
+export function hider(request: ImageRequest, repair: Repair | undefined, environment: Environment): Hider {
   const stored = lateTexts(request, repair);
   const sent = lateTexts(putIntoRequest(request, environment), repair && putIntoRepair(repair, environment));
   const changed = sent
@@ -31,9 +34,12 @@ export function hider(
   const parts = [...new Map([...values, ...changed].flatMap(spellings))]
     .filter(([text]) => text.length >= SHORTEST)
     .sort(([a], [b]) => b.length - a.length)
-    .map(([text, written]): [RegExp, string] => [asWord(text), written]);
-  return (text) =>
-    whole.get(text) ?? parts.reduce((rest, [part, written]) => rest.replace(part, () => written), text);
+    .map(([sent, written]) => ({ sent, written, words: asWord(sent) }));
+  return {
+    hide: (text) =>
+      whole.get(text) ?? parts.reduce((rest, { words, written }) => rest.replace(words, () => written), text),
+    tells: (text) => parts.some(({ sent }) => text.includes(sent)),
+  };
 }
 
 /** The texts that variables may stand in, always in the same order. */
@@ -62,7 +68,7 @@ function spellings([text, written]: [string, string]): [string, string][] {
 }
 
 function asWord(text: string): RegExp {
-  const letters = text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  const letters = text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
   const start = /^[\p{L}\p{N}]/u.test(text) ? '(?<![\\p{L}\\p{N}])' : '';
   const end = /[\p{L}\p{N}]$/u.test(text) ? '(?![\\p{L}\\p{N}])' : '';
   return new RegExp(start + letters + end, 'gu');

@@ -8,5 +8,5 @@ export {
   type FilenameField,
   type FilenameValues,
 } from './filename.js';
-export { hider } from './hiding.js';
+export { hider, type Hider } from './hiding.js';
 export { compilePipeline, loadPipeline, type Pipeline } from './pipeline.js';

@@ -27,7 +27,8 @@ const request = (change: Partial<ImageRequest> = {}): ImageRequest => ({
   comfyui: { '1.inputs.key': '${TOKEN}' },
   ...change,
 });
-const hide = hider(request(), undefined, environment);
+const hiding = hider(request(), undefined, environment);
+const { hide } = hiding;
 
 describe('variables of prompts and of what goes to servers as it is', () => {
   const file = `${oneSketch}
@@ -86,7 +87,7 @@ describe('what came from the environment is hidden, and no other words', () => {
   ])('%s', (text, hidden) => expect(hide(text)).toBe(hidden));
 
   test('a password that is a word is not cut out of longer words', () => {
-    const hide = hider(request({ prompt: '${PASSWORD}' }), undefined, new Map([['PASSWORD', 'reroll']]));
+    const { hide } = hider(request({ prompt: '${PASSWORD}' }), undefined, new Map([['PASSWORD', 'reroll']]));
     expect(hide('rerolls a reroll, prereroll')).toBe('rerolls a ${PASSWORD}, prereroll');
   });
 
@@ -96,7 +97,7 @@ describe('what came from the environment is hidden, and no other words', () => {
         const env = new Map([['X', value]]);
         const asked = request({ prompt: 'a ${X}, b', comfyui: { key: '${X}' } });
         const sent = putIntoRequest(asked, env);
-        const hide = hider(asked, undefined, env);
+        const { hide } = hider(asked, undefined, env);
         expect(hide(sent.prompt)).toBe('a ${X}, b');
         expect(hide(value)).toBe('${X}');
         expect(hide(`>${sent.prompt}<`)).toBe('>a ${X}, b<');
@@ -123,7 +124,7 @@ describe('pictures', () => {
       pngChunk('eXIf', Buffer.from(secret, 'utf16le')),
       png.subarray(33),
     ]);
-    const hidden = hideInImage(png, hide);
+    const hidden = hideInImage(png, hiding);
     expect(Object.fromEntries(readTextChunks(hidden))).toEqual({
       prompt: '{"1":{"inputs":{"key":"${TOKEN}"}}}',
       other: 'a text',
@@ -131,12 +132,15 @@ describe('pictures', () => {
     });
     expect(holds(hidden)).toBe(false);
     expect(await sharp(hidden).raw().toBuffer()).toEqual(await sharp(plain).raw().toBuffer());
-    expect(hideInImage(plain, hide)).toEqual(plain);
+    expect(hideInImage(plain, hiding)).toEqual(plain);
   });
 
   test.each(['jpeg', 'webp'] as const)(
     'a %s loses what tells it, and stays the same picture',
     async (format) => {
+      // What writes this EXIF knows ASCII alone.
+      const ascii = new Map([['TOKEN', 'hunter2 key']]);
+      const hiding = hider(request({ prompt: '${TOKEN}' }), undefined, ascii);
       const plain = await testPicture(16, 16).toFormat(format).toBuffer();
       const told = await sharp(plain)
         .withExif({ IFD0: { ImageDescription: 'key hunter2 key' } })
@@ -147,11 +151,11 @@ describe('pictures', () => {
         .toFormat(format)
         .toBuffer();
       expect(holds(told)).toBe(true);
-      const hidden = hideInImage(told, hide);
+      const hidden = hideInImage(told, hiding);
       expect(holds(hidden)).toBe(false);
       expect(await sharp(hidden).raw().toBuffer()).toEqual(await sharp(told).raw().toBuffer());
       expect((await sharp(hidden).metadata()).exif).toBeUndefined();
-      expect(hideInImage(innocent, hide)).toEqual(innocent);
+      expect(hideInImage(innocent, hiding)).toEqual(innocent);
     },
   );
 
@@ -163,7 +167,7 @@ describe('pictures', () => {
       '\xff\xd8\xff\xe1\xff\xff',
       'RIFFxxxxWEBPEXIF\xff\xff\xff\xff',
     ])
-      expect(() => hideInImage(Buffer.from(bytes, 'latin1'), hide)).not.toThrow();
+      expect(() => hideInImage(Buffer.from(bytes, 'latin1'), hiding)).not.toThrow();
   });
 });
 
