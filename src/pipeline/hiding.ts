@@ -46,14 +46,10 @@ export function hider(request: ImageRequest, repair: Repair | undefined, environ
 function lateTexts({ prompt, negative_prompt, a1111, comfyui }: ImageRequest, repair?: Repair): string[] {
   const detail = repair?.with === 'adetailer' ? repair.prompt : undefined;
   const texts: string[] = [];
-  mapStrings(
-    [prompt, negative_prompt, a1111 ?? null, comfyui ?? null, detail ?? null],
-    [],
-    (text) => {
-      texts.push(text);
-      return text;
-    },
-  );
+  mapStrings([prompt, negative_prompt, a1111 ?? null, comfyui ?? null, detail ?? null], [], (text) => {
+    texts.push(text);
+    return text;
+  });
   return texts;
 }
 
