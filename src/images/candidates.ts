@@ -18,10 +18,10 @@ export interface Candidates {
 
 /** Opens the candidates folder, made if there is none. Throws StorageError where it cannot be. */
 export async function openCandidates(folder: string): Promise<Candidates> {
-  await storing('make the folder', folder, () => fs.mkdir(folder, { recursive: true }));
+  await storing('make the folder', folder, () => fs.mkdir(folder, { recursive: true, mode: 0o700 }));
   return {
     async put(name, bytes) {
-      await writeAtomically(await pathInside(folder, name), bytes);
+      await writeAtomically(await pathInside(folder, name), bytes, { isPrivate: true });
       return { file: name.replaceAll(sep, '/'), sha256: createHash('sha256').update(bytes).digest('hex') };
     },
     async read(file) {

@@ -29,18 +29,20 @@ export async function storing<T>(doing: string, path: string, action: () => Prom
 /**
  * Writes a file so that whoever looks sees either nothing (or the old file) or the whole of it, even
  * after a power cut: a temporary name in the same folder, synced, renamed, the folder synced.
- * Makes the folder if there is none. Throws StorageError.
+ * Makes the folder if there is none. With `isPrivate`, nobody but this user may read
+ * them. Throws StorageError.
  */
 export async function writeAtomically(
   path: string,
   content: Uint8Array | string | AsyncIterable<Uint8Array | string>,
+  { isPrivate }: { isPrivate: boolean } = { isPrivate: false },
 ): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path).slice(0, 100)}.${randomUUID()}.tmp`);
   await storing('write in', folder, async () => {
-    await fs.mkdir(folder, { recursive: true });
+    await makeFolder(folder, isPrivate);
     try {
-      const file = await fs.open(temporary, 'wx');
+      const file = await fs.open(temporary, 'wx', isPrivate ? 0o600 : 0o666);
       try {
         await fs.writeFile(file, content);
         await file.sync();
@@ -54,6 +56,13 @@ export async function writeAtomically(
     }
     await syncFolder(folder);
   });
+}
+
+/** Makes a folder and those above it, each on the disk: a power cut would take what is in it along. */
+async function makeFolder(folder: string, isPrivate: boolean): Promise<void> {
+  const first = await fs.mkdir(folder, { recursive: true, mode: isPrivate ? 0o700 : 0o777 });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
 }
 
 /** Without this a power cut can undo the rename. Windows cannot open folders and needs no such thing. */

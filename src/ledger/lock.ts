@@ -1,14 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { LockedError, systemCode } from '../errors.js';
+import { closeSync } from 'node:fs';
+import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LockedError, RerollError, systemCode } from '../errors.js';
 import { storageError } from './failure.js';
+import { bootId, reachesAllHosts, tryLock } from './os-lock.js';
 
-/** What the lock file of a state folder says about the process that holds it. */
+/**
+ * What the process that holds a state folder says of itself in `owner.json`. Words for people, and where to ask: whether
+ * it lives is the operating system's to say, by the lock on the file `lock`.
+ */
 export interface LockInfo {
   pid: number;
-  /** When that process began, in the kernel's clock ticks: tells it from a later one with the same pid. Linux only. */
-  started?: string;
+  host: string;
+  /** Of its kernel. Linux only. */
+  boot?: string;
   /** Tells this taking of the lock from every other. */
   nonce: string;
   /** Path of the socket on which the owner takes orders. */
@@ -21,108 +29,135 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** Takes the state folder, made on first use, for this process alone. LockedError where another has it. */
+/** An owner that says nowhere to ask is only starting, or looks at the folder for a moment and gives it back. */
+const startingMs = 10_000;
+/** Whoever only asks who holds the folder has a lock on it for some milliseconds. */
+const askingMs = 500;
+const pauseMs = 50;
+
+/** The locks of this process. */
+const held = new Set<string>();
+
+/** Takes the state folder, made on first use, for this process alone. LockedError where another has it, or may have it. */
 export async function takeLock(home: string): Promise<Lock> {
   try {
-    await mkdir(home, { recursive: true });
-    return await take(home, join(home, 'lock'));
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    const fd = await lockPatiently(home);
+    try {
+      await refuseUnknown(home);
+      return await own(home, fd);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
   } catch (error) {
-    throw error instanceof LockedError ? error : storageError(error, home);
+    throw error instanceof RerollError ? error : storageError(error, home);
   }
 }
 
-/** Who holds the state folder now; undefined where nobody does. */
+/** Who holds the state folder now, or may hold it; undefined where nobody does. Changes nothing. */
 export async function readLock(home: string): Promise<LockInfo | undefined> {
-  const info = await read(join(home, 'lock')).catch((error: unknown) => {
-    throw storageError(error, home);
-  });
-  return info && (await isAlive(info)) ? info : undefined;
+  try {
+    const words = await read(home);
+    if (!words || held.has(words.nonce)) return words;
+    await access(lockFile(home));
+    const fd = await tryLock(lockFile(home), 'shared');
+    if (fd === undefined) return words;
+    closeSync(fd);
+    return (await mayLive(home, words)) ? words : undefined;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error instanceof RerollError ? error : storageError(error, home);
+  }
 }
 
-async function take(home: string, file: string): Promise<Lock> {
-  const started = await startOf(process.pid);
-  const own: LockInfo = { pid: process.pid, ...(started !== undefined && { started }), nonce: randomUUID() };
-  const draft = `${file}.${own.nonce}.new`;
-  const write = async (info: LockInfo) => writeFile(draft, JSON.stringify(info));
-  await write(own);
-  try {
-    while (!(await linked(draft, file))) await replaceStale(home, file);
-  } finally {
-    await unlink(draft).catch(unlessMissing);
+const lockFile = (home: string): string => join(home, 'lock');
+const wordsFile = (home: string): string => join(home, 'owner.json');
+
+async function lockPatiently(home: string): Promise<number> {
+  const startedAt = performance.now();
+  for (;;) {
+    const fd = await tryLock(lockFile(home), 'exclusive');
+    if (fd !== undefined) return fd;
+    const words = await read(home);
+    const waited = performance.now() - startedAt;
+    if (words && held.has(words.nonce)) throw inUse(home, words);
+    if (waited > (words?.control === undefined ? startingMs : askingMs)) throw inUse(home, words);
+    await delay(pauseMs);
   }
+}
+
+function inUse(home: string, words: LockInfo | undefined): LockedError {
+  const who = words && held.has(words.nonce) ? 'this very process' : `another reroll process${at(words)}`;
+  return new LockedError(
+    `${home} is in use by ${who}. Wait until it is done or stop it; or give this one another folder with REROLL_HOME.`,
+    words?.pid,
+  );
+}
+
+function at(words: LockInfo | undefined): string {
+  if (!words) return '';
+  return words.host === hostname() ? ` (pid ${words.pid})` : ` (pid ${words.pid} on ${words.host})`;
+}
+
+/** The lock is ours, but it may be one that another machine does not see. */
+async function refuseUnknown(home: string): Promise<void> {
+  const words = await read(home);
+  if (!words || !(await mayLive(home, words))) return;
+  throw new LockedError(
+    `${home} was last used by a reroll process on another machine${at(words)}, and this file system does not tell whether that still runs. ` +
+      `See that it does not, then delete ${wordsFile(home)} and try again; or give this one another folder with REROLL_HOME.`,
+    words.pid,
+  );
+}
+
+/** Whether a process may live although no lock of it is to be seen here. */
+async function mayLive(home: string, words: LockInfo): Promise<boolean> {
+  const isOfThisKernel =
+    words.boot === undefined ? words.host === hostname() : words.boot === (await bootId());
+  return !isOfThisKernel && !(await reachesAllHosts(home));
+}
+
+async function own(home: string, fd: number): Promise<Lock> {
+  const boot = await bootId();
+  const words = {
+    pid: process.pid,
+    host: hostname(),
+    ...(boot !== undefined && { boot }),
+    nonce: randomUUID(),
+  };
+  held.add(words.nonce);
+  await write(home, words);
   return {
-    async setControl(control) {
-      await write({ ...own, control });
-      await rename(draft, file);
+    async setControl(path) {
+      // Below the folder, which others may see at another path.
+      const inside = relative(home, path);
+      await write(home, { ...words, control: inside.startsWith('..') ? path : inside });
     },
     async release() {
-      // Not ours any more where somebody deleted it by hand and another process took the folder.
-      if ((await read(file))?.nonce === own.nonce) await unlink(file).catch(unlessMissing);
+      // Somebody deleted the lock by hand, and another process took the folder: its words stay.
+      if ((await read(home))?.nonce === words.nonce) await rm(wordsFile(home), { force: true });
+      held.delete(words.nonce);
+      closeSync(fd);
     },
   };
 }
 
-/** Removes the lock of a process that is gone; LockedError where its owner lives. */
-async function replaceStale(home: string, file: string): Promise<void> {
-  const found = await read(file);
-  if (!found) return;
-  if (await isAlive(found)) {
-    throw new LockedError(
-      `${home} is in use by ${found.pid === process.pid ? 'this very process' : `another reroll process (pid ${found.pid})`}. ` +
-        'Wait until it is done or stop it; or give this one another folder with REROLL_HOME.',
-      found.pid,
-    );
-  }
-  // Between reading and deleting, another process may have taken the folder, and its lock would be deleted.
-  // So only the holder of a lock on this very lock, named by its nonce, may delete it.
-  const claim = await take(home, `${file}.${found.nonce}`);
-  try {
-    if ((await read(file))?.nonce === found.nonce) await unlink(file);
-  } finally {
-    await claim.release();
-  }
+/** Whoever reads sees the old words or the new, whole. */
+async function write(home: string, words: LockInfo): Promise<void> {
+  const draft = `${wordsFile(home)}.new`;
+  await writeFile(draft, JSON.stringify(words), { mode: 0o600 });
+  await rename(draft, wordsFile(home));
 }
 
-/** Gives the draft the lock's name too, whole and at once; false where there is a lock already. */
-async function linked(draft: string, file: string): Promise<boolean> {
+async function read(home: string): Promise<LockInfo | undefined> {
   try {
-    await link(draft, file);
-    return true;
+    const { control, ...words } = JSON.parse(await readFile(wordsFile(home), 'utf8')) as LockInfo;
+    return { ...words, ...(control !== undefined && { control: resolve(home, control) }) };
   } catch (error) {
-    if (systemCode(error) === 'EEXIST') return false;
+    if (systemCode(error) === 'ENOENT') return undefined;
+    // Cut off by a power failure: nothing is known of its owner.
+    if (systemCode(error) === undefined) return { pid: 0, host: 'unknown', boot: 'unknown', nonce: '' };
     throw error;
   }
-}
-
-async function read(file: string): Promise<LockInfo | undefined> {
-  const text = await readFile(file, 'utf8').catch(unlessMissing);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as LockInfo;
-  } catch {
-    // Cut off by a power failure: whoever wrote it is gone. No process has pid 0.
-    return { pid: 0, started: 'unknown', nonce: 'unreadable' };
-  }
-}
-
-async function isAlive({ pid, started }: LockInfo): Promise<boolean> {
-  if (started !== undefined) return (await startOf(pid)) === started;
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
-  }
-}
-
-/** Field 22 of /proc/PID/stat (proc_pid_stat(5)); undefined where there is no such process, or no /proc. */
-async function startOf(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  // The second field is the program's name in brackets and may hold anything: fields are counted from its end.
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // A zombie has been killed already; only its parent has not noticed.
-  return fields?.[0] === 'Z' ? undefined : fields?.[19];
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (systemCode(error) !== 'ENOENT') throw error;
 }

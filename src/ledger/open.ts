@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { ConfigError, passwordOf, registerSecret, toError } from '../errors.js';
 import { databaseError, storageError } from './failure.js';
+import { closeToOthers } from './folders.js';
 import { takeLock } from './lock.js';
 import type { Lock } from './lock.js';
 import { migrate } from './migrate.js';
@@ -31,24 +32,29 @@ const MAX_CONNECTIONS = 20;
 export async function openLedger({
   home,
   databaseUrl,
+  warn = () => undefined,
 }: {
   home: string;
   databaseUrl?: string;
+  /** Hears what a user should know. */
+  warn?: (message: string) => void;
 }): Promise<OpenLedger> {
   const lock = await takeLock(home);
   try {
+    await keepPrivate(home, warn);
     const pool = databaseUrl === undefined ? await openEmbedded(home) : await openServer(databaseUrl);
     const release = () => pool.end().finally(() => lock.release());
     try {
       await migrate(pool);
     } catch (error) {
-      await pool.end();
+      // It may not even end any more. What broke first is what to tell.
+      await pool.end().catch(() => undefined);
       throw databaseError(error);
     }
     const ledger = new SqlLedger(pool, release);
     return { ledger, pool, lock, close: () => ledger.close() };
   } catch (error) {
-    await lock.release();
+    await lock.release().catch(() => undefined);
     throw error;
   }
 }
@@ -56,10 +62,20 @@ export async function openLedger({
 async function openEmbedded(home: string): Promise<pg.Pool> {
   const folder = join(home, 'db');
   try {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     return await openPGlitePool(folder);
   } catch (error) {
     throw storageError(error, folder);
+  }
+}
+
+/** Prompts, images and passwords that stand in a pipeline are their owner's alone. */
+async function keepPrivate(home: string, warn: (message: string) => void): Promise<void> {
+  try {
+    const closed = await closeToOthers(home);
+    if (closed > 0) warn(`Other users could read or change ${closed} files in ${home}. Now only you can.`);
+  } catch (error) {
+    warn(`Other users may read or change files in ${home}: ${storageError(error, home).message}`);
   }
 }
 

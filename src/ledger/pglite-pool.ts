@@ -1,5 +1,9 @@
+import { stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
+import { StorageError, systemCode, toError } from '../errors.js';
+import { DurableFs } from './durable-fs.js';
 import { PGliteSession } from './pglite-session.js';
 import { fillDataDir } from './pglite-template.js';
 
@@ -13,11 +17,25 @@ import { fillDataDir } from './pglite-template.js';
  */
 export type PGlitePool = pg.Pool;
 
-/** Opens the database in `dataDir`, made on first use. `end()` closes it. Not guarded against a second process. */
+/** PGlite's own, but for -F, which turns fsync off; and by the one of the ways to sync that reaches Emscripten's file system. */
+const startParams = [
+  ...PGlite.defaultStartParams.filter((parameter) => parameter !== '-F'),
+  ...['-c', 'wal_sync_method=fsync'],
+];
+
+/**
+ * Opens the database in `dataDir`, made on first use. `end()` closes it. Not guarded against a second process.
+ * Throws StorageError where it is damaged.
+ */
 export async function openPGlitePool(dataDir: string): Promise<PGlitePool> {
   await fillDataDir(dataDir);
-  const db = await PGlite.create({ dataDir });
-  const session = new PGliteSession(db);
+  // PGlite would make a new database over what is left of the old one.
+  if (!(await isFile(join(dataDir, 'PG_VERSION')))) throw damaged(dataDir, 'its file PG_VERSION is missing');
+  const fs = new DurableFs(dataDir);
+  const db = await PGlite.create({ fs, startParams }).catch(async (error: unknown) => {
+    throw await whyUnopened(dataDir, error);
+  });
+  const session = new PGliteSession(db, fs);
 
   class EmbeddedPool extends pg.Pool {
     override async end(): Promise<void> {
@@ -40,3 +58,28 @@ export async function openPGlitePool(dataDir: string): Promise<PGlitePool> {
   });
   return pool;
 }
+
+/** PostgreSQL gives up by ending its process, here its WebAssembly: then no message says why. */
+async function whyUnopened(dataDir: string, error: unknown): Promise<unknown> {
+  if (systemCode(error) !== undefined) return error;
+  const { bavail, bsize } = await statfs(dataDir);
+  // It writes a segment of its log, 16 MB, at every start.
+  if (bavail * bsize < 20_000_000) return Object.assign(toError(error), { code: 'ENOSPC' });
+  return damaged(dataDir, toError(error).message, error);
+}
+
+function damaged(dataDir: string, why: string, cause?: unknown): StorageError {
+  return new StorageError(
+    `The ledger in ${dataDir} is damaged and cannot be opened (${why}): the disk lost what was written, or something was deleted there. ` +
+      'What it knew of its runs is lost: which shots are still to be made, and the candidates that waited for a verdict. ' +
+      'Images that were published are whole, in the output folders, and each says how it was made. ' +
+      `To start anew, move ${dataDir} away, or set REROLL_HOME to another folder. From a backup, put back the whole folder, never single files.`,
+    { cause },
+  );
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (entry) => entry.isFile(),
+    () => false,
+  );

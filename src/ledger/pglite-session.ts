@@ -1,5 +1,12 @@
 import { Duplex } from 'node:stream';
 import type { PGlite } from '@electric-sql/pglite';
+import { StorageError, toError } from '../errors.js';
+
+/** Where PGlite's commits go: they are on the disk only once `settle` resolves. */
+export interface Disk {
+  readonly isPending: boolean;
+  settle(): Promise<void>;
+}
 
 /**
  * Lets many PostgreSQL connections take turns at PGlite's one session. A turn is all messages up to
@@ -10,14 +17,20 @@ import type { PGlite } from '@electric-sql/pglite';
  */
 export class PGliteSession {
   readonly #db: Pick<PGlite, 'execProtocolRawStream'>;
+  readonly #disk: Disk;
   readonly #listeners = new Set<Connection>();
   #turns: { connection: Connection; messages: Buffer }[] = [];
   /** Whose transaction is open. */
   #holder: Connection | undefined;
   #scheduled = false;
+  /** Answers that wait for the disk, in order. */
+  #answers: { connection: Connection; frames: Buffer }[] = [];
+  #delivering = false;
+  #broken: Error | undefined;
 
-  constructor(db: Pick<PGlite, 'execProtocolRawStream'>) {
+  constructor(db: Pick<PGlite, 'execProtocolRawStream'>, disk: Disk) {
     this.#db = db;
+    this.#disk = disk;
   }
 
   /** What node-postgres takes for the socket to its server. */
@@ -59,6 +72,7 @@ export class PGliteSession {
     if (!turn) return;
     const { connection } = turn;
     try {
+      if (this.#broken) throw this.#broken;
       const answer: Buffer[] = [];
       // Its other ways to run raw messages keep every answer's rows for ever: a night's run would fill the memory.
       await this.#db.execProtocolRawStream(turn.messages, {
@@ -66,20 +80,30 @@ export class PGliteSession {
         // A view of PGlite's memory, where the next answer will be written.
         onRawData: (bytes) => void answer.push(Buffer.from(bytes)),
       });
-      this.#deliver(connection, Buffer.concat(answer));
+      this.#take(connection, Buffer.concat(answer));
+      void this.#deliver();
     } catch (error) {
-      // The WebAssembly itself failed, not the SQL. Nobody may wait for a ROLLBACK that failed so: the others hear of it too.
-      if (connection.destroyed) this.#holder = undefined;
-      connection.destroy(error instanceof Error ? error : new Error(String(error)));
+      this.#break(connection, error);
     }
   }
 
-  #deliver(connection: Connection, answer: Buffer): void {
+  /** The WebAssembly itself failed, or the disk under it, not the SQL. */
+  #break(connection: Connection, error: unknown): void {
+    this.#broken ??= new StorageError(
+      `The embedded database broke: ${toError(error).message}. Nothing that was recorded is lost: see that the disk is well and not full, then resume.`,
+      { cause: error },
+    );
+    // Nobody may wait for a ROLLBACK that failed so: the others hear of it too.
+    if (connection.destroyed) this.#holder = undefined;
+    connection.destroy(this.#broken);
+  }
+
+  #take(connection: Connection, answer: Buffer): void {
     const own: Buffer[] = [];
     for (const { type, frame } of frames(answer)) {
       if (type === NOTIFICATION) {
         // The session listens on behalf of all; each takes what it knows and ignores the rest.
-        for (const listener of this.#listeners) listener.push(frame);
+        for (const listener of this.#listeners) this.#answers.push({ connection: listener, frames: frame });
         continue;
       }
       if (type === COMMAND_COMPLETE && frame.subarray(5, 11).equals(LISTEN_TAG))
@@ -87,7 +111,23 @@ export class PGliteSession {
       if (type === READY) this.#holder = frame[5] === IDLE ? undefined : connection;
       own.push(frame);
     }
-    if (own.length > 0 && !connection.destroyed) connection.push(Buffer.concat(own));
+    if (own.length > 0) this.#answers.push({ connection, frames: Buffer.concat(own) });
+  }
+
+  /** Hands answers out once all that was committed before them is on the disk. Those of a moment share one sync. */
+  async #deliver(): Promise<void> {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    while (this.#answers.length > 0) {
+      const answers = this.#answers.splice(0);
+      try {
+        if (this.#disk.isPending) await this.#disk.settle();
+        for (const { connection, frames } of answers) if (!connection.destroyed) connection.push(frames);
+      } catch (error) {
+        for (const { connection } of answers) this.#break(connection, error);
+      }
+    }
+    this.#delivering = false;
   }
 }
 

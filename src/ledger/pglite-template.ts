@@ -1,11 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { cp, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { cp, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
+import { closeToOthers, syncEntry, syncTree } from './folders.js';
 
 /** Changes whenever PGlite's PostgreSQL does, so that no old template meets a new server. */
 const TEMPLATE = 'pglite-0.5';
+/** A draft that nobody has touched for so long has nobody any more. */
+const draftMs = 600_000;
 
 /**
  * Fills a data folder that is new or empty. Making one from nothing (initdb) takes seconds of CPU, so
@@ -13,8 +17,9 @@ const TEMPLATE = 'pglite-0.5';
  * that is killed meanwhile leaves no half of a database behind.
  */
 export async function fillDataDir(dataDir: string): Promise<void> {
-  if ((await filesIn(dataDir)).length > 0) return;
   const template = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'reroll', TEMPLATE);
+  await Promise.all([sweepDrafts(dataDir), sweepDrafts(template)]);
+  if ((await filesIn(dataDir)).length > 0) return;
   if ((await filesIn(template)).length === 0) {
     try {
       await appear(template, makeDatabase);
@@ -33,18 +38,37 @@ async function makeDatabase(folder: string): Promise<void> {
   await db.close();
 }
 
-/** Lets `fill` work beside the folder, and moves the result into place. If another process was faster, its result stays. */
+/**
+ * Lets `fill` work beside the folder, and moves the result into place, on the disk and for its owner alone. If another
+ * process was faster, its result stays.
+ */
 async function appear(folder: string, fill: (folder: string) => Promise<void>): Promise<void> {
-  const draft = `${folder}.${process.pid}`;
-  await mkdir(draft, { recursive: true });
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+  const draft = `${folder}.${randomUUID()}.new`;
+  await mkdir(draft, { mode: 0o700 });
   try {
     await fill(draft);
+    await closeToOthers(draft);
+    await syncTree(draft);
     await rmdir(folder).catch(() => undefined);
     await rename(draft, folder);
+    await syncEntry(dirname(folder));
   } catch (error) {
     if ((await filesIn(folder)).length === 0) throw error;
   } finally {
     await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** Of processes that were killed at it: one that is at it now needs seconds. */
+async function sweepDrafts(folder: string): Promise<void> {
+  const parent = dirname(folder);
+  for (const name of await filesIn(parent)) {
+    // Before this version a draft was named by its process.
+    if (!name.startsWith(`${basename(folder)}.`) || !/\.(\d+|[-0-9a-f]{36}\.new)$/.test(name)) continue;
+    const draft = join(parent, name);
+    const age = Date.now() - ((await stat(draft).catch(() => undefined))?.mtimeMs ?? Date.now());
+    if (age > draftMs) await rm(draft, { recursive: true, force: true });
   }
 }
 

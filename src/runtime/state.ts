@@ -41,11 +41,15 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
     if (databaseUrl && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
       throw new ConfigError('REROLL_DATABASE_URL must begin with postgres://');
     }
-    const { ledger, pool, lock, close } = await openLedger({ home, ...(databaseUrl && { databaseUrl }) });
-    releasers.add(close);
-    const redisUrl = env.REROLL_REDIS_URL;
     const events = new RunEvents();
     const onWarning = (message: string) => events.emit({ type: 'warning', message });
+    const { ledger, pool, lock, close } = await openLedger({
+      home,
+      ...(databaseUrl && { databaseUrl }),
+      warn: onWarning,
+    });
+    releasers.add(close);
+    const redisUrl = env.REROLL_REDIS_URL;
     const place = redisUrl ? { redisUrl } : databaseUrl ? { databaseUrl } : { pool };
     const queues = await openQueues(place, onWarning);
     releasers.add(() => queues.close());

@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError, StorageError } from '../../src/errors.js';
 import { databaseError, storageError } from '../../src/ledger/failure.js';
-import { openLedger } from '../../src/ledger/index.js';
+import { openLedger, readLock } from '../../src/ledger/index.js';
 import { toJsonb } from '../../src/ledger/json.js';
 
 const withCode = (code: string, message = 'x') => Object.assign(new Error(message), { code });
@@ -71,7 +71,7 @@ describe('a database server that cannot be used', () => {
     await expect(opening).rejects.toThrow(ConfigError);
     await expect(opening).rejects.toThrow(`postgres://***@127.0.0.1:${port}/db`);
     await expect(opening).rejects.not.toThrow('s3cret');
-    expect(await readdir(home)).toEqual([]);
+    expect(await readLock(home)).toBeUndefined();
   });
 
   it('is refused at once when its URL is none', async () => {

@@ -1,11 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readdir, readFile, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LockedError, StorageError } from '../../src/errors.js';
 import { readLock, takeLock } from '../../src/ledger/lock.js';
+
+vi.mock('node:fs/promises', async (load) => {
+  const real = await load<typeof import('node:fs/promises')>();
+  return { ...real, statfs: vi.fn(real.statfs) };
+});
 
 let home: string;
 const children: ChildProcess[] = [];
@@ -14,6 +19,7 @@ beforeEach(async () => {
   home = join(await mkdtemp(join(tmpdir(), 'reroll-lock-')), '.reroll');
 });
 afterEach(async () => {
+  vi.mocked(statfs).mockReset();
   await Promise.all(children.splice(0).map(kill));
   await rm(join(home, '..'), { recursive: true });
 });
@@ -29,7 +35,7 @@ async function holder(): Promise<{ child: ChildProcess; pid: number }> {
   const script = `
     import { takeLock } from './src/ledger/lock.js';
     await takeLock(process.argv[1]).then(
-      () => { process.stdout.write('taken'); setInterval(() => {}, 1000); },
+      async (lock) => { await lock.setControl('/control.sock'); process.stdout.write('taken'); setInterval(() => {}, 1000); },
       (error) => process.stdout.write(error.name),
     );`;
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, home]);
@@ -39,13 +45,21 @@ async function holder(): Promise<{ child: ChildProcess; pid: number }> {
   return { child, pid: child.pid! };
 }
 
+const words = (change: object) =>
+  JSON.stringify({ pid: 7, host: 'elsewhere', boot: 'another', nonce: 'n', ...change });
+const leave = (text: string) => writeFile(join(home, 'owner.json'), text);
+
+/** A file system that does not carry locks to other machines: a shared folder of a virtual machine, say. */
+const foreign = () =>
+  vi.mocked(statfs).mockResolvedValue({ type: 0x6573_5546 } as Awaited<ReturnType<typeof statfs>>);
+
 describe('the lock of a state folder', () => {
-  it('makes the folder, and leaves no file of its own behind', async () => {
+  it('makes the folder for its owner alone, and says whose it is', async () => {
     const lock = await takeLock(home);
-    expect(await readdir(home)).toEqual(['lock']);
-    expect(await readLock(home)).toMatchObject({ pid: process.pid });
+    expect((await stat(home)).mode & 0o777).toBe(0o700);
+    expect(await readLock(home)).toMatchObject({ pid: process.pid, host: hostname() });
     await lock.release();
-    expect(await readdir(home)).toEqual([]);
+    expect(await readdir(home)).toEqual(['lock']);
     expect(await readLock(home)).toBeUndefined();
     await (await takeLock(home)).release();
   });
@@ -69,69 +83,95 @@ describe('the lock of a state folder', () => {
     await (await takeLock(home)).release();
   });
 
-  it.runIf(process.platform === 'linux')('is free when another process has its pid by now', async () => {
-    await (await takeLock(home)).release();
-    await writeFile(join(home, 'lock'), JSON.stringify({ pid: process.pid, started: '1', nonce: 'n' }));
-    expect(await readLock(home)).toBeUndefined();
-    await (await takeLock(home)).release();
-  });
-
-  it('goes by the pid alone where nobody knows when processes began', async () => {
-    await (await takeLock(home)).release();
-    await writeFile(join(home, 'lock'), JSON.stringify({ pid: process.pid, nonce: 'n' }));
+  it('stays its holder’s, whatever the words beside it say, and however they are cut off', async () => {
+    const { child } = await holder();
+    for (const text of [
+      '',
+      '{"pid": 1',
+      'null',
+      words({ control: 'control.sock' }),
+      words({ pid: 2 ** 30, control: 's' }),
+    ]) {
+      await leave(text);
+      expect(await readLock(home), text).toBeDefined();
+    }
     await expect(takeLock(home)).rejects.toThrow(LockedError);
-    // Larger than any pid.
-    await writeFile(join(home, 'lock'), JSON.stringify({ pid: 2 ** 30, nonce: 'n' }));
-    await (await takeLock(home)).release();
+    await kill(child);
+    for (const text of ['', '{"pid": 1', 'null', '7', words({})]) {
+      await leave(text);
+      expect(await readLock(home), text).toBeUndefined();
+      await (await takeLock(home)).release();
+    }
   });
 
-  it('is free when its file was cut off by a power failure', async () => {
-    await (await takeLock(home)).release();
-    await writeFile(join(home, 'lock'), '{"pid": 1');
-    await (await takeLock(home)).release();
+  it('waits for whoever holds it for a moment and says nowhere to ask', async () => {
+    const look = await takeLock(home);
+    await leave(words({}));
+    const run = takeLock(home);
+    await look.release();
+    await (await run).release();
   });
 
-  it('goes to exactly one of many who find it stale at the same moment', async () => {
+  it('is not lost by twenty who only ask who holds it, and goes to exactly one of many', async () => {
     await (await takeLock(home)).release();
-    for (let round = 0; round < 50; round++) {
-      await writeFile(join(home, 'lock'), JSON.stringify({ pid: 2 ** 30, nonce: `dead-${round}` }));
+    for (let round = 0; round < 5; round++) {
+      await leave(words({ nonce: `dead-${round}`, control: 's' }));
+      const asking = Array.from({ length: 20 }, () => readLock(home));
       const tries = await Promise.allSettled(Array.from({ length: 8 }, () => takeLock(home)));
+      await Promise.all(asking);
       const won = tries.filter((attempt) => attempt.status === 'fulfilled');
-      const lost = tries.filter((attempt) => attempt.status === 'rejected');
       expect(won).toHaveLength(1);
-      for (const { reason } of lost) expect(reason).toBeInstanceOf(LockedError);
-      expect(await readdir(home)).toEqual(['lock']);
+      for (const attempt of tries) {
+        if (attempt.status === 'rejected') expect(attempt.reason).toBeInstanceOf(LockedError);
+      }
       await won[0]!.value.release();
     }
   });
 
-  it('is free even where a process died while it was removing a stale one', async () => {
+  it('is refused where another machine’s process may still hold it unseen, with what to do', async () => {
     await (await takeLock(home)).release();
-    const dead = (nonce: string) => JSON.stringify({ pid: 2 ** 30, nonce });
-    await writeFile(join(home, 'lock'), dead('first'));
-    await writeFile(join(home, 'lock.first'), dead('second'));
+    await leave(words({}));
+    foreign();
+    expect(await readLock(home)).toMatchObject({ pid: 7, host: 'elsewhere' });
+    const refused = takeLock(home);
+    await expect(refused).rejects.toThrow(LockedError);
+    await expect(refused).rejects.toThrow(/pid 7 on elsewhere.*delete .*owner\.json/);
+    await rm(join(home, 'owner.json'));
     await (await takeLock(home)).release();
-    expect(await readdir(home)).toEqual([]);
   });
 
-  it('tells clients where the control socket of its owner is', async () => {
+  it('is free there too where this machine’s own kernel would know its holder', async () => {
+    const lock = await takeLock(home);
+    const mine = await readFile(join(home, 'owner.json'), 'utf8');
+    await lock.release();
+    await leave(mine.replace(hostname(), 'another-container'));
+    foreign();
+    await (await takeLock(home)).release();
+  });
+
+  it('tells clients where the control socket of its owner is, wherever they see the folder', async () => {
     const lock = await takeLock(home);
     await lock.setControl('/run/reroll.sock');
     expect(await readLock(home)).toMatchObject({ pid: process.pid, control: '/run/reroll.sock' });
-    await expect(takeLock(home)).rejects.toThrow(LockedError);
+    await lock.setControl(join(home, 'control.sock'));
+    const there = join(home, '..', 'mounted');
+    await symlink(home, there);
+    expect(await readLock(there)).toMatchObject({ control: join(there, 'control.sock') });
     await lock.release();
-    expect(await readdir(home)).toEqual([]);
   });
 
-  it('leaves a lock alone that is not its own any more', async () => {
+  it('leaves words alone that are not its own any more', async () => {
     const lock = await takeLock(home);
-    const other = JSON.stringify({ pid: process.pid, nonce: 'other' });
-    await writeFile(join(home, 'lock'), other);
+    await leave(words({ nonce: 'other' }));
     await lock.release();
-    expect(await readFile(join(home, 'lock'), 'utf8')).toBe(other);
+    expect(await readFile(join(home, 'owner.json'), 'utf8')).toBe(words({ nonce: 'other' }));
   });
 
-  it('says so plainly where the folder cannot be made', async () => {
+  it('says so plainly where the folder cannot be made, or nothing can lock it', async () => {
+    vi.stubEnv('PATH', '');
+    await expect(takeLock(home)).rejects.toThrow(/no command `flock`.*util-linux/);
+    vi.unstubAllEnvs();
+    await rm(home, { recursive: true });
     await writeFile(home, 'a file');
     await expect(takeLock(home)).rejects.toThrow(StorageError);
     await expect(takeLock(join(home, 'below'))).rejects.toThrow(/is a file, not a folder/);
