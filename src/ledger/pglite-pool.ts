@@ -65,7 +65,7 @@ async function whyUnopened(dataDir: string, error: unknown): Promise<unknown> {
   const { bavail, bsize } = await statfs(dataDir);
   // It writes a segment of its log, 16 MB, at every start.
   if (bavail * bsize < 20_000_000) return Object.assign(toError(error), { code: 'ENOSPC' });
-  return damaged(dataDir, toError(error).message, error);
+  return damaged(dataDir, 'PostgreSQL gave up on its files', error);
 }
 
 function damaged(dataDir: string, why: string, cause?: unknown): StorageError {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import type * as fs from 'node:fs/promises';
 import { mkdtemp, readdir, readFile, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { LockedError, StorageError } from '../../src/errors.js';
 import { readLock, takeLock } from '../../src/ledger/lock.js';
 
 vi.mock('node:fs/promises', async (load) => {
-  const real = await load<typeof import('node:fs/promises')>();
+  const real = await load<typeof fs>();
   return { ...real, statfs: vi.fn(real.statfs) };
 });
 
