@@ -30,8 +30,6 @@ const UNREACHABLE_MESSAGE = /^(Connection terminated|timeout exceeded when tryin
  */
 export function databaseError(thrown: unknown): Error {
   const error = toError(thrown);
-  // drizzle wraps the error in one whose message repeats the whole query, prompts and all.
-  if (error.name === 'DrizzleQueryError' && error.cause !== undefined) return databaseError(error.cause);
   const code = systemCode(error) ?? '';
   if (code === '53100' || code === 'ENOSPC' || /no space left on device/i.test(error.message))
     return new StorageError(

@@ -1,6 +1,7 @@
 /**
- * The steps from an empty database to the tables of tables.ts, in order. Kept as text in code, so
- * that they are found wherever the code is. Never change one that was released: add another.
+ * The steps from an empty database to the ledger's tables, in order. They are in a schema of their own: the
+ * queue may live in the same database. Kept as text in code, so that they are found wherever the code is.
+ * Never change what one does that was released: add another.
  */
 export const migrations: { name: string; sql: string }[] = [
   {
@@ -16,6 +17,7 @@ export const migrations: { name: string; sql: string }[] = [
         state text not null check (state in ('running', 'paused', 'completed', 'cancelled')),
         created_at timestamptz not null default now(),
         finished_at timestamptz,
+        -- Counters, kept in the transactions that change what they count: a display asks every second.
         shots integer not null default 0,
         accepted integer not null default 0,
         exhausted integer not null default 0,
@@ -35,7 +37,9 @@ export const migrations: { name: string; sql: string }[] = [
         request jsonb not null,
         priority integer not null,
         tags text[] not null,
+        -- How many attempts exist: the number of the last one.
         attempts integer not null default 1,
+        -- The last attempt was rejected and the run's budget does not yet say whether there is another.
         waiting boolean not null default false,
         outcome text check (outcome in ('accepted', 'exhausted', 'failed', 'cancelled')),
         reason text,
@@ -50,6 +54,7 @@ export const migrations: { name: string; sql: string }[] = [
         shot integer not null,
         number integer not null,
         state text not null check (state in ('due', 'generated', 'judged', 'dropped')),
+        -- The shot's, here too: one index gives what is due in order.
         priority integer not null,
         request jsonb not null,
         lane text not null,
@@ -66,8 +71,10 @@ export const migrations: { name: string; sql: string }[] = [
         judged_at timestamptz,
         primary key (run, shot, number)
       );
+      -- Lane by lane in the order of the queue: both listings of what is due read it from the start.
       create index attempts_open on reroll.attempts (run, state, lane, priority desc, shot, number)
         where state in ('due', 'generated');
+      -- That a shot has one open attempt at most is the database's business too: a bug cannot break it.
       create unique index attempts_one_open on reroll.attempts (run, shot)
         where state in ('due', 'generated');
     `,

@@ -1,83 +1,49 @@
-import { and, asc, between, desc, eq, getTableColumns, sql } from 'drizzle-orm';
-import { drizzle } from 'drizzle-orm/node-postgres';
-import type pg from 'pg';
-import { attempts, runs, shots } from './tables.js';
+import { statement } from './statement.js';
 
-/** The ledger's reads, prepared: planning them anew would cost more than running them. */
-/** What records have; the other columns are the ledger's own. */
-const attemptColumns = without(getTableColumns(attempts), 'priority');
-const shotColumns = without(getTableColumns(shots), 'attemptCount', 'waiting');
+/** The ledger's reads, prepared: planning them anew would cost more than running them. Columns bear the records' names. */
 
-const progressColumns = {
-  run: runs.id,
-  state: runs.state,
-  shots: runs.shots,
-  accepted: runs.accepted,
-  exhausted: runs.exhausted,
-  failed: runs.failed,
-  cancelled: runs.cancelled,
-  attempts: runs.attempts,
-  rejected: runs.rejected,
-  due: runs.due,
-  generated: runs.generated,
-  serverErrors: runs.serverErrors,
-};
+/** A double holds every seed exactly (2^53); node-postgres gives a bigint as text. */
+const runColumns = `id, name, pipeline_file as "pipelineFile", pipeline, seed::float8 as seed,
+  output_dir as "outputDir", state, shots, created_at as "createdAt", finished_at as "finishedAt"`;
 
-/** The ledger's reads, prepared: planning them anew would cost more than running them. */
-export function prepareReads(pool: pg.Pool) {
-  const db = drizzle(pool);
-  const { placeholder } = sql;
-  return {
-    run: db
-      .select()
-      .from(runs)
-      .where(eq(runs.id, placeholder('id')))
-      .prepare('reroll run'),
-    runs: db.select().from(runs).orderBy(desc(runs.createdAt), desc(runs.id)).prepare('reroll runs'),
-    progress: db
-      .select(progressColumns)
-      .from(runs)
-      .where(eq(runs.id, placeholder('id')))
-      .prepare('reroll progress'),
-    attempt: db
-      .select({ ...attemptColumns, tags: shots.tags })
-      .from(attempts)
-      .innerJoin(shots, and(eq(shots.run, attempts.run), eq(shots.index, attempts.shot)))
-      .where(
-        and(
-          eq(attempts.run, placeholder('run')),
-          eq(attempts.shot, placeholder('shot')),
-          eq(attempts.number, placeholder('number')),
-        ),
-      )
-      .prepare('reroll attempt'),
-    shots: db
-      .select(shotColumns)
-      .from(shots)
-      .where(
-        and(eq(shots.run, placeholder('run')), between(shots.index, placeholder('from'), placeholder('to'))),
-      )
-      .orderBy(asc(shots.index))
-      .limit(placeholder('limit'))
-      .prepare('reroll shots page'),
-    attempts: db
-      .select(attemptColumns)
-      .from(attempts)
-      .where(
-        and(
-          eq(attempts.run, placeholder('run')),
-          between(attempts.shot, placeholder('from'), placeholder('to')),
-        ),
-      )
-      .orderBy(asc(attempts.shot), asc(attempts.number))
-      .prepare('reroll attempts page'),
-  };
-}
+const attemptColumns = `a.run, a.shot, a.number, a.state, a.request, a.lane, a.repair, a.backend,
+  a.remote_id as "remoteId", a.server_errors as "serverErrors", a.last_error as "lastError", a.candidate, a.verdict,
+  a.model, a.created_at as "createdAt", a.generated_at as "generatedAt", a.judged_at as "judgedAt"`;
 
-function without<Columns extends object, Key extends keyof Columns>(
-  columns: Columns,
-  ...keys: Key[]
-): Omit<Columns, Key> {
-  const kept = Object.entries(columns).filter(([key]) => !keys.includes(key as Key));
-  return Object.fromEntries(kept) as Omit<Columns, Key>;
-}
+/** id */
+export const run = statement('run', `select ${runColumns} from reroll.runs where id = $1`);
+
+export const runs = statement(
+  'runs',
+  `select ${runColumns} from reroll.runs order by created_at desc, id desc`,
+);
+
+/** id */
+export const progress = statement(
+  'progress',
+  `select id as run, state, shots, accepted, exhausted, failed, cancelled, attempts, rejected, due, generated,
+     server_errors as "serverErrors"
+   from reroll.runs where id = $1`,
+);
+
+/** run, shot, number */
+export const attempt = statement(
+  'attempt',
+  `select ${attemptColumns}, s.tags
+   from reroll.attempts a join reroll.shots s on s.run = a.run and s.shot = a.shot
+   where a.run = $1 and a.shot = $2 and a.number = $3`,
+);
+
+/** run, first shot, last shot, limit */
+export const shotsPage = statement(
+  'shots page',
+  `select run, shot as index, prompt, request, priority, tags, outcome, reason, kept, published
+   from reroll.shots where run = $1 and shot between $2 and $3 order by shot limit $4`,
+);
+
+/** run, first shot, last shot */
+export const attemptsPage = statement(
+  'attempts page',
+  `select ${attemptColumns}
+   from reroll.attempts a where run = $1 and shot between $2 and $3 order by shot, number`,
+);

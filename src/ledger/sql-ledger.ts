@@ -1,16 +1,17 @@
 import type pg from 'pg';
 import { ConfigError } from '../errors.js';
 import { laneOf } from '../loop/index.js';
-import type { Json, Repair, Shot, Step, Verdict } from '../loop/index.js';
+import type { Json, Shot, Step, Verdict } from '../loop/index.js';
 import { claimRun } from './claim.js';
 import { insertRun } from './create-run.js';
 import { cancelRun, failShot } from './end-shots.js';
 import { databaseError } from './failure.js';
 import { toJsonb, toText } from './json.js';
-import { prepareReads } from './reads.js';
-import { present, runOf } from './records.js';
+import * as reads from './reads.js';
+import { present } from './records.js';
+import type { Row } from './records.js';
+import type { Statement } from './statement.js';
 import * as statements from './statements.js';
-import type { Statement } from './statements.js';
 import { transaction } from './transaction.js';
 import type {
   Attempt,
@@ -30,8 +31,8 @@ import type {
 const PAGE = 200;
 const LAST_INDEX = 2 ** 31 - 1;
 
-/** A lane's row: `repair` is null where its attempts repair nothing. */
-type DueLaneRow = Omit<DueLane, 'repair'> & { repair: Repair | null };
+type ShotWithoutAttempts = Omit<ShotRecord, 'attempts'>;
+type AttemptWithoutTags = Omit<Attempt, 'tags'>;
 
 /** From which states a run may move to one. Cancelling has a method of its own. */
 const legalMoves = { running: ['paused'], paused: ['running'], completed: ['running', 'paused'] };
@@ -39,7 +40,6 @@ const legalMoves = { running: ['paused'], paused: ['running'], completed: ['runn
 /** The ledger in a PostgreSQL database, embedded or a server's. `release` gives back what opening it took. */
 export class SqlLedger implements Ledger {
   readonly #pool: pg.Pool;
-  readonly #reads: ReturnType<typeof prepareReads>;
 
   readonly #release: () => Promise<void>;
   #closing: Promise<void> | undefined;
@@ -47,7 +47,6 @@ export class SqlLedger implements Ledger {
   constructor(pool: pg.Pool, release: () => Promise<void>) {
     this.#pool = pool;
     this.#release = release;
-    this.#reads = prepareReads(pool);
   }
 
   /** `newShots` and `taken` may not use the ledger: the embedded database has one session, and this one holds it. */
@@ -63,13 +62,13 @@ export class SqlLedger implements Ledger {
   }
 
   async run(id: string): Promise<Run | undefined> {
-    const [row] = await this.#read(this.#reads.run.execute({ id }));
-    return row && runOf(row);
+    const [row] = await this.#query<Row<Run>>(reads.run, [id]);
+    return row && present<Run>(row);
   }
 
   async runs(): Promise<Run[]> {
-    const rows = await this.#read(this.#reads.runs.execute());
-    return rows.map(runOf);
+    const rows = await this.#query<Row<Run>>(reads.runs, []);
+    return rows.map((row) => present<Run>(row));
   }
 
   async moveRun(id: string, to: 'running' | 'paused' | 'completed'): Promise<boolean> {
@@ -85,7 +84,7 @@ export class SqlLedger implements Ledger {
   }
 
   async progress(id: string): Promise<RunProgress> {
-    const [row] = await this.#read(this.#reads.progress.execute({ id }));
+    const [row] = await this.#query<RunProgress>(reads.progress, [id]);
     if (!row) throw new ConfigError(`There is no run ${id}. \`reroll runs\` lists those that there are.`);
     return row;
   }
@@ -107,13 +106,13 @@ export class SqlLedger implements Ledger {
   }
 
   async dueLanes(run: string): Promise<DueLane[]> {
-    const rows = await this.#query<DueLaneRow>(statements.dueLanes, [run]);
-    return rows.map((row) => present(row));
+    const rows = await this.#query<Row<DueLane>>(statements.dueLanes, [run]);
+    return rows.map((row) => present<DueLane>(row));
   }
 
   async attempt(key: AttemptKey): Promise<Attempt | undefined> {
-    const [row] = await this.#read(this.#reads.attempt.execute({ ...key }));
-    return row && present(row);
+    const [row] = await this.#query<Row<Attempt>>(reads.attempt, keyOf(key));
+    return row && present<Attempt>(row);
   }
 
   async shot(run: string, index: number): Promise<ShotRecord | undefined> {
@@ -223,15 +222,15 @@ export class SqlLedger implements Ledger {
 
   /** Up to `limit` shots of a range of indices, each with its attempts. */
   async #page(run: string, from: number, to: number, limit: number): Promise<ShotRecord[]> {
-    const page = await this.#read(this.#reads.shots.execute({ run, from, to, limit }));
+    const page = await this.#query<Row<ShotWithoutAttempts>>(reads.shotsPage, [run, from, to, limit]);
     const end = page.at(-1);
     if (!end) return [];
-    const rows = await this.#read(this.#reads.attempts.execute({ run, from, to: end.index }));
-    const records = page.map((shot): ShotRecord => ({ ...present(shot), attempts: [] }));
+    const rows = await this.#query<Row<AttemptWithoutTags>>(reads.attemptsPage, [run, from, end.index]);
+    const records = page.map((shot): ShotRecord => ({ ...present<ShotWithoutAttempts>(shot), attempts: [] }));
     const byIndex = new Map(records.map((record) => [record.index, record]));
     for (const row of rows) {
       const shot = byIndex.get(row.shot);
-      shot?.attempts.push({ ...present(row), tags: shot.tags });
+      shot?.attempts.push({ ...present<AttemptWithoutTags>(row), tags: shot.tags });
     }
     return records;
   }

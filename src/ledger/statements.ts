@@ -1,3 +1,5 @@
+import { statement } from './statement.js';
+
 /**
  * The writes that every attempt goes through. Each is one statement, so one transaction and one
  * round trip, and prepared, which halves its cost. Rows are found by their keys, never by a join: a plan
@@ -6,12 +8,6 @@
  *
  * Locks are taken in the order shot, attempt, run, everywhere: no two processes can wait for each other.
  */
-export interface Statement {
-  name: string;
-  text: string;
-}
-
-const statement = (name: string, text: string): Statement => ({ name: `reroll ${name}`, text });
 
 /** run, shot, number, backend, remote id */
 export const sending = statement(

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { getTableConfig } from 'drizzle-orm/pg-core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.js';
 import { openLedger, type AttemptKey, type Ledger } from '../../src/ledger/index.js';
 import { migrate } from '../../src/ledger/migrate.js';
 import { migrations } from '../../src/ledger/migrations.js';
-import { attempts, paths, runs, shots } from '../../src/ledger/tables.js';
+import * as reads from '../../src/ledger/reads.js';
+import * as statements from '../../src/ledger/statements.js';
 import { laneOf, type Step } from '../../src/loop/index.js';
 import {
   aCandidate,
@@ -548,28 +548,13 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
     expect(granted.filter(Boolean)).toHaveLength(1);
   });
 
-  it('has the tables that the code believes in', async () => {
-    for (const table of [runs, shots, attempts, paths]) {
-      const { name, columns, indexes } = getTableConfig(table);
-      const found = await store.pool.query<{ column: string; type: string; required: boolean }>(
-        `select attname as column, format_type(atttypid, atttypmod) as type, attnotnull as required
-         from pg_attribute where attrelid = $1::regclass and attnum > 0 order by attname`,
-        [`reroll.${name}`],
-      );
-      const believed = columns.map((column) => ({
-        column: column.name,
-        type: column.getSQLType(),
-        required: column.notNull,
-      }));
-      const byName = (a: { column: string }, b: { column: string }) => (a.column < b.column ? -1 : 1);
-      expect(found.rows.sort(byName)).toEqual(believed.sort(byName));
-      const indexed = await store.pool.query<{ name: string }>(
-        `select indexname as name from pg_indexes where schemaname = 'reroll' and tablename = $1`,
-        [name],
-      );
-      const names = indexed.rows.map((row) => row.name).filter((index) => !index.endsWith('_pkey'));
-      expect(names.sort()).toEqual(indexes.map((index) => index.config.name).sort());
+  it('has the tables that every statement of the code believes in', async () => {
+    const client = await store.pool.connect();
+    for (const { name, text } of [...Object.values(reads), ...Object.values(statements)]) {
+      await expect(client.query(`prepare "test" as ${text}`), name).resolves.toBeDefined();
+      await client.query('deallocate "test"');
     }
+    client.release();
   });
 
   it('is brought up to date once, however many processes open it at the same moment', async () => {

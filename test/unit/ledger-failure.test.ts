@@ -39,16 +39,9 @@ describe('a failure of the database', () => {
     expect(databaseError(withCode(code))).toBeInstanceOf(StorageError);
   });
 
-  it('that is a bug stays what it is, without the query that a wrapper tells', () => {
+  it('that is a bug stays what it is', () => {
     const bug = withCode('23505', 'duplicate key');
-    const wrapped = Object.assign(
-      new Error('Failed query: insert ... params: secret prompt', { cause: bug }),
-      {
-        name: 'DrizzleQueryError',
-      },
-    );
     expect(databaseError(bug)).toBe(bug);
-    expect(databaseError(wrapped)).toBe(bug);
     const invalid = withCode('ERR_INVALID_ARG_TYPE');
     expect(databaseError(invalid)).toBe(invalid);
   });
