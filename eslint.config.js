@@ -19,6 +19,7 @@ const rooms = {
   ledger: ['loop'],
   queue: [],
   runtime: [
+    'base',
     'loop',
     'pipeline',
     'net',

@@ -6,15 +6,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Classifier } from '../src/classifier/index.js';
 import { loadPipeline } from '../src/pipeline/index.js';
-import {
-  executeRun,
-  openGate,
-  openState,
-  opening,
-  openPool,
-  recordRun,
-  type RunSummary,
-} from '../src/runtime/index.js';
+import { openState, opening, recordRun, RunHere, type RunSummary } from '../src/runtime/index.js';
 import type { SketchOptions, SketchStats } from '../sketch/index.js';
 import { checkScores } from '../src/base/scores.js';
 
@@ -62,22 +54,28 @@ export async function runPipeline(pipeline: object, classifier?: Classifier): Pr
     return await opening(async (releasers) => {
       const state = await openState(join(dir, '.reroll'), {});
       releasers.add(() => state.close());
-      const gate = classifier ?? (await openGate(loaded, {}));
-      releasers.add(() => gate.close());
-      const never = new AbortController().signal;
-      const pool = await openPool(loaded, state.events.emit, never);
-      releasers.add(() => pool.close());
-      const run = await recordRun(state, loaded);
-      const startedAt = performance.now();
-      const cpu = process.cpuUsage();
-      const work = { state, run, pipeline: loaded, classifier: gate, pool };
+      const here = new RunHere(state, classifier && { openClassifier: async () => classifier });
+      releasers.add(() => here.stop({ force: true }));
+      let startedAt = 0;
+      let cpu = process.cpuUsage();
+      const onTaken = () => {
+        startedAt = performance.now();
+        cpu = process.cpuUsage();
+      };
       let secondsToLastShot = 0;
       releasers.add(
         state.events.listen(({ type }) => {
           if (type === 'shot-ended') secondsToLastShot = (performance.now() - startedAt) / 1000;
         }),
       );
-      const summary = await executeRun(work, { drain: never, force: never }, () => undefined);
+      const never = new AbortController().signal;
+      const run = await here.take(loaded, () => recordRun(state, loaded), {
+        env: {},
+        signal: never,
+        onTaken,
+      });
+      const summary = await here.ended(run.id);
+      if (!summary) throw new Error('a run that was taken on has an end');
       const { user, system } = process.cpuUsage(cpu);
       const seconds = (performance.now() - startedAt) / 1000;
       await releasers.close();

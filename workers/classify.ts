@@ -5,21 +5,18 @@ import type { Attempt, AttemptKey, Ledger, ShotRecord } from '../src/ledger/inde
 import {
   advance,
   judge,
+  laneOf,
   type BudgetAnswer,
   type GateRule,
-  type Repair,
   type RetryPolicy,
   type Step,
   type Verdict,
 } from '../src/loop/index.js';
 
-/** What an attempt needs of the queue and of its server. */
-type Wanted = Pick<ShotRecord, 'request' | 'tags' | 'priority'> & { repair?: Repair };
-
-export interface ClassifyDependencies {
+/** What it takes to advance a shot: the run's rules, its budget, its folder. */
+export interface AdvanceDependencies {
   ledger: Ledger;
   candidates: Candidates;
-  classifier: Classifier;
   gate: readonly GateRule[];
   retry: RetryPolicy;
   runSeed: number;
@@ -34,12 +31,17 @@ export interface ClassifyDependencies {
   };
   /** Whether the run's budget pays for attempt `number` of a shot. */
   budget(shot: number, number: number): Promise<BudgetAnswer>;
-  addGenerate(key: AttemptKey, wanted: Wanted): Promise<void>;
   onEvent: {
     judged(key: AttemptKey, verdict: Verdict): void;
+    /** An attempt waits for a server: the run's coordinator puts it into a queue. */
+    due(key: AttemptKey, place?: { lane: string; priority: number }): void;
     ended(shot: ShotRecord, step: Extract<Step, { kind: 'end' }>, published?: string): void;
     failed(key: AttemptKey, reason: string): void;
   };
+}
+
+export interface ClassifyDependencies extends AdvanceDependencies {
+  classifier: Classifier;
 }
 
 /** One candidate: score it, judge it, advance its shot. Repeating it is harmless. */
@@ -52,12 +54,12 @@ export async function classify(
 }
 
 /** A shot that waited for the run's budget: decide again, now that others have moved on. False where it still waits. */
-export async function reconsider(dependencies: ClassifyDependencies, key: AttemptKey): Promise<boolean> {
+export async function reconsider(dependencies: AdvanceDependencies, key: AttemptKey): Promise<boolean> {
   return (await unlessGone(dependencies, key, () => advanceWaiting(dependencies, key))) ?? true;
 }
 
 /** Fails the shot where the candidate to keep, an earlier one, is gone: nothing brings it back. */
-async function unlessGone<T>(dependencies: ClassifyDependencies, key: AttemptKey, work: () => Promise<T>) {
+async function unlessGone<T>(dependencies: AdvanceDependencies, key: AttemptKey, work: () => Promise<T>) {
   try {
     return await work();
   } catch (error) {
@@ -82,30 +84,25 @@ async function scoreAndAdvance(
   if (!scores) {
     // The stored file is gone or broken: the attempt is due again.
     if (await dependencies.ledger.recordLostCandidate(key))
-      await dependencies.addGenerate(key, { ...attempt, priority: shot.priority });
+      dependencies.onEvent.due(key, { lane: attempt.lane, priority: shot.priority });
     return;
   }
   const verdict = judge(dependencies.gate, scores);
+  const model = { ...dependencies.classifier.model };
   const judged: ShotRecord = {
     ...shot,
-    attempts: shot.attempts.with(key.number - 1, { ...attempt, verdict }),
+    attempts: shot.attempts.with(key.number - 1, { ...attempt, verdict, model }),
   };
   const step = await decide(dependencies, judged);
   await layAside(dependencies, judged, verdict);
   const published = await publishKept(dependencies, judged, step);
-  const recorded = await dependencies.ledger.recordVerdict(
-    key,
-    verdict,
-    { ...dependencies.classifier.model },
-    step,
-    published,
-  );
+  const recorded = await dependencies.ledger.recordVerdict(key, verdict, model, step, published);
   if (!recorded) return;
   dependencies.onEvent.judged(key, verdict);
   await follow(dependencies, judged, step, published);
 }
 
-async function advanceWaiting(dependencies: ClassifyDependencies, key: AttemptKey): Promise<boolean> {
+async function advanceWaiting(dependencies: AdvanceDependencies, key: AttemptKey): Promise<boolean> {
   const shot = await dependencies.ledger.shot(key.run, key.shot);
   if (!shot || shot.outcome !== undefined) return true;
   const step = await decide(dependencies, shot);
@@ -125,7 +122,7 @@ async function score(dependencies: ClassifyDependencies, file: string, signal: A
   }
 }
 
-async function decide(dependencies: ClassifyDependencies, shot: ShotRecord): Promise<Step> {
+async function decide(dependencies: AdvanceDependencies, shot: ShotRecord): Promise<Step> {
   const verdicts = shot.attempts.flatMap(({ verdict }) => verdict ?? []);
   const unchanged = shot.attempts.filter(({ candidate }) => candidate?.unchanged).map(({ number }) => number);
   const budget = await dependencies.budget(shot.index, verdicts.length + 1);
@@ -133,15 +130,16 @@ async function decide(dependencies: ClassifyDependencies, shot: ShotRecord): Pro
 }
 
 async function follow(
-  dependencies: ClassifyDependencies,
+  dependencies: AdvanceDependencies,
   shot: ShotRecord,
   step: Step,
   published: string | undefined,
 ): Promise<void> {
   if (step.kind === 'retry') {
     const key = { run: shot.run, shot: shot.index, number: shot.attempts.length + 1 };
-    const { tags, priority } = shot;
-    return dependencies.addGenerate(key, { ...step, tags, priority });
+    const lane = laneOf(step.request, shot.tags, step.repair);
+    dependencies.onEvent.due(key, { lane, priority: shot.priority });
+    return;
   }
   if (step.kind === 'end') {
     for (const { candidate } of shot.attempts) {
@@ -153,7 +151,7 @@ async function follow(
 
 /** Rejected candidates are evidence: the report shows them. Those to review are for a person. */
 async function layAside(
-  dependencies: ClassifyDependencies,
+  dependencies: AdvanceDependencies,
   shot: ShotRecord,
   { decision }: Verdict,
 ): Promise<void> {
@@ -161,7 +159,7 @@ async function layAside(
 }
 
 async function publishKept(
-  dependencies: ClassifyDependencies,
+  dependencies: AdvanceDependencies,
   shot: ShotRecord,
   step: Step,
 ): Promise<string | undefined> {
@@ -171,7 +169,7 @@ async function publishKept(
 
 /** Writes the candidate of an attempt into the run's folder. */
 async function put(
-  dependencies: ClassifyDependencies,
+  dependencies: AdvanceDependencies,
   shot: ShotRecord,
   number: number,
   as: 'published' | 'review' | 'reject',
@@ -187,7 +185,7 @@ async function put(
 }
 
 /** How an image was made, and what was rejected before it. */
-function provenance(dependencies: ClassifyDependencies, shot: ShotRecord, attempt: Attempt): Provenance {
+function provenance(dependencies: AdvanceDependencies, shot: ShotRecord, attempt: Attempt): Provenance {
   const { request, backend, candidate, verdict, number } = attempt;
   const brief = ({ number, backend, candidate, verdict }: Attempt) => ({
     attempt: number,
@@ -208,7 +206,7 @@ function provenance(dependencies: ClassifyDependencies, shot: ShotRecord, attemp
     sent: candidate?.sent,
     seed: candidate?.seed,
     verdict,
-    model: dependencies.classifier.model,
+    model: attempt.model,
     lineage: shot.attempts.filter((other) => other.number < number).map(brief),
   };
   // Through JSON, which drops what is undefined.

@@ -20,6 +20,8 @@ export interface GuardedBackend {
    * RestingError, and nothing is sent, while the server rests. `work` resolves undefined where no image was due.
    */
   call<T>(attempt: string, work: (backend: Backend) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** The ledger, its moves guarded by the lease under which the server is served. */
+  readonly ledger: Ledger;
   /** An attempt is given up: asked for again some day, it is tried anew. */
   forget(attempt: string): void;
 }
@@ -29,8 +31,11 @@ export interface GenerateDependencies {
   candidates: Candidates;
   /** What came lately, from any server. */
   pictures: Pictures;
-  /** The backends that may serve an attempt, the given one first, those that are down last. */
-  backendsFor(attempt: Attempt, first: GuardedBackend): GuardedBackend[];
+  /**
+   * The backends of this process that may serve an attempt, the given one first, those that are down last; and whether
+   * another process has more.
+   */
+  backendsFor(attempt: Attempt, first: GuardedBackend): { here: GuardedBackend[]; elsewhere: boolean };
   /** False where nothing new may be sent: the run is paused, or this process leaves. */
   isTaking(): boolean;
   addClassify(key: AttemptKey): Promise<void>;
@@ -42,7 +47,9 @@ export interface GenerateDependencies {
     generated(key: AttemptKey, backend: string, seconds: number): void;
     serverError(key: AttemptKey, backend: string, message: string): void;
     /** The repair cannot be done, and a new image is made instead. */
-    unrepaired(key: AttemptKey, reason: string): void;
+    repairDropped(key: AttemptKey, reason: string): void;
+    /** An attempt waits in another lane now. */
+    due(key: AttemptKey): void;
     failed(key: AttemptKey, reason: string): void;
   };
   /** Milliseconds to wait before the next try after so many server errors. */
@@ -52,40 +59,48 @@ export interface GenerateDependencies {
 /** Milliseconds before an attempt is looked at again where the only server that may do it rests. */
 const restMs = 10_000;
 
+/** How soon another process looks at an attempt that no server of this one can make. */
+const elsewhereMs = 1_000;
+
 /**
- * One attempt: ask a backend, check and store the candidate, record it, hand it on. Repeating it is harmless.
- * Throws RetryLater where a server failed: that costs no attempt.
+ * One attempt, taken from the queue of `lane`: ask a backend, check and store the candidate, record it, hand it on.
+ * Repeating it is harmless. Throws RetryLater where a server failed: that costs no attempt.
  */
 export async function generate(
   dependencies: GenerateDependencies,
   key: AttemptKey,
-  backend: GuardedBackend,
+  { backend, lane }: { backend: GuardedBackend; lane: string },
   signal: AbortSignal,
 ): Promise<void> {
+  // It is queued again when the run goes on.
+  if (!dependencies.isTaking()) return;
   const attempt = await dependencies.ledger.attempt(key);
   if (attempt?.state === 'generated') return dependencies.addClassify(key);
-  if (attempt?.state !== 'due') return;
+  // In another lane it has a job of its own.
+  if (attempt?.state !== 'due' || attempt.lane !== lane) return;
 
   const refusals: string[] = [];
-  const servers = order(dependencies.backendsFor(attempt, backend), attempt);
+  const { here, elsewhere } = dependencies.backendsFor(attempt, backend);
+  const servers = order(here, attempt);
   for (const server of servers) {
     try {
       await generateOn(dependencies, attempt, server, signal);
       return;
     } catch (error) {
       if (error instanceof GoneError)
-        return giveUp(dependencies, key, `the image to repair is lost: ${error.message}.`);
+        return giveUp(server.ledger, dependencies, key, `the image to repair is lost: ${error.message}.`);
       // Another may take it at once.
       if (error instanceof RestingError) throw new RetryLater(refusals.length > 0 ? restMs : 0);
       if (!(error instanceof BackendError)) throw error;
       dependencies.onEvent.serverError(key, server.name, error.message);
-      if (error.fault !== 'request') return postpone(dependencies, key, error);
+      if (error.fault !== 'request') return postpone(server.ledger, dependencies, key, error);
       // This server will never do it: another may have the checkpoint or the node that it lacks.
       refusals.push(error.message.replace(/\.$/, ''));
     }
   }
+  if (elsewhere) throw new RetryLater(elsewhereMs);
   for (const server of servers) server.forget(nameOf(attempt));
-  await giveUp(dependencies, key, refusals.join('; '));
+  await giveUp(backend.ledger, dependencies, key, refusals.join('; '));
 }
 
 /** A new image in the place of a repair that failed is another work. */
@@ -123,7 +138,7 @@ async function generateOn(
         fault: 'request',
       });
     }
-    if (!(await dependencies.ledger.recordSending(key, server.name, remoteId))) return undefined;
+    if (!(await server.ledger.recordSending(key, server.name, remoteId))) return undefined;
     dependencies.onEvent.generating(key, server.name, attempt.request.prompt);
     const startedAt = performance.now();
     const generated = await backend.generate(
@@ -153,7 +168,7 @@ async function generateOn(
     `${key.run}/${key.shot}-${key.number}.${candidate.format}`,
     generated.image,
   );
-  if (!(await dependencies.ledger.recordCandidate(key, { ...candidate, ...stored }))) return;
+  if (!(await server.ledger.recordCandidate(key, { ...candidate, ...stored }))) return;
   dependencies.onEvent.generated(key, server.name, candidate.seconds);
   await dependencies.addClassify(key);
 }
@@ -216,26 +231,27 @@ async function readPrevious(dependencies: GenerateDependencies, attempt: Attempt
 
 /** The server could not, and no attempt is used up: later again, as often as it takes. */
 async function postpone(
-  dependencies: GenerateDependencies,
+  ledger: Ledger,
+  { backoffMs }: Pick<GenerateDependencies, 'backoffMs'>,
   key: AttemptKey,
   error: BackendError,
 ): Promise<never> {
   const isDown = error.unreachable || error.fault === 'backend';
   // A server that is down says nothing about the attempt.
   const { message, mayHoldWork } = error;
-  const errors = await dependencies.ledger.recordServerError(key, message, mayHoldWork, !isDown);
-  throw new RetryLater(dependencies.backoffMs(errors));
+  const errors = await ledger.recordServerError(key, message, mayHoldWork, !isDown);
+  throw new RetryLater(backoffMs(errors));
 }
 
 /** It will never be done. A repair gives way to a new image, which may be; anything else fails the shot. */
 export async function giveUp(
-  {
-    ledger,
-    onEvent,
-  }: { ledger: Ledger; onEvent: Pick<GenerateDependencies['onEvent'], 'unrepaired' | 'failed'> },
+  ledger: Ledger,
+  { onEvent }: { onEvent: Pick<GenerateDependencies['onEvent'], 'repairDropped' | 'due' | 'failed'> },
   key: AttemptKey,
   reason: string,
 ): Promise<void> {
-  if (await ledger.dropRepair(key)) onEvent.unrepaired(key, reason);
-  else if (await ledger.failShot(key.run, key.shot, reason)) onEvent.failed(key, reason);
+  if (await ledger.dropRepair(key)) {
+    onEvent.repairDropped(key, reason);
+    onEvent.due(key);
+  } else if (await ledger.failShot(key.run, key.shot, reason)) onEvent.failed(key, reason);
 }

@@ -43,6 +43,8 @@ export interface Health {
   forget(attempt: string): void;
   /** Asks the backend now. A pass makes it well, unless it is sick; a BackendError takes it down, and is thrown. */
   probe(signal: AbortSignal): Promise<ServerInfo>;
+  /** Somebody else found that it cannot be used: it rests until a probe passes. */
+  takeDown(error: BackendError): void;
   close(): Promise<void>;
 }
 
@@ -131,6 +133,10 @@ class Watch implements Health {
       if (error instanceof BackendError) this.#startRest('down', error.message);
       throw error;
     }
+  }
+
+  takeDown({ message }: BackendError): void {
+    this.#startRest('down', message);
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,12 @@
-import { askControl, homeOf, type RunStatus } from '../runtime/index.js';
+import { homeOf, withService, type RunStatus } from '../runtime/index.js';
+import { printEvents } from './events.js';
 import { exitCodes } from './exit.js';
 import { duration, printJson, table } from './print.js';
 
-export type ControlName = 'status' | 'pause' | 'unpause' | 'cancel';
+export type ControlName = 'pause' | 'unpause' | 'cancel';
 
 export async function listRuns(options: { json?: boolean }): Promise<number> {
-  const runs = await askControl(homeOf(process.env), (control) => control.runs(), warn);
+  const runs = await withService(homeOf(process.env), (service) => service.runs(), warn);
   if (options.json) printJson(runs);
   else process.stdout.write(`${runs.length === 0 ? 'no runs yet' : listing(runs)}\n`);
   return exitCodes.done;
@@ -17,10 +18,30 @@ export async function control(
   run: string | undefined,
   options: { json?: boolean },
 ): Promise<number> {
-  const status = await askControl(homeOf(process.env), (control) => control[name](run as string), warn);
-  if (options.json) printJson(status);
-  else process.stdout.write(`${describe(status)}\n`);
+  print(await withService(homeOf(process.env), (service) => service[name](run), warn), options);
   return exitCodes.done;
+}
+
+/** Prints how a run stands, or what happened in it. */
+export async function status(
+  run: string | undefined,
+  { events, ...options }: { events?: boolean; json?: boolean },
+): Promise<number> {
+  await withService(
+    homeOf(process.env),
+    async (service) => {
+      const found = await service.status(run);
+      if (events) await printEvents(service, found.run, options.json ?? false);
+      else print(found, options);
+    },
+    warn,
+  );
+  return exitCodes.done;
+}
+
+function print(status: RunStatus, { json }: { json?: boolean }): void {
+  if (json) printJson(status);
+  else process.stdout.write(`${describe(status)}\n`);
 }
 
 const warn = (message: string): void => void process.stderr.write(`${message}\n`);

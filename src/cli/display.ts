@@ -1,7 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import type { Run, RunEvent } from '../runtime/index.js';
 import { teller } from './tell.js';
-import { emptyView, end, render, see } from './view.js';
+import { emptyView, end, note, render, see } from './view.js';
 
 /** Shows a run as it goes. */
 export interface Display {
@@ -24,7 +24,7 @@ function liveDisplay({ id, shots }: Pick<Run, 'id' | 'shots'>, backends: readonl
   const timer = setInterval(draw, frameMs);
   return {
     show: (event) => see(view, event),
-    note: (text) => see(view, { type: 'warning', message: text }),
+    note: (text) => note(view, text),
     close() {
       clearInterval(timer);
       end(view);

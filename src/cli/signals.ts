@@ -1,14 +1,20 @@
-import type { RunSignals } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 
 /** How long a forced end may take to tell servers and to close files. */
 const forceMs = 3_000;
 
+export interface Interrupts {
+  /** Take no more work; finish what the servers hold. */
+  drain: AbortSignal;
+  /** Stop now. */
+  force: AbortSignal;
+}
+
 /**
  * Ctrl-C (or SIGTERM) once: take no more work, finish what the servers hold. Twice: stop now.
  * Returns the signals and the function that stops listening.
  */
-export function listenForInterrupts(): { signals: RunSignals; release: () => void } {
+export function listenForInterrupts(): { signals: Interrupts; release: () => void } {
   const drain = new AbortController();
   const force = new AbortController();
   const onSignal = () => {

@@ -40,6 +40,7 @@ export function teller(): (event: RunEvent) => string | undefined {
       case 'warning':
         return event.message;
       case 'run':
+      case 'due':
       case 'generating':
       case 'progress':
       case 'judged':

@@ -1,4 +1,4 @@
-import { pace, type RunEvent } from '../runtime/index.js';
+import { paceOf, type RunEvent, type RunProgress } from '../runtime/index.js';
 import { duration, percent, table } from './print.js';
 import { isResting, teller } from './tell.js';
 
@@ -14,7 +14,7 @@ export interface View {
   attempts: number;
   rejected: number;
   startedAt: number;
-  endedBefore: number | undefined;
+  before: RunProgress | undefined;
   rate: { shotsPerMinute?: number; etaSeconds?: number };
   backends: Map<string, BackendView>;
   notes: string[];
@@ -44,7 +44,7 @@ export function emptyView(run: string, shots: number, backends: readonly string[
     attempts: 0,
     rejected: 0,
     startedAt: Date.now(),
-    endedBefore: undefined,
+    before: undefined,
     rate: {},
     backends: new Map(
       backends.map((name) => [
@@ -85,6 +85,7 @@ export function see(view: View, event: RunEvent): void {
       server.working.delete(nameOf(event.key));
       break;
     }
+    case 'due':
     case 'judged':
     case 'warning':
       break;
@@ -95,8 +96,8 @@ export function see(view: View, event: RunEvent): void {
     case 'totals': {
       const { state, accepted, exhausted, failed, cancelled, attempts, rejected, shots } = event.progress;
       Object.assign(view, { state, accepted, exhausted, failed, cancelled, attempts, rejected, shots });
-      const endedBefore = (view.endedBefore ??= accepted + exhausted + failed + cancelled);
-      view.rate = pace(event.progress, { startedAt: view.startedAt, endedBefore });
+      const before = (view.before ??= event.progress);
+      view.rate = paceOf(event.progress, { startedAt: view.startedAt, before });
       break;
     }
   }
@@ -164,7 +165,8 @@ function backend(view: View, name: string): BackendView {
   return server;
 }
 
-function note(view: View, text: string): void {
+/** Adds a line to the latest notes. */
+export function note(view: View, text: string): void {
   const line = text.replace(/\s+/g, ' ');
   if (view.notes.at(-1) === line) return;
   view.notes.push(line);

@@ -1,77 +1,164 @@
-import type { Pipeline } from '../pipeline/index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockedError } from '../errors.js';
 import {
-  executeRun,
-  findUnfinished,
-  homeOf,
-  LocalControl,
-  needHome,
-  openGate,
+  holderOf,
+  HolderGoneError,
+  LocalService,
   opening,
-  openPool,
-  recordRun,
+  openState,
+  runOf,
+  RunHere,
   serveControl,
-  type State,
   type Run,
   type RunSummary,
-  withState,
+  type Service,
+  type Taken,
 } from '../runtime/index.js';
-import { openDisplay } from './display.js';
-import { listenForInterrupts } from './signals.js';
+import { openDisplay, type Display } from './display.js';
+import { listenForInterrupts, type Interrupts } from './signals.js';
 
-/** Works a new run of a pipeline off. */
-export function workNew(pipeline: Pipeline): Promise<RunSummary> {
-  return withState(homeOf(process.env, pipeline.file), (state) =>
-    work(state, pipeline, () => recordRun(state, pipeline)),
-  );
+/** How long a folder may be held by a process that does not say where it answers. */
+const patienceMs = 30_000;
+const pauseMs = 200;
+
+/** How a run begins: by a submission, or by resuming. */
+export interface Begin {
+  /** What is opened first, in words. */
+  about: string;
+  start(service: Service): Promise<Taken>;
+  /** The same when the process that carried it is gone: by now there is something to resume. */
+  again(run: string): Begin;
 }
 
-/** Goes on with an interrupted run, the newest if none is named. */
-export async function workOn(id: string | undefined): Promise<RunSummary> {
-  const home = homeOf(process.env);
-  await needHome(home, process.env);
-  return withState(home, async (state) => {
-    const { run, pipeline } = await findUnfinished(state, id, process.env);
-    return work(state, pipeline, async () => run);
+/**
+ * Works a run off before the user's eyes: here, where the state folder is free; else the process that holds it takes
+ * the run on, and this one watches. When that process ends first, this one goes on with the run itself.
+ */
+export async function work(home: string, begin: Begin, done: (summary: RunSummary) => void): Promise<void> {
+  const { signals, release } = listenForInterrupts();
+  const patience = Date.now() + patienceMs;
+  try {
+    for (let next = begin; ;) {
+      try {
+        const holder = await holderOf(home);
+        if (!holder) {
+          await workHere(home, next, signals, done);
+          return;
+        }
+        const left = await watch(holder, next, signals.drain, done);
+        if (left === undefined) return;
+        next = next.again(left);
+      } catch (error) {
+        const isBetween = error instanceof LockedError || error instanceof HolderGoneError;
+        if (!isBetween || Date.now() > patience || signals.drain.aborted) throw error;
+        await sleep(pauseMs);
+      }
+    }
+  } finally {
+    release();
+  }
+}
+
+function workHere(
+  home: string,
+  begin: Begin,
+  signals: Interrupts,
+  done: (summary: RunSummary) => void,
+): Promise<void> {
+  return opening(async (releasers) => {
+    const state = await openState(home, process.env);
+    releasers.add(() => state.close());
+    const here = new RunHere(state);
+    releasers.add(() => here.stop({ force: signals.force.aborted }));
+    let display: Display | undefined;
+    const service = new LocalService(state, here, {
+      signal: signals.drain,
+      onTaken(run) {
+        const opened = openDisplay(run, namesIn(run.pipeline));
+        display = opened;
+        releasers.add(
+          state.events.listen((event) => {
+            const concerned = runOf(event);
+            if (concerned === undefined || concerned === run.id) opened.show(event);
+          }),
+        );
+      },
+    });
+    const control = state.isShared ? undefined : await serveControl(state, service);
+    if (control) releasers.add(() => control.close());
+
+    process.stderr.write(`${begin.about}\n`);
+    signals.drain.addEventListener('abort', () => {
+      display?.note('finishing what the servers hold; Ctrl-C again to stop at once');
+      void here.stop({ force: false });
+    });
+    signals.force.addEventListener('abort', () => void here.stop({ force: true }));
+    const { run } = await begin.start(service);
+    const summary = await here.ended(run);
+    display?.close();
+    if (summary) done(summary);
+    // Runs that other terminals handed over: who still watches goes on with it, the others end here.
+    for (;;) {
+      const unwatched = here.runs.filter(({ id }) => control?.isWatched(id) !== true);
+      if (unwatched.length === 0 || signals.drain.aborted) break;
+      const names = unwatched.map(({ id }) => id).join(', ');
+      process.stderr.write(
+        `Still at ${names}, which another terminal handed over. Ctrl-C leaves it, resumable.\n`,
+      );
+      await Promise.allSettled(unwatched.map(async ({ id }) => here.ended(id)));
+    }
+    await here.stop({ force: signals.force.aborted });
+    await releasers.close();
   });
 }
 
 /**
- * Works a run off before the user's eyes, answering `status`, `pause` and `cancel` from outside meanwhile.
- * `getRun` is asked only once the model and the servers are there: a pipeline that cannot run leaves no run behind.
+ * Follows a run that the process which holds the folder works on, until it is over or the user leaves the view. Answers
+ * its name where that process leaves it before.
  */
-function work(state: State, pipeline: Pipeline, getRun: () => Promise<Run>): Promise<RunSummary> {
-  return opening(async (releasers) => {
-    const { signals, release } = listenForInterrupts();
-    releasers.add(release);
-    const control = new LocalControl(state);
-    releasers.add(await serveControl(state, control));
-
-    process.stderr.write(
-      `Opening the model ${pipeline.gate.models.join(', ')}, asking ${names(pipeline)} ...\n`,
-    );
-    const classifier = await openGate(pipeline, process.env);
-    releasers.add(() => classifier.close());
-    const pool = await openPool(pipeline, state.events.emit, signals.drain);
-    releasers.add(() => pool.close());
-    const run = await getRun();
-
-    const display = openDisplay(
-      run,
-      pipeline.backends.map(({ name }) => name),
-    );
-    releasers.add(() => display.close());
-    releasers.add(state.events.listen((event) => display.show(event)));
-    signals.drain.addEventListener('abort', () =>
-      display.note('finishing what the servers hold; Ctrl-C again to stop at once'),
-    );
-    const summary = await executeRun({ state, run, pipeline, classifier, pool }, signals, (active) =>
-      control.attach(active),
-    );
-    await releasers.close();
-    return summary;
-  });
+async function watch(
+  holder: Service,
+  begin: Begin,
+  interrupt: AbortSignal,
+  done: (summary: RunSummary) => void,
+): Promise<string | undefined> {
+  const { run, after } = await begin.start(holder);
+  const status = await holder.status(run);
+  const display = openDisplay({ id: run, shots: status.shots }, []);
+  display.note(
+    `${run} is worked on by the process that holds the folder. Ctrl-C leaves this view, and the run goes on; \`reroll cancel ${run}\` ends it.`,
+  );
+  try {
+    const records = holder.events(run, after)[Symbol.asyncIterator]();
+    const interrupted = new Promise<'interrupted'>((resolve) => {
+      interrupt.addEventListener('abort', () => resolve('interrupted'), { once: true });
+    });
+    for (;;) {
+      const next = await Promise.race([records.next(), interrupted]);
+      if (next === 'interrupted') {
+        display.close();
+        void records.return?.();
+        process.stderr.write(`Left the view. ${run} goes on: \`reroll status ${run}\` asks how it stands.\n`);
+        return undefined;
+      }
+      if (next.done) break;
+      display.show(next.value.event);
+      const { event } = next.value;
+      if (event.type === 'run' && event.state === 'interrupted') return run;
+      if (event.type === 'run' && (event.state === 'completed' || event.state === 'cancelled')) break;
+    }
+    done(await holder.summary(run));
+    return undefined;
+  } catch (error) {
+    if (error instanceof HolderGoneError) return run;
+    throw error;
+  } finally {
+    display.close();
+  }
 }
 
-function names({ backends }: Pipeline): string {
-  return backends.length > 3 ? `${backends.length} backends` : backends.map(({ name }) => name).join(', ');
+/** The names of a recorded pipeline's backends. */
+function namesIn(pipeline: Run['pipeline']): string[] {
+  const { backends } = pipeline as { backends?: { name?: unknown }[] };
+  return (backends ?? []).flatMap(({ name }) => (typeof name === 'string' ? name : []));
 }

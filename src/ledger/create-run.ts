@@ -27,6 +27,13 @@ export async function insertRun(
   total += page.length;
   await insertShots(client, id, page);
   await client.query('update reroll.runs set shots = $2, due = $2 where id = $1', [id, total]);
+  if (run.hasBudget) {
+    await client.query(
+      `insert into reroll.standings (run, bucket, ended, attempts, shots)
+       select $1, shot / 256, false, 1, count(*) from reroll.shots where run = $1 group by 2`,
+      [id],
+    );
+  }
   return id;
 }
 
@@ -41,9 +48,9 @@ async function insertRunRow(
     if (known.rowCount !== 0 || (await taken(id))) continue;
     // Another process may take the id at the same moment: then the next one is tried.
     const { rowCount } = await client.query(
-      `insert into reroll.runs (id, name, pipeline_file, pipeline, seed, output_dir, state)
-       values ($1, $2, $3, $4, $5, $6, 'running') on conflict do nothing`,
-      [id, run.name, run.pipelineFile, toJsonb(run.pipeline), run.seed, run.outputDir],
+      `insert into reroll.runs (id, name, pipeline_file, pipeline, seed, output_dir, store, state)
+       values ($1, $2, $3, $4, $5, $6, $7, 'running') on conflict do nothing`,
+      [id, run.name, run.pipelineFile, toJsonb(run.pipeline), run.seed, run.outputDir, run.store],
     );
     if (rowCount === 1) return id;
   }

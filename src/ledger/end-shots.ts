@@ -1,9 +1,10 @@
 import type pg from 'pg';
 import { toText } from './json.js';
+import type { Lease } from './types.js';
 
 /**
  * Ends of shots that come from outside the loop. Several statements each, in the order shot, attempt,
- * run: the attempts are looked at only once the shot is locked, since a verdict that was just being
+ * run, standing: the attempts are looked at only once the shot is locked, since a verdict that was just being
  * written may have added one.
  */
 
@@ -13,15 +14,27 @@ export async function failShot(
   run: string,
   shot: number,
   reason: string,
+  lease: Lease | undefined,
 ): Promise<boolean> {
-  const ended = await client.query(
+  const ended = await client.query<{ attempts: number }>(
     `update reroll.shots set outcome = 'failed', reason = $3, waiting = false
-     where run = $1 and shot = $2 and outcome is null`,
-    [run, shot, toText(reason)],
+     where run = $1 and shot = $2 and outcome is null
+       and ($4::text is null or exists (select from reroll.leases where name = $4 and number = $5))
+     returning attempts`,
+    [run, shot, toText(reason), lease?.name ?? null, lease?.number ?? null],
   );
   if (ended.rowCount === 0) return false;
   await dropAttempts(client, run, shot);
   await client.query('update reroll.runs set failed = failed + 1 where id = $1', [run]);
+  await client.query(
+    `with went as (
+       update reroll.standings set shots = shots - 1
+       where run = $1 and bucket = $2::int / 256 and not ended and attempts = $3 returning bucket
+     )
+     insert into reroll.standings (run, bucket, ended, attempts, shots) select $1, bucket, true, $3, 1 from went
+     on conflict (run, bucket, ended, attempts) do update set shots = standings.shots + 1`,
+    [run, shot, ended.rows[0]?.attempts],
+  );
   return true;
 }
 

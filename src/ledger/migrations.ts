@@ -92,4 +92,54 @@ export const migrations: { name: string; sql: string }[] = [
       );
     `,
   },
+  {
+    name: 'roles',
+    sql: `
+      -- Tells ledgers apart whose queues share a Redis. One row.
+      create table reroll.ledger (id text primary key default gen_random_uuid());
+      insert into reroll.ledger default values;
+
+      -- Who holds a role. The session is the heartbeat's: where it is gone, so is the holder.
+      create table reroll.leases (
+        name text primary key,
+        owner text not null,
+        number bigint not null,
+        expires_at timestamptz not null,
+        session integer,
+        session_start timestamptz
+      );
+
+      create table reroll.events (
+        run text not null,
+        sequence bigint not null,
+        at timestamptz not null default now(),
+        code text not null,
+        data jsonb not null,
+        primary key (run, sequence)
+      );
+
+      alter table reroll.runs
+        add column store text not null default '',
+        add column events bigint not null default 0;
+
+      -- How many shots of a run with a budget are how far, by 256 shots: so that sharing it out reads no more of
+      -- 100,000 shots than of 1,000.
+      create table reroll.standings (
+        run text not null,
+        bucket integer not null,
+        ended boolean not null,
+        attempts integer not null,
+        shots integer not null,
+        primary key (run, bucket, ended, attempts)
+      );
+      insert into reroll.standings
+        select run, shot / 256, outcome is not null, s.attempts, count(*)
+        from reroll.shots s join reroll.runs r on r.id = s.run
+        where r.pipeline -> 'retry' ? 'run_attempts' and r.state in ('running', 'paused')
+        group by 1, 2, 3, 4;
+
+      drop index reroll.shots_waiting;
+      create index shots_waiting on reroll.shots (run, attempts, shot) where waiting;
+    `,
+  },
 ];

@@ -4,10 +4,12 @@ import pg from 'pg';
 import { ConfigError, passwordOf, registerSecret, toError } from '../errors.js';
 import { databaseError, storageError } from './failure.js';
 import { closeToOthers } from './folders.js';
+import { Leases } from './leases.js';
 import { takeLock } from './lock.js';
 import type { Lock } from './lock.js';
 import { migrate } from './migrate.js';
 import { openPGlitePool } from './pglite-pool.js';
+import { ledgerId } from './reads.js';
 import { SqlLedger } from './sql-ledger.js';
 import type { Ledger } from './types.js';
 
@@ -15,35 +17,43 @@ export interface OpenLedger {
   ledger: Ledger;
   /** The database connections, for a queue that lives beside the ledger. */
   pool: pg.Pool;
-  /** The state folder's lock. */
-  lock: Lock;
+  /** The state folder's lock; a database's server locks no folder. */
+  lock: Lock | undefined;
   /** Closes the pool and gives the folder back. */
   close: () => Promise<void>;
 }
 
-/** One is kept for the claim on a run; the others are opened as needed. The queue has its own. */
+/** They are opened as needed. The queue has its own, and so has the heartbeat. */
 const MAX_CONNECTIONS = 20;
 
 /**
- * Opens the ledger of the state folder `home`, which is this process's alone until `close`: the
- * embedded database in it, or the PostgreSQL server at `databaseUrl`. Throws LockedError, StorageError,
+ * Opens the ledger of the state folder `home`: the embedded database in it, which is this process's alone until
+ * `close`, or the PostgreSQL server at `databaseUrl`, which many processes may have open. Throws LockedError, StorageError,
  * ConfigError (a server that does not answer or refuses).
  */
 export async function openLedger({
   home,
   databaseUrl,
+  leaseMs,
   warn = () => undefined,
 }: {
   home: string;
   databaseUrl?: string;
+  /** How long a role stays its holder's without a sign. Default 10,000 ms. */
+  leaseMs?: number;
   /** Hears what a user should know. */
   warn?: (message: string) => void;
 }): Promise<OpenLedger> {
-  const lock = await takeLock(home);
+  const lock = databaseUrl === undefined ? await takeLock(home) : undefined;
   try {
+    if (!lock) await makeFolder(home);
     await keepPrivate(home, warn);
     const pool = databaseUrl === undefined ? await openEmbedded(home) : await openServer(databaseUrl);
-    const release = () => pool.end().finally(() => lock.release());
+    const leases = new Leases(pool, { ...(databaseUrl && { databaseUrl }), ...(leaseMs && { leaseMs }) });
+    const release = async () => {
+      await leases.close();
+      await pool.end().finally(() => lock?.release());
+    };
     try {
       await migrate(pool);
     } catch (error) {
@@ -51,12 +61,19 @@ export async function openLedger({
       await pool.end().catch(() => undefined);
       throw databaseError(error);
     }
-    const ledger = new SqlLedger(pool, release);
+    const { rows } = await pool.query<{ id: string }>(ledgerId);
+    const ledger = new SqlLedger({ id: rows[0]?.id ?? '', pool, leases, release });
     return { ledger, pool, lock, close: () => ledger.close() };
   } catch (error) {
-    await lock.release().catch(() => undefined);
+    await lock?.release().catch(() => undefined);
     throw error;
   }
+}
+
+async function makeFolder(home: string): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw storageError(error, home);
+  });
 }
 
 async function openEmbedded(home: string): Promise<pg.Pool> {

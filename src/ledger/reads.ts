@@ -4,7 +4,7 @@ import { statement } from './statement.js';
 
 /** A double holds every seed exactly (2^53); node-postgres gives a bigint as text. */
 const runColumns = `id, name, pipeline_file as "pipelineFile", pipeline, seed::float8 as seed,
-  output_dir as "outputDir", state, shots, created_at as "createdAt", finished_at as "finishedAt"`;
+  output_dir as "outputDir", state, store, shots, created_at as "createdAt", finished_at as "finishedAt"`;
 
 const attemptColumns = `a.run, a.shot, a.number, a.state, a.request, a.lane, a.repair, a.backend,
   a.remote_id as "remoteId", a.server_errors as "serverErrors", a.last_error as "lastError", a.candidate, a.verdict,
@@ -17,6 +17,20 @@ export const runs = statement(
   'runs',
   `select ${runColumns} from reroll.runs order by created_at desc, id desc`,
 );
+
+export const openRuns = statement(
+  'open runs',
+  `select ${runColumns} from reroll.runs where state in ('running', 'paused') order by created_at, id`,
+);
+
+/** run, sequence, limit */
+export const events = statement(
+  'events',
+  `select run, sequence::float8 as sequence, at, code, data from reroll.events
+   where run = $1 and sequence > $2 order by sequence limit $3`,
+);
+
+export const ledgerId = statement('ledger id', 'select id from reroll.ledger');
 
 /** id */
 export const progress = statement(

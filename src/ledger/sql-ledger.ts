@@ -2,11 +2,11 @@ import type pg from 'pg';
 import { ConfigError } from '../errors.js';
 import { laneOf } from '../loop/index.js';
 import type { Json, Shot, Step, Verdict } from '../loop/index.js';
-import { claimRun } from './claim.js';
 import { insertRun } from './create-run.js';
 import { cancelRun, failShot } from './end-shots.js';
 import { databaseError } from './failure.js';
 import { toJsonb, toText } from './json.js';
+import type { Leases } from './leases.js';
 import * as reads from './reads.js';
 import { present } from './records.js';
 import type { Row } from './records.js';
@@ -20,6 +20,9 @@ import type {
   Candidate,
   DueAttempt,
   DueLane,
+  EventRecord,
+  Lease,
+  LeaseRecord,
   Ledger,
   NewRun,
   Run,
@@ -34,19 +37,73 @@ const LAST_INDEX = 2 ** 31 - 1;
 type ShotWithoutAttempts = Omit<ShotRecord, 'attempts'>;
 type AttemptWithoutTags = Omit<Attempt, 'tags'>;
 
+/** Events of a run that stay, and how many come before the older ones go. */
+const KEPT_EVENTS = 50_000;
+const TRIM_EVERY = 5_000;
+
 /** From which states a run may move to one. Cancelling has a method of its own. */
 const legalMoves = { running: ['paused'], paused: ['running'], completed: ['running', 'paused'] };
 
-/** The ledger in a PostgreSQL database, embedded or a server's. `release` gives back what opening it took. */
-export class SqlLedger implements Ledger {
-  readonly #pool: pg.Pool;
+export interface LedgerParts {
+  id: string;
+  pool: pg.Pool;
+  leases: Leases;
+  /** Gives back what opening the ledger took. */
+  release: () => Promise<void>;
+}
 
-  readonly #release: () => Promise<void>;
+/** The ledger in a PostgreSQL database, embedded or a server's. */
+export class SqlLedger implements Ledger {
+  readonly id: string;
+  readonly #parts: LedgerParts;
+  readonly #pool: pg.Pool;
+  /** Guards every move. */
+  readonly #lease: Lease | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(pool: pg.Pool, release: () => Promise<void>) {
-    this.#pool = pool;
-    this.#release = release;
+  constructor(parts: LedgerParts, lease?: Lease) {
+    this.id = parts.id;
+    this.#parts = parts;
+    this.#pool = parts.pool;
+    this.#lease = lease;
+  }
+
+  takeLease(name: string): Promise<Lease | undefined> {
+    return this.#read(this.#parts.leases.take(name));
+  }
+
+  releaseLease(lease: Lease): Promise<void> {
+    return this.#read(this.#parts.leases.release(lease));
+  }
+
+  leases(prefix: string): Promise<LeaseRecord[]> {
+    return this.#read(this.#parts.leases.list(prefix));
+  }
+
+  onLost(listener: (lease: Lease) => void): () => void {
+    return this.#parts.leases.onLost(listener);
+  }
+
+  under(lease: Lease): Ledger {
+    return new SqlLedger(this.#parts, lease);
+  }
+
+  async appendEvents(run: string, events: { code: string; data: Json }[]): Promise<number> {
+    const [counted] = await this.#query<{ last: number }>(statements.appendEvents, [run, toJsonb(events)]);
+    const last = counted?.last ?? 0;
+    // Now and then: to delete one for each that comes would cost as much as to write it.
+    const isDue = Math.floor(last / TRIM_EVERY) > Math.floor((last - events.length) / TRIM_EVERY);
+    if (isDue && last > KEPT_EVENTS) await this.#send(statements.trimEvents, [run, last - KEPT_EVENTS]);
+    return last;
+  }
+
+  async events(run: string, after: number, limit: number): Promise<EventRecord[]> {
+    return this.#query<EventRecord>(reads.events, [run, after, limit]);
+  }
+
+  async openRuns(): Promise<Run[]> {
+    const rows = await this.#query<Row<Run>>(reads.openRuns, []);
+    return rows.map((row) => present<Run>(row));
   }
 
   /** `newShots` and `taken` may not use the ledger: the embedded database has one session, and this one holds it. */
@@ -72,15 +129,11 @@ export class SqlLedger implements Ledger {
   }
 
   async moveRun(id: string, to: 'running' | 'paused' | 'completed'): Promise<boolean> {
-    return this.#moves(statements.moveRun, [id, to, legalMoves[to]]);
+    return this.#guarded(statements.moveRun, [id, to, legalMoves[to]]);
   }
 
   async cancelRun(id: string): Promise<{ backend: string; remoteId: string }[]> {
     return this.#transaction((client) => cancelRun(client, id));
-  }
-
-  async claimRun(id: string): Promise<() => Promise<void>> {
-    return this.#read(claimRun(this.#pool, id));
   }
 
   async progress(id: string): Promise<RunProgress> {
@@ -120,8 +173,8 @@ export class SqlLedger implements Ledger {
     return shot;
   }
 
-  async *shots(run: string): AsyncIterable<ShotRecord> {
-    for (let from = 1; ;) {
+  async *shots(run: string, first = 1): AsyncIterable<ShotRecord> {
+    for (let from = first; ;) {
       const page = await this.#page(run, from, LAST_INDEX, PAGE);
       yield* page;
       const end = page.at(-1);
@@ -131,7 +184,7 @@ export class SqlLedger implements Ledger {
   }
 
   async recordSending(key: AttemptKey, backend: string, remoteId: string): Promise<boolean> {
-    return this.#moves(statements.sending, [...keyOf(key), backend, remoteId]);
+    return this.#guarded(statements.sending, [...keyOf(key), backend, remoteId]);
   }
 
   async recordServerError(
@@ -145,6 +198,7 @@ export class SqlLedger implements Ledger {
       toText(message),
       keepRemote,
       counts,
+      ...this.#fence(),
     ]);
     return counted?.server_errors ?? (await this.attempt(key))?.serverErrors ?? 0;
   }
@@ -152,15 +206,15 @@ export class SqlLedger implements Ledger {
   async dropRepair(key: AttemptKey): Promise<boolean> {
     const attempt = await this.attempt(key);
     if (!attempt?.repair) return false;
-    return this.#moves(statements.dropRepair, [...keyOf(key), laneOf(attempt.request, attempt.tags)]);
+    return this.#guarded(statements.dropRepair, [...keyOf(key), laneOf(attempt.request, attempt.tags)]);
   }
 
   async recordCandidate(key: AttemptKey, candidate: Candidate): Promise<boolean> {
-    return this.#moves(statements.candidate, [...keyOf(key), toJsonb(candidate)]);
+    return this.#guarded(statements.candidate, [...keyOf(key), toJsonb(candidate)]);
   }
 
   async recordLostCandidate(key: AttemptKey): Promise<boolean> {
-    return this.#moves(statements.lostCandidate, keyOf(key));
+    return this.#guarded(statements.lostCandidate, keyOf(key));
   }
 
   async recordVerdict(
@@ -176,17 +230,17 @@ export class SqlLedger implements Ledger {
       toJsonb(verdict),
       toJsonb(model),
     ];
-    return this.#moves(statements.verdict, values);
+    return this.#guarded(statements.verdict, values);
   }
 
   async recordStep(key: AttemptKey, step: Step, published?: string): Promise<boolean> {
     if (step.kind === 'wait') return false;
     const values = [...keyOf(key), ...(await this.#stepOf(key, step, published))];
-    return this.#moves(statements.stepAfterWait, values);
+    return this.#guarded(statements.stepAfterWait, values);
   }
 
   async failShot(run: string, shot: number, reason: string): Promise<boolean> {
-    return this.#transaction((client) => failShot(client, run, shot, reason));
+    return this.#transaction((client) => failShot(client, run, shot, reason, this.#lease));
   }
 
   async claimPath(run: string, shot: number, path: string, wanted: string): Promise<boolean> {
@@ -197,8 +251,9 @@ export class SqlLedger implements Ledger {
     return this.#query(statements.renamedPaths, [run]);
   }
 
-  async waitingShots(run: string): Promise<AttemptKey[]> {
-    return this.#query<AttemptKey>(statements.waiting, [run]);
+  async waitingShots(run: string, end: 'first' | 'last', limit: number): Promise<AttemptKey[]> {
+    const statement = end === 'first' ? statements.waitingFirst : statements.waitingLast;
+    return this.#query<AttemptKey>(statement, [run, limit]);
   }
 
   async budgetCounts(run: string, shot: number): Promise<BudgetCount[]> {
@@ -206,7 +261,7 @@ export class SqlLedger implements Ledger {
   }
 
   async close(): Promise<void> {
-    await (this.#closing ??= this.#release());
+    await (this.#closing ??= this.#parts.release());
   }
 
   /** Parameters $4 to $9 of the statements that take a step. */
@@ -233,6 +288,15 @@ export class SqlLedger implements Ledger {
       shot?.attempts.push({ ...present<AttemptWithoutTags>(row), tags: shot.tags });
     }
     return records;
+  }
+
+  /** A move under the ledger's lease, whose name and number are the statement's last parameters. */
+  #guarded(statement: Statement, values: unknown[]): Promise<boolean> {
+    return this.#moves(statement, [...values, ...this.#fence()]);
+  }
+
+  #fence(): unknown[] {
+    return [this.#lease?.name ?? null, this.#lease?.number ?? null];
   }
 
   /** True where the statement found its row in the state that it moves from. */

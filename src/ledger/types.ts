@@ -28,9 +28,37 @@ export interface NewRun {
   seed: number;
   /** Absolute; the run's folder is made inside it. */
   outputDir: string;
+  /** Where its candidates lie: only who reaches that place can work on it. */
+  store: string;
+  /** Whether the whole run has a budget: how far its shots are is counted, then. */
+  hasBudget: boolean;
 }
 
-export interface Run extends NewRun {
+/** A role that somebody holds: `run/<id>` its coordinator's, `agent/<address>` an agent's. */
+export interface Lease {
+  name: string;
+  /** Grows each time that the lease is taken. */
+  number: number;
+}
+
+export interface LeaseRecord extends Lease {
+  /** Host and process, in words. */
+  owner: string;
+  /** Whether it is held now, by the database's clock. */
+  held: boolean;
+}
+
+/** Something that happened in a run. */
+export interface EventRecord {
+  run: string;
+  /** From 1, without gaps. */
+  sequence: number;
+  at: Date;
+  code: string;
+  data: Json;
+}
+
+export interface Run extends Omit<NewRun, 'hasBudget'> {
   /** `portraits-3`: the name and a number. */
   id: string;
   state: RunState;
@@ -118,10 +146,9 @@ export interface DueAttempt extends AttemptKey {
   priority: number;
 }
 
-/** A lane of a run and what is due in it. */
+/** A lane of a run that has due attempts. */
 export interface DueLane {
   lane: string;
-  due: number;
   /** The largest priority among its due attempts. */
   priority: number;
   /** One of its due requests, its shot's tags and how it repairs: what a server needs to serve the lane. */
@@ -142,6 +169,31 @@ export interface BudgetCount {
 
 /** The truth. Every method is one transaction; repeating one is harmless and says so by `false`. */
 export interface Ledger {
+  /** Tells ledgers apart whose queues share a Redis. */
+  readonly id: string;
+
+  /**
+   * Takes a role for this opening of the ledger; undefined while another holds it. In the embedded database nobody else
+   * can be there. In a server's, a heartbeat from a thread of its own holds it; it is free again when its holder's
+   * heartbeat has had no connection, or given no sign, for the lease time by the database's clock.
+   */
+  takeLease(name: string): Promise<Lease | undefined>;
+  releaseLease(lease: Lease): Promise<void>;
+  /** Those whose names begin so. */
+  leases(prefix: string): Promise<LeaseRecord[]>;
+  /** Hears of leases that another has taken since. Returns the function that stops listening. */
+  onLost(listener: (lease: Lease) => void): () => void;
+  /**
+   * The same ledger, its moves guarded by a lease: from `recordSending` to `failShot`, and `moveRun`, they change nothing
+   * and answer false once another has taken it. Those of the ledger itself are a user's, and guarded by states alone.
+   */
+  under(lease: Lease): Ledger;
+
+  /** Keeps events of a run, the newest 50,000 at least, and answers the sequence of the last one. */
+  appendEvents(run: string, events: { code: string; data: Json }[]): Promise<number>;
+  /** Up to `limit` events of a run after a sequence, in order. */
+  events(run: string, after: number, limit: number): Promise<EventRecord[]>;
+
   /**
    * Records a run, its shots and attempt 1 of each in one transaction, streaming. The id is the first
    * free `name-N`; `taken` may rule ids out (a folder of that name exists).
@@ -150,15 +202,12 @@ export interface Ledger {
   run(id: string): Promise<Run | undefined>;
   /** Newest first. */
   runs(): Promise<Run[]>;
+  /** Those that are not over, oldest first. */
+  openRuns(): Promise<Run[]>;
   /** running <-> paused; running | paused -> completed. False where that is no legal move. */
   moveRun(id: string, to: 'running' | 'paused' | 'completed'): Promise<boolean>;
   /** Ends the run and every open shot as cancelled, drops their attempts, and says which servers may still be at work. */
   cancelRun(id: string): Promise<{ backend: string; remoteId: string }[]>;
-  /**
-   * Makes the run this process's alone, among all that share the database, until what is returned is called or the
-   * process ends. ConfigError where another process has it.
-   */
-  claimRun(id: string): Promise<() => Promise<void>>;
   progress(id: string): Promise<RunProgress>;
   /** How many shots are still open. */
   openShots(id: string): Promise<number>;
@@ -169,8 +218,8 @@ export interface Ledger {
   dueLanes(run: string): Promise<DueLane[]>;
   attempt(key: AttemptKey): Promise<Attempt | undefined>;
   shot(run: string, index: number): Promise<ShotRecord | undefined>;
-  /** All shots with all attempts, by index, read in pages. */
-  shots(run: string): AsyncIterable<ShotRecord>;
+  /** All shots with all attempts, by index from `first` (default 1) on, read in pages. */
+  shots(run: string, first?: number): AsyncIterable<ShotRecord>;
 
   /** Before anything is sent: which server, which remote id. False where the attempt is no longer due. */
   recordSending(key: AttemptKey, backend: string, remoteId: string): Promise<boolean>;
@@ -207,8 +256,11 @@ export interface Ledger {
   /** The paths of a run that are not called as was wanted. */
   renamedPaths(run: string): Promise<{ shot: number; wanted: string; path: string }[]>;
 
-  /** Last attempts of open shots that wait for the run's budget, by number, then shot: the order in which it is shared out. */
-  waitingShots(run: string): Promise<AttemptKey[]>;
+  /**
+   * Last attempts of open shots that wait for the run's budget, up to `limit` from one end of the order in which it is
+   * shared out: by number, then shot.
+   */
+  waitingShots(run: string, end: 'first' | 'last', limit: number): Promise<AttemptKey[]>;
   budgetCounts(run: string, shot: number): Promise<BudgetCount[]>;
 
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 /** Which attempt a job is about: everything else is read from the ledger. */
 export interface JobData {
+  run: string;
   shot: number;
   number: number;
 }

@@ -4,8 +4,7 @@ import type { Run } from '../ledger/index.js';
 import { compilePipeline } from '../pipeline/index.js';
 import { finishRun } from './finish.js';
 import type { State } from './state.js';
-import { connect } from './pool.js';
-import { queuesOf } from './queue-names.js';
+import { connect, isOwn } from './connect.js';
 import { opening } from './releasers.js';
 
 const timeoutMs = 10_000;
@@ -33,32 +32,29 @@ export async function stopServers(
   );
   for (const reason of untold.values()) {
     const message = `Not told to stop, and perhaps still at an image of ${run}: ${reason}`;
-    state.events.emit({ type: 'warning', message });
+    state.events.emit({ type: 'warning', run, code: 'backend-untold', message });
   }
 }
 
 /**
  * Cancels a run that no process works on: its servers may still be at what a killed process sent them. Repeating it
  * tells them again, and writes the same files. Throws ConfigError, and changes nothing, where its pipeline cannot be
- * read any more (a variable is not set), or where a process on another machine works on it.
+ * read any more (a variable is not set).
  */
 export async function cancelInterrupted(state: State, run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env });
   await opening(async (releasers) => {
-    releasers.add(await state.ledger.claimRun(run.id));
-    const queues = await queuesOf(state, run.id);
     const connected = new Map<string, Promise<Backend>>();
     const sent = await state.ledger.cancelRun(run.id);
     await stopServers(state, run.id, sent, async (name) => {
       const config = pipeline.backends.find((backend) => backend.name === name);
-      // A sketch server of a pipeline ended with its process.
-      if (!config || config.kind === 'sketch') return undefined;
+      // One of our own ended with its process.
+      if (!config || isOwn(config)) return undefined;
       const backend = connected.get(name) ?? connect(config, releasers);
       connected.set(name, backend);
       return backend;
     });
-    await finishRun(state, run.id, pipeline, 0);
-    for (const queue of queues) await state.queues.clear(queue);
+    await finishRun(state, run.id, pipeline, { seconds: 0, attemptsBefore: 0 });
     await releasers.close();
   });
 }

@@ -1,80 +1,114 @@
-import { createServer, connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { ConfigError, RerollError, toError } from '../errors.js';
-import type { Control } from './control.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ConfigError, toError } from '../errors.js';
+import { request, type Reply, type Request } from './requests.js';
+import type { Service } from './service.js';
 import { listenFor } from './socket-path.js';
 import type { State } from './state.js';
 
-const operations = ['runs', 'status', 'pause', 'unpause', 'cancel'] as const;
-type Operation = (typeof operations)[number];
+/** How long answers that are under way may take when this process leaves. */
+const patienceMs = 2_000;
+/** How long a client may take to say what it wants. */
+const idleMs = 30_000;
 
-/** One line of JSON there, one line back; then the connection ends. */
-interface Question {
-  operation: Operation;
-  run?: string;
+/** The socket through which other processes of this user ask the one that holds the state folder. */
+export interface ControlSocket {
+  /** Whether somebody follows the run's events: they go on with it where this process leaves it. */
+  isWatched(run: string): boolean;
+  close(): Promise<void>;
 }
-type Answer = { result: unknown } | { error: string };
 
-const answerTimeoutMs = 30_000;
-
-/** Lets other processes of this user ask the one that holds the state folder. Returns the function that stops. */
-export async function serveControl(state: State, control: Control): Promise<() => Promise<void>> {
-  const server = createServer((socket) => void answer(socket, control));
+export async function serveControl(state: State, service: Service): Promise<ControlSocket> {
+  const watched = new Map<Socket, string>();
+  const answers = new Map<Socket, Promise<void>>();
+  const server = createServer((socket) => {
+    const answered = answer(socket, service, (run) => watched.set(socket, run));
+    answers.set(socket, answered);
+    socket.on('close', () => answers.delete(socket) && watched.delete(socket));
+  });
   await state.setControl(await listenFor(state.home, server));
-  return () => new Promise((resolve) => server.close(() => resolve()));
-}
-
-async function answer(socket: Socket, control: Control): Promise<void> {
-  socket.on('error', () => socket.destroy());
-  socket.setTimeout(answerTimeoutMs, () => socket.destroy());
-  for await (const line of createInterface({ input: socket })) {
-    const reply = await perform(line, control);
-    socket.end(JSON.stringify(reply) + '\n');
-    return;
-  }
-}
-
-async function perform(line: string, control: Control): Promise<Answer> {
-  try {
-    const { operation, run } = JSON.parse(line) as Question;
-    if (!operations.includes(operation)) throw new ConfigError('unknown operation');
-    return { result: operation === 'runs' ? await control.runs() : await control[operation](run as string) };
-  } catch (error) {
-    return { error: toError(error).message };
-  }
-}
-
-/** Control through the socket of the process that holds the state folder. */
-export function connectControl(path: string): Control {
-  const ask = async <T>(operation: Operation, run?: string): Promise<T> => {
-    const reply = await exchange(path, { operation, ...(run !== undefined && { run }) });
-    if ('error' in reply) throw new ConfigError(reply.error);
-    return reply.result as T;
-  };
   return {
-    runs: () => ask('runs'),
-    status: (run) => ask('status', run),
-    pause: (run) => ask('pause', run),
-    unpause: (run) => ask('unpause', run),
-    cancel: (run) => ask('cancel', run),
+    isWatched: (run) => [...watched.values()].includes(run),
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      // What was asked is answered: whoever cancels the last run hears that it is.
+      await Promise.race([Promise.all(answers.values()), delay(patienceMs, undefined, { ref: false })]);
+      for (const socket of answers.keys()) socket.end();
+      await closed;
+    },
   };
 }
 
-async function exchange(path: string, question: Question): Promise<Answer> {
-  const socket = connect(path);
-  socket.setTimeout(answerTimeoutMs, () => socket.destroy(new Error('timed out')));
+async function answer(socket: Socket, service: Service, onWatch: (run: string) => void): Promise<void> {
+  const gone = new AbortController();
+  socket.on('error', () => socket.destroy()).on('close', () => gone.abort());
+  socket.setTimeout(idleMs, () => socket.destroy());
   try {
-    socket.write(JSON.stringify(question) + '\n');
-    for await (const line of createInterface({ input: socket })) return JSON.parse(line) as Answer;
-    throw new Error('it hung up');
-  } catch (error) {
-    throw new RerollError(
-      `the process that holds the state folder does not answer: ${toError(error).message}`,
-      {
-        cause: error,
-      },
-    );
-  } finally {
+    for await (const line of createInterface({ input: socket })) {
+      socket.setTimeout(0);
+      for await (const reply of perform(line, service, onWatch)) {
+        if (!socket.write(JSON.stringify(reply) + '\n')) await once(socket, 'drain', { signal: gone.signal });
+      }
+      break;
+    }
+    socket.end();
+  } catch {
+    // The client left in the middle.
     socket.destroy();
+  }
+}
+
+async function* perform(
+  line: string,
+  service: Service,
+  onWatch: (run: string) => void,
+): AsyncGenerator<Reply> {
+  try {
+    const asked = parse(line);
+    if (asked.operation === 'events') {
+      onWatch(asked.run);
+      for await (const record of service.events(asked.run, asked.after)) yield { record };
+      yield { result: null };
+    } else yield { result: (await ask(service, asked)) ?? null };
+  } catch (error) {
+    const { name, message } = toError(error);
+    yield { error: { name, message } };
+  }
+}
+
+function parse(line: string): Request {
+  try {
+    return request.parse(JSON.parse(line));
+  } catch {
+    throw new ConfigError('that is no request of this version of reroll.');
+  }
+}
+
+function ask(service: Service, asked: Exclude<Request, { operation: 'events' }>): Promise<unknown> {
+  switch (asked.operation) {
+    case 'submit':
+      return service.submit(asked);
+    case 'resume':
+      return service.resume({ ...(asked.run !== undefined && { run: asked.run }), env: asked.env });
+    case 'runs':
+      return service.runs();
+    case 'servers':
+      return service.servers();
+    case 'status':
+    case 'pause':
+    case 'unpause':
+    case 'cancel':
+      return service[asked.operation](asked.run);
+    case 'summary':
+      return service.summary(asked.run);
+    case 'shots':
+      return service.shots(asked.run, asked);
+    case 'attempt':
+      return service.attempt(asked);
+    case 'history':
+      return service.history(asked.run, asked);
   }
 }

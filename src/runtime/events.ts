@@ -1,12 +1,28 @@
 import { EventEmitter } from 'node:events';
+import type { BackendHealthState } from '../backends/index.js';
+import { toError } from '../errors.js';
 import type { AttemptKey, RunProgress } from '../ledger/index.js';
 import type { Outcome, RunState, Verdict } from '../loop/index.js';
-import type { BackendHealthState } from '../backends/index.js';
+
+/** What a warning is about, for programs. */
+export type WarningCode =
+  | 'backend-left-out'
+  | 'backend-untold'
+  | 'ladder-in-vain'
+  | 'repair-dropped'
+  | 'model-note'
+  | 'queue-away'
+  | 'state'
+  | 'run-elsewhere'
+  | 'role-lost';
 
 /** All that happens in a run, for displays and logs: they render it and decide nothing. */
 export type RunEvent =
-  | { type: 'run'; run: string; state: RunState }
-  | { type: 'backend'; backend: string; state: BackendHealthState; reason?: string }
+  /** `interrupted`: this process leaves it as it is. */
+  | { type: 'run'; run: string; state: RunState | 'interrupted' }
+  | { type: 'backend'; run: string; backend: string; state: BackendHealthState; reason?: string }
+  /** An attempt waits for a server: a new one, or one that comes back. */
+  | { type: 'due'; key: AttemptKey; place?: Place }
   | { type: 'generating'; key: AttemptKey; backend: string; prompt: string }
   | { type: 'progress'; key: AttemptKey; backend: string; share: number }
   | { type: 'generated'; key: AttemptKey; backend: string; seconds: number }
@@ -14,21 +30,34 @@ export type RunEvent =
   | { type: 'judged'; key: AttemptKey; verdict: Verdict }
   | { type: 'shot-ended'; run: string; shot: number; outcome: Outcome; published?: string; reason?: string }
   | { type: 'totals'; progress: RunProgress }
-  | { type: 'warning'; message: string };
+  /** Without a run: it concerns all. */
+  | { type: 'warning'; run?: string; code: WarningCode; message: string };
+
+/** Where an attempt waits: its lane's queue. */
+export interface Place {
+  lane: string;
+  priority: number;
+}
 
 export type EmitRunEvent = (event: RunEvent) => void;
 
-/** One channel of run events. A listener that throws cannot break a worker: its error surfaces on its own. */
+/** The run that an event belongs to; undefined where it concerns all. */
+export function runOf(event: RunEvent): string | undefined {
+  if ('key' in event) return event.key.run;
+  return event.type === 'totals' ? event.progress.run : event.run;
+}
+
+/** One channel of run events. A listener that throws breaks nothing: its error is logged. */
 export class RunEvents {
-  readonly #emitter = new EventEmitter();
+  readonly #emitter = new EventEmitter().setMaxListeners(0);
 
   readonly emit: EmitRunEvent = (event) => {
-    try {
-      this.#emitter.emit('event', event);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
+    for (const listener of this.#emitter.listeners('event') as EmitRunEvent[]) {
+      try {
+        listener(event);
+      } catch (error) {
+        process.emitWarning(toError(error));
+      }
     }
   };
 

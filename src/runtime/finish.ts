@@ -1,9 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Ledger } from '../ledger/index.js';
 import type { RunState } from '../loop/index.js';
 import type { Pipeline } from '../pipeline/index.js';
 import { writeManifest, writeReport } from '../report/index.js';
 import type { State } from './state.js';
+import { isOwn } from './connect.js';
 import { Output } from './output.js';
 import { compareWithTruth, type TruthComparison } from './truth.js';
 
@@ -31,61 +33,76 @@ export interface RunSummary {
   seconds: number;
 }
 
+/** What this process did for a run. */
+export interface Worked {
+  seconds: number;
+  /** Attempts that were judged before it took the run on. */
+  attemptsBefore: number;
+}
+
+const nothingYet: Worked = { seconds: 0, attemptsBefore: 0 };
+
 /**
  * Closes a run whose shots have all ended: manifest, report, state. A run that is not over is left as it is.
  * Repeating it writes the same files again.
  */
 export async function finishRun(
-  home: State,
+  state: State,
   id: string,
   pipeline: Pipeline,
-  seconds: number,
-  attemptsBefore = 0,
+  { ledger = state.ledger, ...worked }: Worked & { ledger?: Ledger },
 ): Promise<RunSummary> {
-  const { ledger, candidates } = home;
   const run = await ledger.run(id);
   if (!run) throw new Error(`run ${id} is not in the ledger`);
+  if ((await ledger.openShots(id)) > 0) return summaryOf(state, id, worked);
   const output = new Output(run, pipeline, ledger);
-  const outputDir = output.folder;
-  const open = await ledger.openShots(id);
   await output.learnNames();
-  let files: Pick<RunSummary, 'manifest' | 'report' | 'truth'> = {};
-  if (open === 0) {
-    await mkdir(outputDir, { recursive: true });
-    const manifest = join(outputDir, 'manifest.jsonl');
-    await writeManifest(manifest, ledger.shots(id));
-    // Without the rejected drawings nobody can say what a run without a gate would have delivered.
-    const isKnown = pipeline.output.keep_rejected && pipeline.backends.some(({ kind }) => kind === 'sketch');
-    const truth = isKnown ? await compareWithTruth(output, ledger.shots(id)) : undefined;
-    const report = join(outputDir, 'report.html');
-    await writeReport(report, {
-      run: id,
-      name: pipeline.name,
-      model: pipeline.gate.models.join(', '),
-      folder: outputDir,
-      shots: () => ledger.shots(id),
-      fileOf: (shot, attempt) => output.fileOf(shot, attempt),
-      ...(truth && { truth }),
-    });
-    await candidates.removeAll(id);
-    await ledger.moveRun(id, 'completed');
-    files = { manifest, report, ...(truth && { truth }) };
-  }
-  const progress = await ledger.progress(id);
-  const { state, shots, accepted, exhausted, failed, cancelled, attempts } = progress;
+  const { folder } = output;
+  await mkdir(folder, { recursive: true });
+  const { manifest, report } = filesOf(folder);
+  await writeManifest(manifest, ledger.shots(id));
+  // Without the rejected drawings nobody can say what a run without a gate would have delivered.
+  const isKnown = pipeline.output.keep_rejected && pipeline.backends.some(isOwn);
+  const truth = isKnown ? await compareWithTruth(output, ledger.shots(id)) : undefined;
+  await writeReport(report, {
+    run: id,
+    name: pipeline.name,
+    model: pipeline.gate.models.join(', '),
+    folder,
+    shots: () => ledger.shots(id),
+    fileOf: (shot, attempt) => output.fileOf(shot, attempt),
+    ...(truth && { truth }),
+  });
+  await state.candidates.removeAll(id);
+  await ledger.moveRun(id, 'completed');
+  return { ...(await summaryOf(state, id, worked)), ...(truth && { truth }) };
+}
+
+/** How a run stands. */
+export async function summaryOf(state: State, id: string, worked: Worked = nothingYet): Promise<RunSummary> {
+  const run = await state.ledger.run(id);
+  const progress = await state.ledger.progress(id);
+  const outputDir = join(run?.outputDir ?? '', id);
+  const { shots, accepted, exhausted, failed, cancelled, attempts } = progress;
+  const isOver = progress.state === 'completed' || progress.state === 'cancelled';
   return {
     run: id,
-    state,
+    state: progress.state,
     shots,
     accepted,
     exhausted,
     failed,
     cancelled,
     attempts,
-    ...(attemptsBefore > 0 && { attemptsBefore }),
-    home: home.home,
+    ...(worked.attemptsBefore > 0 && { attemptsBefore: worked.attemptsBefore }),
+    home: state.home,
     outputDir,
-    ...files,
-    seconds: Math.round(seconds * 10) / 10,
+    ...(isOver && filesOf(outputDir)),
+    seconds: Math.round(worked.seconds * 10) / 10,
   };
 }
+
+const filesOf = (folder: string) => ({
+  manifest: join(folder, 'manifest.jsonl'),
+  report: join(folder, 'report.html'),
+});

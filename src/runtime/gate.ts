@@ -30,13 +30,31 @@ export function openGate(
   return opening(async (releasers) => {
     const classifier = await openModels(gate, dir, env);
     releasers.add(() => classifier.close());
-    const idle = idleRules(gate.rules, classifier.labels);
-    if (idle.length === 0) return classifier;
-    const names = idle.map(({ labels }) => labels.join(', ')).join('; ');
-    throw new ConfigError(
-      `gate.reject: no label of ${gate.models.join(', ')} matches ${names}. Its labels are ${classifier.labels.join(', ')}.`,
-    );
+    refuseIdleRules(gate, classifier);
+    return classifier;
   });
+}
+
+/** ConfigError where none of a model's labels can ever fire a rule. */
+export function refuseIdleRules(
+  { models, rules }: Pick<Gate, 'models' | 'rules'>,
+  { labels }: Pick<Classifier, 'labels'>,
+): void {
+  const idle = idleRules(rules, labels);
+  if (idle.length === 0) return;
+  const names = idle.map((rule) => rule.labels.join(', ')).join('; ');
+  throw new ConfigError(
+    `gate.reject: no label of ${models.join(', ')} matches ${names}. Its labels are ${labels.join(', ')}.`,
+  );
+}
+
+/** Equal for gates whose images the same opened models can score. */
+export async function gateKey({ gate, dir }: { gate: Gate; dir: string }): Promise<string> {
+  const { models, combine, dtype, device } = gate;
+  const places = models.map(async (name) =>
+    (await isFolder(resolve(dir, name))) ? resolve(dir, name) : name,
+  );
+  return JSON.stringify([await Promise.all(places), combine, dtype, device]);
 }
 
 /** Opens several models as one classifier. Throws ModelError, and ConfigError where their labels differ. */
@@ -62,9 +80,12 @@ export function openModels(
 /** The folder of a model: a folder beside the pipeline, or a Hub repository that was pulled before. */
 export async function modelFolder(name: string, baseDir: string, env: NodeJS.ProcessEnv): Promise<string> {
   const folder = resolve(baseDir, name);
-  const isFolder = await stat(folder).then(
+  return (await isFolder(folder)) ? folder : resolveModel(name, { env });
+}
+
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
     (entry) => entry.isDirectory(),
     () => false,
   );
-  return isFolder ? folder : resolveModel(name, { env });
 }

@@ -1,10 +1,25 @@
-import type { State } from './state.js';
+import { createHash } from 'node:crypto';
 
-export const classifyQueue = (run: string): string => `classify-${run}`;
-export const generateQueue = (run: string, lane: string): string => `generate-${run}-${lane}`;
+const brief = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 10);
 
-/** The queues that may hold jobs of a run: what is in them belongs to the one process that works on it. */
-export async function queuesOf({ ledger }: Pick<State, 'ledger'>, run: string): Promise<string[]> {
-  const lanes = await ledger.dueLanes(run);
-  return [classifyQueue(run), ...lanes.map(({ lane }) => generateQueue(run, lane))];
+/**
+ * The names of the queues that a ledger's runs share. Ledgers that share a Redis keep apart, and so do folders whose
+ * candidates lie apart: an image that is made in one cannot be judged from another.
+ */
+export class QueueNames {
+  readonly #place: string;
+
+  constructor(ledger: string, store: string) {
+    this.#place = brief(JSON.stringify([ledger, store]));
+  }
+
+  /** Candidates for one model. */
+  classify(model: string): string {
+    return `classify-${this.#place}-${brief(model)}`;
+  }
+
+  /** Attempts of one lane for the same servers: whoever sits there can take any of them. */
+  generate(lane: string, servers: readonly string[]): string {
+    return `generate-${this.#place}-${lane}-${brief(JSON.stringify([...servers].sort()))}`;
+  }
 }

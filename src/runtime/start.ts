@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
 import type { Shot } from '../loop/index.js';
-import { compilePipeline, expandShots, type Pipeline } from '../pipeline/index.js';
+import { expandShots, type Pipeline } from '../pipeline/index.js';
 import type { State } from './state.js';
 
 /** Records a new run of a pipeline: from here on it can be resumed. */
@@ -12,7 +12,15 @@ export function recordRun(state: State, pipeline: Pipeline): Promise<Run> {
   const seed = pipeline.seed ?? randomInt(2 ** 32);
   const outputDir = pipeline.output.dir;
   return state.ledger.createRun(
-    { name: pipeline.name, pipelineFile: pipeline.file, pipeline: pipeline.raw, seed, outputDir },
+    {
+      name: pipeline.name,
+      pipelineFile: pipeline.file,
+      pipeline: pipeline.raw,
+      seed,
+      outputDir,
+      store: state.store,
+      hasBudget: pipeline.retry.run_attempts !== undefined,
+    },
     within(expandShots(pipeline, seed), pipeline.retry.run_attempts),
     // A folder of an earlier state folder's run: its pictures are not overwritten.
     (id) =>
@@ -43,21 +51,17 @@ function isOpen({ state }: Run): boolean {
   return state === 'running' || state === 'paused';
 }
 
-/** A run that is not over, the newest if none is named, and its pipeline as it was recorded. */
-export async function findUnfinished(
-  state: State,
-  id: string | undefined,
-  env: NodeJS.ProcessEnv,
-): Promise<{ run: Run; pipeline: Pipeline }> {
-  const runs = await state.ledger.runs();
+/** A run that is not over, the newest if none is named. */
+export async function findUnfinished({ ledger, home }: State, id: string | undefined): Promise<Run> {
+  const runs = await ledger.runs();
   const run = id === undefined ? runs.find(isOpen) : runs.find((run) => run.id === id);
   if (!run) {
     throw new ConfigError(
       id === undefined
-        ? `nothing to resume in ${state.home}: every run is over.`
-        : `there is no run ${id} in ${state.home}; \`reroll runs\` lists them.`,
+        ? `nothing to resume in ${home}: every run is over.`
+        : `there is no run ${id} in ${home}; \`reroll runs\` lists them.`,
     );
   }
   if (!isOpen(run)) throw new ConfigError(`${run.id} is ${run.state}: nothing is left to do.`);
-  return { run, pipeline: compilePipeline(run.pipeline, { file: run.pipelineFile, env }) };
+  return run;
 }

@@ -1,4 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.js';
 import { openCandidates, type Candidates } from '../images/index.js';
@@ -15,6 +16,10 @@ export interface State {
   queues: Queues;
   candidates: Candidates;
   events: RunEvents;
+  /** Several processes may have it open at a time: the ledger is a PostgreSQL server's. */
+  isShared: boolean;
+  /** Where candidates lie: runs of another place cannot be judged from here. */
+  store: string;
   /** Says in the folder's lock where this process answers other ones. */
   setControl: (path: string) => Promise<void>;
   close(): Promise<void>;
@@ -42,7 +47,7 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
       throw new ConfigError('REROLL_DATABASE_URL must begin with postgres://');
     }
     const events = new RunEvents();
-    const onWarning = (message: string) => events.emit({ type: 'warning', message });
+    const onWarning = (message: string) => events.emit({ type: 'warning', code: 'state', message });
     const { ledger, pool, lock, close } = await openLedger({
       home,
       ...(databaseUrl && { databaseUrl }),
@@ -56,8 +61,18 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
     const folder = join(home, 'candidates');
     await mkdir(folder, { recursive: true });
     const candidates = await openCandidates(folder);
-    const setControl = (path: string) => lock.setControl(path);
-    return { home, ledger, queues, candidates, events, setControl, close: () => releasers.close() };
+    const setControl = (path: string) => lock?.setControl(path) ?? Promise.resolve();
+    return {
+      home,
+      ledger,
+      queues,
+      candidates,
+      events,
+      isShared: Boolean(databaseUrl),
+      store: `${hostname()}:${home}`,
+      setControl,
+      close: () => releasers.close(),
+    };
   });
 }
 

@@ -20,6 +20,7 @@ import {
   aRun,
   aVerdict,
   countedProgress,
+  countedStandings,
   openTestLedger,
   someShots,
   type TestLedger,
@@ -36,6 +37,17 @@ const free = () => Promise.resolve(false);
 const accept: Step = { kind: 'end', outcome: 'accepted', keep: 1 };
 const retry: Step = { kind: 'retry', request: aRequest({ seed: 2 }) };
 const wait: Step = { kind: 'wait' };
+
+type GuardedMove =
+  | 'recordSending'
+  | 'recordServerError'
+  | 'dropRepair'
+  | 'recordCandidate'
+  | 'recordLostCandidate'
+  | 'recordVerdict'
+  | 'recordStep'
+  | 'failShot'
+  | 'moveRun';
 
 describe.each(databases)('the ledger on $database', ({ programs }) => {
   let postgres: PostgresServer | undefined;
@@ -56,7 +68,12 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
   /** Progress must always be what counting the shots gives. */
   const expectTrueCounters = async (run: string) => {
     const progress = await ledger.progress(run);
-    expect(progress).toMatchObject(countedProgress(await allShots(ledger, run)));
+    const shots = await allShots(ledger, run);
+    expect(progress).toMatchObject(countedProgress(shots));
+    if (progress.state !== 'cancelled') {
+      const asked = Math.ceil(shots.length / 2);
+      expect(await ledger.budgetCounts(run, asked)).toEqual(countedStandings(shots, asked));
+    }
     return progress;
   };
 
@@ -77,7 +94,7 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       const shots = [{ request, tags: ['xl', 'big'], priority: 7, prompt: 'pianist' }, {}];
       const name = newName();
       const run = await ledger.createRun(aRun(name), someShots(shots), free);
-      expect(run).toEqual({
+      expect({ ...run, hasBudget: true }).toEqual({
         ...aRun(name),
         id: `${name}-1`,
         state: 'running',
@@ -165,9 +182,9 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       expect(await ledger.dueAttempts(run, 'generated', 10)).toEqual([]);
 
       const lanes = await ledger.dueLanes(run);
-      expect(lanes.map(({ due, priority, tags }) => ({ due, priority, tags }))).toEqual([
-        { due: 3, priority: 5, tags: [] },
-        { due: 2, priority: 5, tags: ['xl'] },
+      expect(lanes.map(({ priority, tags }) => ({ priority, tags }))).toEqual([
+        { priority: 5, tags: [] },
+        { priority: 5, tags: ['xl'] },
       ]);
       expect(lanes[0]?.request).toEqual(aRequest());
       expect(order(await ledger.dueAttempts(run, 'due', 10, lanes[1]!.lane))).toEqual([2, 5]);
@@ -331,13 +348,13 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
 
     it('is listed until its step is recorded, and then goes on, once', async () => {
       const key = await waiting();
-      expect(await ledger.waitingShots(key.run)).toEqual([key]);
+      expect(await ledger.waitingShots(key.run, 'first', 9)).toEqual([key]);
       expect(await ledger.openShots(key.run)).toBe(2);
       expect(await ledger.recordStep(key, wait)).toBe(false);
       expect(await ledger.recordStep({ ...key, number: 2 }, retry)).toBe(false);
       expect(await ledger.recordStep(key, retry)).toBe(true);
       expect(await ledger.recordStep(key, retry)).toBe(false);
-      expect(await ledger.waitingShots(key.run)).toEqual([]);
+      expect(await ledger.waitingShots(key.run, 'first', 9)).toEqual([]);
       expect(await ledger.attempt({ ...key, number: 2 })).toMatchObject({
         state: 'due',
         request: retry.request,
@@ -378,6 +395,19 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       { ended: false, attempts: 2, before: 1, after: 1 },
       { ended: true, attempts: 1, before: 1, after: 0 },
     ]);
+  });
+
+  it('counts the same in a run of many shots', async () => {
+    const run = await newRun(600);
+    for (const shot of [1, 255, 256, 300, 511, 512, 600]) {
+      await generated(keyOf(run, shot));
+      await ledger.recordVerdict(keyOf(run, shot), aVerdict('reject'), aModel, shot % 2 ? retry : accept);
+    }
+    await ledger.failShot(run, 257, 'no');
+    await ledger.failShot(run, 255, 'no');
+    const shots = await allShots(ledger, run);
+    for (const asked of [1, 255, 256, 400, 600])
+      expect(await ledger.budgetCounts(run, asked)).toEqual(countedStandings(shots, asked));
   });
 
   describe('a shot that has ended', () => {
@@ -510,7 +540,7 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
         if (cancel) await ledger.cancelRun(run);
         const progress = await expectTrueCounters(run);
         const shots = await allShots(ledger, run);
-        const waits = new Set((await ledger.waitingShots(run)).map(({ shot }) => shot));
+        const waits = new Set((await ledger.waitingShots(run, 'last', 9)).map(({ shot }) => shot));
         for (const { index, attempts, outcome } of shots) {
           expect(attempts.map(({ number }) => number)).toEqual(attempts.map((_, order) => order + 1));
           const open = attempts.filter(({ state }) => state === 'due' || state === 'generated').length;
@@ -563,19 +593,164 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
     expect(rows.map(({ number }) => number)).toEqual(migrations.map((_, index) => index + 1));
   });
 
-  it.runIf(programs !== undefined)('lets one process alone work on a run', async () => {
+  it('takes roles, one number after another, and gives them back', async () => {
+    const first = (await ledger.takeLease('run/a'))!;
+    const again = (await ledger.takeLease('run/a'))!;
+    expect(again.number).toBe(first.number + 1);
+    await ledger.takeLease('run/ab');
+    const held = async () => (await ledger.leases('run/a')).map(({ name, held }) => [name, held]);
+    expect(await held()).toEqual([
+      ['run/a', true],
+      ['run/ab', true],
+    ]);
+    await ledger.releaseLease(again);
+    expect(await held()).toEqual([
+      ['run/a', false],
+      ['run/ab', true],
+    ]);
+    expect((await ledger.takeLease('run/a'))!.number).toBe(again.number + 1);
+  });
+
+  /** Every move that a lease guards, on an attempt that is in the state for it, and what it answers where it counts. */
+  const guardedMoves: { [Move in GuardedMove]: (ledger: Ledger, key: AttemptKey) => Promise<unknown> } = {
+    recordSending: (under, key) => under.recordSending(key, 'gpu', 'id'),
+    recordServerError: async (under, key) => (await under.recordServerError(key, 'hot', false)) > 0,
+    dropRepair: (under, key) => under.dropRepair(key),
+    recordCandidate: (under, key) => under.recordCandidate(key, aCandidate),
+    recordLostCandidate: (under, key) => under.recordLostCandidate(key),
+    recordVerdict: (under, key) => under.recordVerdict(key, aVerdict('accept'), aModel, accept),
+    recordStep: (under, key) => under.recordStep(key, retry),
+    failShot: (under, { run, shot }) => under.failShot(run, shot, 'no'),
+    moveRun: (under, { run }) => under.moveRun(run, 'paused'),
+  };
+  const readied: { [Move in GuardedMove]?: (key: AttemptKey) => Promise<AttemptKey> } = {
+    async dropRepair(key) {
+      await generated(key);
+      const repair = { with: 'adetailer' } as const;
+      await ledger.recordVerdict(key, aVerdict('reject'), aModel, { ...retry, repair });
+      return { ...key, number: 2 };
+    },
+    recordLostCandidate: async (key) => generated(key).then(() => key),
+    recordVerdict: async (key) => generated(key).then(() => key),
+    async recordStep(key) {
+      await generated(key);
+      await ledger.recordVerdict(key, aVerdict('reject'), aModel, wait);
+      return key;
+    },
+  };
+
+  it.each(Object.keys(guardedMoves) as GuardedMove[])('guards %s by its lease', async (move) => {
+    const fresh = keyOf(await newRun());
+    const key = (await readied[move]?.(fresh)) ?? fresh;
+    const lost = (await ledger.takeLease(`run/${key.run}`))!;
+    const held = (await ledger.takeLease(`run/${key.run}`))!;
+    const before = await allShots(ledger, key.run);
+    expect(await guardedMoves[move](ledger.under(lost), key)).toBe(false);
+    expect(await allShots(ledger, key.run)).toEqual(before);
+    await expectTrueCounters(key.run);
+    expect(await guardedMoves[move](ledger.under(held), key)).toBe(true);
+  });
+
+  describe.runIf(programs !== undefined)('a role among several processes', () => {
+    const leaseMs = 1_000;
+    const holder = async (name: string, run: string) => {
+      const file = resolve('test/support/lease-holder.ts');
+      const home = await mkdtemp(join(tmpdir(), 'reroll-holder-'));
+      const args = [home, url ?? '', String(leaseMs), name, run];
+      const child = fork(file, args, { execArgv: ['--import', 'tsx'] });
+      const hear = async () => ((await once(child, 'message')) as [unknown])[0];
+      const number = (await hear()) as number;
+      const end = async () => {
+        child.kill('SIGKILL');
+        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+        await rm(home, { recursive: true });
+      };
+      return { child, number, hear, end };
+    };
+    /** Asks again and again until the role is free. */
+    const takeWhenFree = async (name: string) => {
+      for (;;) {
+        const lease = await ledger.takeLease(name);
+        if (lease) return lease;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+
+    it('is its holder’s, also over more than the lease time', async () => {
+      const run = await newRun();
+      const { number, end } = await holder(`run/${run}`, run);
+      const until = Date.now() + 2 * leaseMs;
+      while (Date.now() < until) expect(await ledger.takeLease(`run/${run}`)).toBeUndefined();
+      expect(await ledger.leases(`run/${run}`)).toMatchObject([{ number, held: true }]);
+      await end();
+    });
+
+    it('is free at once where its holder is killed', async () => {
+      const run = await newRun();
+      const { number, end } = await holder(`run/${run}`, run);
+      await end();
+      expect(await takeWhenFree(`run/${run}`)).toEqual({ name: `run/${run}`, number: number + 1 });
+    });
+
+    it('is free after the lease time where its holder is stopped, which then changes nothing any more', async () => {
+      const run = await newRun();
+      const { child, number, hear, end } = await holder(`run/${run}`, run);
+      child.send('move');
+      expect(await hear()).toBe(true);
+      child.kill('SIGSTOP');
+      const taken = await takeWhenFree(`run/${run}`);
+      expect(taken.number).toBe(number + 1);
+      child.send('move');
+      child.kill('SIGCONT');
+      expect(await hear()).toBe(false);
+      await end();
+      await ledger.releaseLease(taken);
+    });
+
+    it('is told of where another has taken it', async () => {
+      const home = await mkdtemp(join(tmpdir(), 'reroll-other-'));
+      const other = await openLedger({ home, databaseUrl: url ?? '', leaseMs });
+      const lease = (await other.ledger.takeLease('agent/x'))!;
+      const lost = new Promise((resolve) => other.ledger.onLost(resolve));
+      // As if its time had run out.
+      await store.pool.query(`update reroll.leases set expires_at = now() where name = 'agent/x'`);
+      await takeWhenFree('agent/x');
+      expect(await lost).toEqual(lease);
+      await other.close();
+      await rm(home, { recursive: true });
+    });
+  });
+
+  it('keeps events in order, without gaps, by run', async () => {
+    const [one, other] = [await newRun(), await newRun()];
+    expect(await ledger.appendEvents(one, [])).toBe(0);
+    const event = (code: string) => ({ code, data: { of: code } });
+    const appends = Array.from({ length: 10 }, (_, place) =>
+      ledger.appendEvents(one, [event(`a${place}`), event(`b${place}`)]),
+    );
+    expect((await Promise.all(appends)).sort((a, b) => a - b)).toEqual(
+      appends.map((_, place) => 2 * place + 2),
+    );
+    await ledger.appendEvents(other, [event('c')]);
+    const found = await ledger.events(one, 3, 5);
+    expect(found.map(({ sequence }) => sequence)).toEqual([4, 5, 6, 7, 8]);
+    expect(found[0]).toMatchObject({ run: one, at: expect.any(Date) as Date, data: { of: found[0]!.code } });
+    expect(await ledger.events(other, 0, 10)).toMatchObject([{ sequence: 1, code: 'c' }]);
+  });
+
+  it('lets the oldest events of a long run go', { timeout: 60_000 }, async () => {
     const run = await newRun();
-    const other = await openTestLedger(url);
-    const release = await ledger.claimRun(run);
-    await expect(other.ledger.claimRun(run)).rejects.toThrow(/another reroll process works on/);
-    await (
-      await other.ledger.claimRun(await newRun())
-    )();
-    await release();
-    await (
-      await other.ledger.claimRun(run)
-    )();
-    await other.remove();
+    const many = Array.from({ length: 5_000 }, () => ({ code: 'x', data: null }));
+    for (let page = 0; page < 12; page++) await ledger.appendEvents(run, many);
+    expect((await ledger.events(run, 0, 1))[0]?.sequence).toBe(10_001);
+  });
+
+  it('lists the runs that are not over, oldest first', async () => {
+    const [running, paused, over] = [await newRun(), await newRun(), await newRun()];
+    await ledger.moveRun(paused, 'paused');
+    await ledger.cancelRun(over);
+    const ids = (await ledger.openRuns()).map(({ id }) => id);
+    expect(ids.filter((id) => [running, paused, over].includes(id))).toEqual([running, paused]);
   });
 
   it('refuses a database of a newer version', async () => {

@@ -93,7 +93,7 @@ const homes = [
 
 const job = (id: string, more: { priority?: number; delayMs?: number } = {}) => ({
   id,
-  data: { shot: 1, number: 1 },
+  data: { run: 'r', shot: 1, number: 1 },
   ...more,
 });
 
@@ -190,9 +190,9 @@ describe.each(homes)('queues: $name', (home) => {
   };
 
   test('a job brings its id and its data', async () => {
-    await queues.add(queue, [{ id: 'portraits-3.17.2', data: { shot: 17, number: 2 } }]);
+    await queues.add(queue, [{ id: 'portraits-3.17.2', data: { run: 'portraits-3', shot: 17, number: 2 } }]);
     const seen = await new Promise<Job>((resolve) => work(async (given) => resolve(given)));
-    expect(seen).toEqual({ id: 'portraits-3.17.2', data: { shot: 17, number: 2 } });
+    expect(seen).toEqual({ id: 'portraits-3.17.2', data: { run: 'portraits-3', shot: 17, number: 2 } });
   });
 
   test('an id that is waiting, delayed or at work is not added again; one that is done is', async () => {

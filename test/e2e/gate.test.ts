@@ -58,6 +58,7 @@ test('scores that stop being numbers stop the judge, accept nothing, and the run
 
   await writeTinyModel(model(), { weights: slope(0, 0) });
   const resumed = await workspace.reroll(['resume', 'gate-1', '--json']);
-  expect(JSON.parse(resumed.stdout), resumed.stderr).toMatchObject({ state: 'completed', accepted: shots });
+  expect(resumed.code, resumed.stderr).toBe(0);
+  expect(JSON.parse(resumed.stdout)).toMatchObject({ state: 'completed', accepted: shots });
   expect(await published()).toHaveLength(shots);
 });

@@ -240,7 +240,12 @@ describe('a rejected candidate', () => {
       }),
     );
     expect(ran.events.filter(({ type }) => type === 'warning')).toEqual([
-      { type: 'warning', message: expect.stringContaining('does not take cfg_scale') as string },
+      {
+        type: 'warning',
+        run: 'mixed-1',
+        code: 'ladder-in-vain',
+        message: expect.stringContaining('does not take cfg_scale') as string,
+      },
     ]);
   });
 

@@ -14,7 +14,7 @@ const queues = await openQueues(
       : { pool: await openPGlitePool(place) },
   console.error,
 );
-await queues.add('doomed', [{ id: 'doomed-1', data: { shot: 1, number: 1 } }]);
+await queues.add('doomed', [{ id: 'doomed-1', data: { run: 'r', shot: 1, number: 1 } }]);
 queues.work('doomed', {
   concurrency: 1,
   handler: () =>

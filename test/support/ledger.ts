@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLedger, type OpenLedger, type ShotRecord } from '../../src/ledger/index.js';
-import type { Ledger, NewRun, RunProgress } from '../../src/ledger/index.js';
+import type { BudgetCount, Ledger, NewRun, RunProgress } from '../../src/ledger/index.js';
 import type { ImageRequest, Shot, Verdict } from '../../src/loop/index.js';
 
 export interface TestLedger extends OpenLedger {
@@ -37,6 +37,8 @@ export const aRun = (name: string): NewRun => ({
   pipeline: { name },
   seed: 4_294_967_295,
   outputDir: '/out',
+  store: 'here',
+  hasBudget: true,
 });
 
 /** `count` shots, or one for each given change. */
@@ -89,4 +91,17 @@ export function countedProgress(shots: ShotRecord[]): Omit<RunProgress, 'run' | 
     generated: inState('generated').length,
     serverErrors: attempts.reduce((sum, { serverErrors }) => sum + serverErrors, 0),
   };
+}
+
+/** What `budgetCounts` must say, counted shot by shot. */
+export function countedStandings(shots: ShotRecord[], asked: number): BudgetCount[] {
+  const counts = new Map<string, BudgetCount>();
+  for (const { index, outcome, attempts } of shots) {
+    const standing = { ended: outcome !== undefined, attempts: attempts.length, before: 0, after: 0 };
+    const key = `${Number(standing.ended)} ${standing.attempts}`;
+    const count = counts.get(key) ?? standing;
+    count[index < asked ? 'before' : 'after']++;
+    counts.set(key, count);
+  }
+  return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, count]) => count);
 }

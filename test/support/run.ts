@@ -5,14 +5,11 @@ import type { Classifier } from '../../src/classifier/index.js';
 import type { ShotRecord } from '../../src/ledger/index.js';
 import { loadPipeline } from '../../src/pipeline/index.js';
 import {
-  executeRun,
-  openGate,
   openState,
   opening,
-  openPool,
   recordRun,
+  RunHere,
   type RunEvent,
-  type RunSignals,
   type RunSummary,
 } from '../../src/runtime/index.js';
 import { freshHome } from './home.js';
@@ -42,7 +39,7 @@ export interface RunOptions {
   classifier?: Classifier;
   onEvent?: (event: RunEvent) => void;
   /** Make the run leave early. */
-  signals?: Partial<RunSignals>;
+  signals?: { drain?: AbortSignal; force?: AbortSignal };
 }
 
 /** Runs a pipeline in `dir`, in a state folder of its own, to its end. */
@@ -59,13 +56,13 @@ export async function runPipeline(dir: string, config: object, options: RunOptio
     releasers.add(() => state.close());
     releasers.add(state.events.listen((event) => events.push(event)));
     if (onEvent) releasers.add(state.events.listen(onEvent));
-    const classifier = options.classifier ?? (await openGate(loaded, {}));
-    releasers.add(() => classifier.close());
-    const pool = await openPool(loaded, state.events.emit, never);
-    releasers.add(() => pool.close());
-    const run = await recordRun(state, loaded);
-    const work = { state, run, pipeline: loaded, classifier, pool };
-    const summary = await executeRun(work, signals, () => undefined);
+    const { classifier } = options;
+    const here = new RunHere(state, classifier && { openClassifier: async () => classifier });
+    releasers.add(() => here.stop({ force: true }));
+    signals.drain.addEventListener('abort', () => void here.stop({ force: false }));
+    signals.force.addEventListener('abort', () => void here.stop({ force: true }));
+    const run = await here.take(loaded, () => recordRun(state, loaded), { env: {}, signal: never });
+    const summary = (await here.ended(run.id))!;
     const shots: ShotRecord[] = [];
     for await (const shot of state.ledger.shots(run.id)) shots.push(shot);
     await releasers.close();

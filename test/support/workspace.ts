@@ -20,7 +20,7 @@ export interface Workspace {
   /** Runs `reroll` to its end. */
   reroll(args: string[], env?: NodeJS.ProcessEnv): Promise<Finished>;
   /** The manifest of a run, without what may differ between two equal runs: times and servers. */
-  manifest(run: string): Promise<unknown[]>;
+  manifest(run: string, out?: string): Promise<unknown[]>;
   remove(): Promise<void>;
 }
 
@@ -54,8 +54,8 @@ export async function makeWorkspace(pipeline: Record<string, unknown>): Promise<
     pipeline: file,
     start,
     reroll: (args, env) => start(args, env).finished,
-    async manifest(run) {
-      const text = await readFile(join(dir, 'out', run, 'manifest.jsonl'), 'utf8');
+    async manifest(run, out = 'out') {
+      const text = await readFile(join(dir, out, run, 'manifest.jsonl'), 'utf8');
       return text
         .trimEnd()
         .split('\n')

@@ -13,6 +13,7 @@ const failure = (shot: number, backend: string, message: string): RunEvent => ({
 });
 const health = (state: 'well' | 'ailing' | 'down' | 'sick', reason?: string): RunEvent => ({
   type: 'backend',
+  run: 'r',
   backend: 'auto',
   state,
   ...(reason !== undefined && { reason }),

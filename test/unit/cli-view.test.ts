@@ -34,6 +34,7 @@ function halfway(): View {
 
 const health = (backend: string, state: 'well' | 'down'): RunEvent => ({
   type: 'backend',
+  run: 'r',
   backend,
   state,
   ...(state === 'down' && { reason: `${backend}: connection refused.` }),

@@ -10,7 +10,7 @@ it.each([
   const key = { run: 'r-1', shot: 1, number: 1 };
   const kept: boolean[] = [];
   const ledger = {
-    attempt: async () => ({ ...key, state: 'due', request: { prompt: 'a hand' } }) as Attempt,
+    attempt: async () => ({ ...key, lane: 'any', state: 'due', request: { prompt: 'a hand' } }) as Attempt,
     recordServerError: async (_key: unknown, _message: string, keepRemote: boolean) => {
       kept.push(keepRemote);
       return 1;
@@ -21,15 +21,19 @@ it.each([
     well: true,
     info: undefined,
     forget: () => undefined,
+    ledger,
     call: () =>
       Promise.reject(new BackendError('is slow.', { backend: 'slow', fault: 'transient', mayHoldWork })),
   } satisfies GuardedBackend;
   const dependencies = {
     ledger,
-    backendsFor: () => [server],
+    isTaking: () => true,
+    backendsFor: () => ({ here: [server], elsewhere: false }),
     backoffMs: () => 1,
     onEvent: { serverError: () => undefined },
   } as unknown as GenerateDependencies;
-  await expect(generate(dependencies, key, server, new AbortController().signal)).rejects.toThrow();
+  await expect(
+    generate(dependencies, key, { backend: server, lane: 'any' }, new AbortController().signal),
+  ).rejects.toThrow();
   expect(kept).toEqual([mayHoldWork]);
 });

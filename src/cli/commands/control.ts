@@ -16,19 +16,30 @@ export function addControlCommands(program: Command, exit: (code: number) => voi
       exit(await listRuns(options));
     });
 
-  const about = (name: ControlName, description: string, argument: string) =>
+  program
+    .command('status')
+    .description('say where a run stands')
+    .argument('[run]', 'the run, as `reroll runs` lists it; left out: the newest')
+    .option('--events', 'print what happened in it, a line each')
+    .option('--json', 'print a JSON object; with --events one for each event')
+    .addHelpText('after', `${where}\n\nExample:\n  $ reroll status portraits-3`)
+    .action(async (run: string | undefined, options: { events?: boolean; json?: boolean }) => {
+      const { status } = await import('../control.js');
+      exit(await status(run, options));
+    });
+
+  const about = (name: ControlName, description: string) =>
     program
       .command(name)
       .description(description)
-      .argument(argument, 'the run, as `reroll runs` lists it')
+      .argument('[run]', 'the run, as `reroll runs` lists it; left out: the one that is going on')
       .option('--json', 'print a JSON object')
       .addHelpText('after', `${where}\n\nExample:\n  $ reroll ${name} portraits-3`)
       .action(async (run: string | undefined, options: { json?: boolean }) => {
         const { control } = await import('../control.js');
         exit(await control(name, run, options));
       });
-  about('status', 'say where a run stands (left out: the newest)', '[run]');
-  about('pause', 'send nothing more to the servers until `unpause`', '<run>');
-  about('unpause', 'go on with a paused run', '<run>');
-  about('cancel', 'end a run, and stop what the servers do for it', '<run>');
+  about('pause', 'send nothing more to the servers until `unpause`');
+  about('unpause', 'go on with a paused run');
+  about('cancel', 'end a run, and stop what the servers do for it');
 }

@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import { ConfigError } from '../errors.js';
+import type { AttemptKey, Run, ShotRecord } from '../ledger/index.js';
+import { compilePipeline, type Pipeline } from '../pipeline/index.js';
+import { cancelInterrupted } from './cancel.js';
+import { summaryOf, type RunSummary } from './finish.js';
+import { paceOf } from './pace.js';
+import type { RunHere } from './run-here.js';
+import type { RunRecord, RunStatus, ServerStatus, Service, Submission, Taken } from './service.js';
+import { findUnfinished, recordRun } from './start.js';
+import type { State } from './state.js';
+import { kept, tail } from './tail.js';
+
+export interface LocalOptions {
+  /** Aborts what is being opened. */
+  signal: AbortSignal;
+  /** Hears of a run that is taken on before anything is told of it. */
+  onTaken?: (run: Run) => void;
+}
+
+/** The service by the process that holds the state folder, or by one of those that share its database. */
+export class LocalService implements Service {
+  readonly #state: State;
+  readonly #here: RunHere;
+  readonly #options: LocalOptions;
+
+  constructor(state: State, here: RunHere, options: LocalOptions = { signal: new AbortController().signal }) {
+    this.#state = state;
+    this.#here = here;
+    this.#options = options;
+  }
+
+  async submit({ pipeline: raw, file, env }: Submission): Promise<Taken> {
+    const variables = { ...process.env, ...env };
+    const pipeline = compilePipeline(raw, { file, env: variables });
+    return this.#take(pipeline, () => recordRun(this.#state, pipeline), variables);
+  }
+
+  async resume({ run: id, env }: { run?: string; env: { [name: string]: string } }): Promise<Taken> {
+    const run = await findUnfinished(this.#state, id);
+    const held = this.#here.find(run.id);
+    if (held) return { run: held.id, after: held.after };
+    const variables = { ...process.env, ...env };
+    const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env: variables });
+    return this.#take(pipeline, async () => run, variables);
+  }
+
+  async runs(): Promise<RunStatus[]> {
+    const runs = await this.#state.ledger.runs();
+    return Promise.all(runs.map((run) => this.#statusOf(run)));
+  }
+
+  async status(id?: string): Promise<RunStatus> {
+    return this.#statusOf(await this.#find(id));
+  }
+
+  async summary(id: string): Promise<RunSummary> {
+    const { id: run } = await this.#find(id);
+    return this.#here.ended(run) ?? summaryOf(this.#state, run);
+  }
+
+  async pause(id?: string): Promise<RunStatus> {
+    return this.#move(await this.#named(id), 'paused');
+  }
+
+  async unpause(id?: string): Promise<RunStatus> {
+    return this.#move(await this.#named(id), 'running');
+  }
+
+  async cancel(id?: string): Promise<RunStatus> {
+    const run = await this.#named(id);
+    if (this.#here.find(run.id)) await this.#here.cancel(run.id);
+    // Whoever carries it sees that it is cancelled, and tells its servers.
+    else if (await this.#isCarried(run)) await this.#state.ledger.cancelRun(run.id);
+    // Again also where it is cancelled already: whoever did that may have died before the servers and the manifest.
+    else if (run.state !== 'completed') await cancelInterrupted(this.#state, run, process.env);
+    return this.status(run.id);
+  }
+
+  async shots(id: string, { from, limit }: { from: number; limit: number }): Promise<ShotRecord[]> {
+    const { id: run } = await this.#find(id);
+    const page: ShotRecord[] = [];
+    if (limit < 1) return page;
+    for await (const shot of this.#state.ledger.shots(run, from)) {
+      page.push(shot);
+      if (page.length >= limit) break;
+    }
+    return page;
+  }
+
+  attempt(key: AttemptKey) {
+    return this.#state.ledger.attempt(key);
+  }
+
+  async servers(): Promise<ServerStatus[]> {
+    return this.#here.servers();
+  }
+
+  async history(id: string, page: { after: number; limit: number }): Promise<RunRecord[]> {
+    const { id: run } = await this.#find(id);
+    return (await this.#state.ledger.events(run, page.after, page.limit)).map(kept);
+  }
+
+  async *events(id: string, after: number): AsyncIterable<RunRecord> {
+    const { id: run } = await this.#find(id);
+    yield* tail(this.#state, this.#here, run, after);
+  }
+
+  async #take(pipeline: Pipeline, record: () => Promise<Run>, env: NodeJS.ProcessEnv): Promise<Taken> {
+    const { signal, onTaken } = this.#options;
+    const open = await this.#here.take(pipeline, record, {
+      env,
+      signal,
+      ...(onTaken && { onTaken }),
+    });
+    return { run: open.id, after: open.after };
+  }
+
+  async #move(run: Run, to: 'paused' | 'running'): Promise<RunStatus> {
+    if (run.state !== to && !(await this.#state.ledger.moveRun(run.id, to))) {
+      const word = to === 'paused' ? 'paused' : 'unpaused';
+      throw new ConfigError(`${run.id} is ${run.state}: it cannot be ${word}.`);
+    }
+    await this.#here.refresh();
+    return this.status(run.id);
+  }
+
+  /** A run that is not over: the named one, or the only one. */
+  async #named(id?: string): Promise<Run> {
+    if (id !== undefined) return this.#find(id);
+    const open = await this.#state.ledger.openRuns();
+    const held = open.filter((run) => this.#here.find(run.id));
+    const [run, other] = held.length > 0 ? held : open;
+    if (run && !other) return run;
+    if (!run) throw new ConfigError(`no run is going on in ${this.#state.home}; \`reroll runs\` lists all.`);
+    const names = (held.length > 0 ? held : open).map(({ id }) => id).join(', ');
+    throw new ConfigError(`several runs are going on: ${names}. Name the one that you mean.`);
+  }
+
+  async #find(id?: string): Promise<Run> {
+    const { ledger, home } = this.#state;
+    const run = id === undefined ? (await ledger.runs())[0] : await ledger.run(id);
+    if (run) return run;
+    if (id === undefined)
+      throw new ConfigError(`there are no runs in ${home} yet: start one with \`reroll run\`.`);
+    const known = (await ledger.runs()).slice(0, 5).map((other) => other.id);
+    throw new ConfigError(`there is no run ${id} in ${home}. The newest are: ${known.join(', ') || 'none'}.`);
+  }
+
+  async #statusOf(run: Run): Promise<RunStatus> {
+    const progress = await this.#state.ledger.progress(run.id);
+    const open = this.#here.find(run.id);
+    const isCarried = open !== undefined || (await this.#isCarried(run));
+    return {
+      ...progress,
+      state: !isCarried && progress.state === 'running' ? 'interrupted' : progress.state,
+      name: run.name,
+      createdAt: run.createdAt.toISOString(),
+      ...(run.finishedAt && { finishedAt: run.finishedAt.toISOString() }),
+      outputDir: join(run.outputDir, run.id),
+      ...(progress.accepted > 0 && { attemptsPerImage: progress.attempts / progress.accepted }),
+      ...(open && progress.state === 'running' && paceOf(progress, open)),
+    };
+  }
+
+  /** Whether a process, here or elsewhere, has the coordinator's lease. */
+  async #isCarried({ id, state }: Run): Promise<boolean> {
+    if (!this.#state.isShared || state === 'completed' || state === 'cancelled') return false;
+    const [lease] = await this.#state.ledger.leases(`run/${id}`);
+    return lease?.held ?? false;
+  }
+}

@@ -1,0 +1,119 @@
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import { ConfigError, LockedError, RerollError, StorageError, toError } from '../errors.js';
+import type { Attempt, ShotRecord } from '../ledger/index.js';
+import type { RunSummary } from './finish.js';
+import type { Reply, Request } from './requests.js';
+import type { RunRecord, RunStatus, ServerStatus, Service, Taken } from './service.js';
+
+/** The process that holds the folder ended, or was killed, before it had answered. */
+export class HolderGoneError extends RerollError {
+  override readonly name = 'HolderGoneError';
+}
+
+/** The service through the socket of the process that holds the state folder. */
+export class RemoteService implements Service {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  submit(submission: Parameters<Service['submit']>[0]): Promise<Taken> {
+    return this.#ask({ operation: 'submit', ...submission });
+  }
+
+  resume(asked: Parameters<Service['resume']>[0]): Promise<Taken> {
+    return this.#ask({ operation: 'resume', ...asked });
+  }
+
+  runs(): Promise<RunStatus[]> {
+    return this.#ask({ operation: 'runs' });
+  }
+
+  status(run?: string): Promise<RunStatus> {
+    return this.#ask({ operation: 'status', ...named(run) });
+  }
+
+  summary(run: string): Promise<RunSummary> {
+    return this.#ask({ operation: 'summary', run });
+  }
+
+  pause(run?: string): Promise<RunStatus> {
+    return this.#ask({ operation: 'pause', ...named(run) });
+  }
+
+  unpause(run?: string): Promise<RunStatus> {
+    return this.#ask({ operation: 'unpause', ...named(run) });
+  }
+
+  cancel(run?: string): Promise<RunStatus> {
+    return this.#ask({ operation: 'cancel', ...named(run) });
+  }
+
+  shots(run: string, page: { from: number; limit: number }): Promise<ShotRecord[]> {
+    return this.#ask({ operation: 'shots', run, ...page });
+  }
+
+  attempt(key: Parameters<Service['attempt']>[0]): Promise<Attempt | undefined> {
+    return this.#ask({ operation: 'attempt', ...key });
+  }
+
+  servers(): Promise<ServerStatus[]> {
+    return this.#ask({ operation: 'servers' });
+  }
+
+  history(run: string, page: { after: number; limit: number }): Promise<RunRecord[]> {
+    return this.#ask({ operation: 'history', run, ...page });
+  }
+
+  async *events(run: string, after: number): AsyncGenerator<RunRecord> {
+    for await (const reply of this.#exchange({ operation: 'events', run, after })) {
+      if ('record' in reply) yield reply.record as RunRecord;
+    }
+  }
+
+  async #ask<Result>(asked: Request): Promise<Result> {
+    for await (const reply of this.#exchange(asked)) if ('result' in reply) return reply.result as Result;
+    throw new Error('an exchange ends with a result');
+  }
+
+  /** Ends with the result; throws the error that came instead, and HolderGoneError where nothing did. */
+  async *#exchange(asked: Request): AsyncGenerator<Exclude<Reply, { error: unknown }>> {
+    const socket = connect(this.#path);
+    try {
+      socket.write(JSON.stringify(asked) + '\n');
+      for await (const line of createInterface({ input: socket })) {
+        const reply = JSON.parse(line) as Reply;
+        if ('error' in reply) throw errorOf(reply.error);
+        yield reply;
+        if ('result' in reply) return;
+      }
+      throw new Error('it hung up');
+    } catch (error) {
+      if (error instanceof RerollError) throw error;
+      throw new HolderGoneError(
+        `the process that holds the state folder does not answer: ${toError(error).message}`,
+        { cause: error },
+      );
+    } finally {
+      socket.destroy();
+    }
+  }
+}
+
+const named = (run: string | undefined) => (run === undefined ? {} : { run });
+
+/** The other process's failure, as the class that callers tell apart. */
+function errorOf({ name, message }: { name: string; message: string }): Error {
+  switch (name) {
+    case 'StorageError':
+      return new StorageError(message);
+    case 'LockedError':
+      return new LockedError(message, undefined);
+    case 'AbortError':
+      return new HolderGoneError('the process that holds the state folder is leaving.');
+    default:
+      return new ConfigError(message);
+  }
+}

@@ -1,0 +1,475 @@
+import type { BackendHealthState } from '../backends/index.js';
+import { ConfigError, QueueError, toError } from '../errors.js';
+import type { Ledger, Run } from '../ledger/index.js';
+import type { RunState } from '../loop/index.js';
+import { deferred, type Deferred } from '../base/deferred.js';
+import { compilePipeline, type Pipeline } from '../pipeline/index.js';
+import type { Agent } from './agent.js';
+import { Agents } from './agents.js';
+import { stopServers } from './cancel.js';
+import { isOwn } from './connect.js';
+import { Coordinator } from './coordinator.js';
+import { EventLog } from './event-log.js';
+import { finishRun, summaryOf, type RunSummary } from './finish.js';
+import { Jobs } from './jobs.js';
+import { Judges } from './judges.js';
+import { Leases } from './leases.js';
+import { Member } from './member.js';
+import { OpenRun } from './open-run.js';
+import { Output } from './output.js';
+import { prepare, type Prepared, type PrepareOptions, type Server } from './prepare.js';
+import { QueueNames } from './queue-names.js';
+import type { ServerStatus } from './service.js';
+import type { State } from './state.js';
+import { vainChanges } from './vain.js';
+
+export type Role = 'coordinate' | 'generate' | 'judge';
+const allRoles: readonly Role[] = ['coordinate', 'generate', 'judge'];
+
+export interface HereOptions {
+  /** The roles that this process takes, also of runs that others record. Default: all, of its own runs. */
+  roles?: readonly Role[];
+  openClassifier?: PrepareOptions['openClassifier'];
+}
+
+/** How often the queues are compared with the ledger: a job that got lost (a flushed Redis) comes back. */
+const compareMs = 5_000;
+/** Where other processes work on the same runs, what they did is seen so soon. */
+const sharedCompareMs = 1_000;
+const totalsMs = 1_000;
+/** What opening another's run may take. */
+const joinMs = 60_000;
+
+export interface TakeOptions {
+  env: NodeJS.ProcessEnv;
+  /** Aborts what is being opened. */
+  signal: AbortSignal;
+  /** Hears of the run before anything is told of it. */
+  onTaken?: (run: Run) => void;
+}
+
+/** A run that is worked on here. */
+interface Held {
+  open: OpenRun;
+  roles: readonly Role[];
+  prepared: Prepared;
+  coordinator?: Coordinator;
+  ended: Deferred<RunSummary>;
+  closing?: Promise<void>;
+}
+
+/** Holds the roles of any number of runs in this process: a coordinator for each, agents and judges for all. */
+export class RunHere {
+  readonly #state: State;
+  readonly #options: HereOptions;
+  readonly #names: QueueNames;
+  readonly #agents: Agents;
+  readonly #judges: Judges;
+  readonly #leases: Leases;
+  readonly #log: EventLog;
+  readonly #runs = new Map<string, Held>();
+  readonly #outcomes = new Map<string, Promise<RunSummary>>();
+  /** Runs of others that cannot be served from here, each told of once. */
+  readonly #refused = new Set<string>();
+  readonly #timers: NodeJS.Timeout[];
+  #looking: Promise<void> | undefined;
+  #again = false;
+  #stopping = false;
+
+  constructor(state: State, options: HereOptions = {}) {
+    this.#state = state;
+    this.#options = options;
+    this.#names = new QueueNames(state.ledger.id, state.store);
+    this.#leases = new Leases(state.ledger, (name) => this.#onLost(name));
+    const jobs = new Jobs({
+      state,
+      names: this.#names,
+      find: (run) => this.#runs.get(run)?.open,
+      onError: (run, error) => this.#fail(run, error),
+    });
+    this.#agents = new Agents(state.queues, {
+      ledger: state.ledger,
+      mayTake: (run) => this.#runs.get(run)?.open.isTaking ?? false,
+      handle: (agent, lane, job, signal) => jobs.generate(agent, lane, job, signal),
+      onHealth: (agent, health, reason) => this.#onHealth(agent, health, reason),
+      onError: this.#onError,
+    });
+    this.#judges = new Judges({
+      queues: state.queues,
+      names: this.#names,
+      handle: (job, signal) => jobs.classify(job, signal),
+      onError: this.#onError,
+    });
+    this.#log = new EventLog(state.events, state.ledger, () => this.#runs.keys());
+    this.#timers = [
+      setInterval(() => this.#watch(this.look()), state.isShared ? sharedCompareMs : compareMs),
+      setInterval(() => this.#watch(this.refresh()), totalsMs),
+    ];
+  }
+
+  /** The runs that are worked on here. */
+  get runs(): OpenRun[] {
+    return [...this.#runs.values()].map(({ open }) => open);
+  }
+
+  find(run: string): OpenRun | undefined {
+    return this.#runs.get(run)?.open;
+  }
+
+  /**
+   * Takes a run on: opens its models, asks its servers, and only then calls `record`, so that a pipeline that cannot run
+   * leaves no run behind. ConfigError where it cannot, or another process carries the run.
+   */
+  async take(
+    pipeline: Pipeline,
+    record: () => Promise<Run>,
+    { env, signal, onTaken }: TakeOptions,
+  ): Promise<OpenRun> {
+    const roles = this.#options.roles ?? allRoles;
+    const prepared = await this.#prepare(pipeline, roles, { env, signal });
+    try {
+      const run = await record();
+      if (roles.includes('coordinate') && !(await this.#leases.take(runLease(run.id)))) {
+        throw new ConfigError(
+          `another reroll process works on ${run.id}, on this machine or on one that shares its database. Wait until it is done, or stop it there.`,
+        );
+      }
+      // Before anybody can pause it: a pause must not be undone by the start.
+      await this.#state.ledger.moveRun(run.id, 'running');
+      onTaken?.(run);
+      const open = await this.#hold(run, prepared, roles);
+      this.#watch(this.look());
+      return open;
+    } catch (error) {
+      await prepared.release();
+      throw error;
+    }
+  }
+
+  /** Resolves when the run has ended, or is left: with how it stands then. undefined where it never was held. */
+  ended(run: string): Promise<RunSummary> | undefined {
+    return this.#outcomes.get(run);
+  }
+
+  /** Hears of each run whose events have just been written. Returns the function that stops listening. */
+  onLogged(listener: (run: string) => void): () => void {
+    return this.#log.listen(listener);
+  }
+
+  servers(): ServerStatus[] {
+    return [...this.#agents].map(({ address, members, health: { state, reason }, info, lease }) => ({
+      address,
+      names: [...new Set([...members].map(({ name }) => name))],
+      state,
+      ...(state !== 'well' && { reason }),
+      ...(info?.checkpoint !== undefined && { checkpoint: info.checkpoint }),
+      isServed: lease !== undefined,
+    }));
+  }
+
+  /** Compares what is due with what is queued, for every run, and sends agents where there is work. */
+  look(): Promise<void> {
+    this.#again = this.#looking !== undefined;
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+      if (this.#again) this.#watch(this.look());
+    });
+    return this.#looking;
+  }
+
+  /** Reads how the runs stand: others may have paused, cancelled or finished them. */
+  async refresh(): Promise<void> {
+    for (const { open } of [...this.#runs.values()]) {
+      const progress = await this.#state.ledger.progress(open.id);
+      this.#state.events.emit({ type: 'totals', progress });
+      if (progress.state !== open.state) await this.#moved(open, progress.state);
+    }
+  }
+
+  /** Ends a run and all its open shots as cancelled, and tells its servers to stop. */
+  async cancel(run: string): Promise<void> {
+    const held = this.#runs.get(run);
+    if (!held) return;
+    const { open } = held;
+    const sent = await this.#state.ledger.cancelRun(run);
+    open.state = 'cancelled';
+    // Before the servers are told: what they break off then is no failure of theirs.
+    open.abort();
+    await stopServers(this.#state, run, sent, async (name) => {
+      return open.members.find((member) => member.name === name)?.backend;
+    });
+    await this.#end(held);
+  }
+
+  /** Stops working on a run and leaves it as it is, when what its servers hold is there. */
+  async leave(run: string): Promise<void> {
+    const held = this.#runs.get(run);
+    if (held) await this.#end(held);
+  }
+
+  /** Leaves all runs: what servers hold is finished first, or with `force` given back at once. */
+  async stop({ force }: { force: boolean }): Promise<void> {
+    this.#stopping = true;
+    this.#timers.forEach((timer) => clearInterval(timer));
+    const held = [...this.#runs.values()];
+    for (const { open } of held) {
+      open.isLeaving = true;
+      if (force) open.abort();
+    }
+    await Promise.all([...this.#agents].map((agent) => agent.close(force)));
+    await this.#judges.stop(force);
+    await Promise.all(held.map((run) => this.#end(run)));
+    await this.#log.close();
+    await this.#leases.close();
+  }
+
+  #prepare(pipeline: Pipeline, roles: readonly Role[], from: Pick<PrepareOptions, 'env' | 'signal'>) {
+    const { openClassifier } = this.#options;
+    const judges = roles.includes('judge') ? this.#judges : undefined;
+    return prepare(pipeline, {
+      ...from,
+      ...(judges && { judges }),
+      ...(openClassifier && { openClassifier }),
+    });
+  }
+
+  async #hold(run: Run, prepared: Prepared, roles: readonly Role[]): Promise<OpenRun> {
+    const { pipeline, servers, judge } = prepared;
+    const members = servers.map(({ backend, config, address, manner }) => {
+      // A server that is one run's own has queues of that run's own.
+      const identity = JSON.stringify([manner, isOwn(config) ? run.id : address]);
+      return new Member(run.id, backend, config, identity, this.#agents.at(address));
+    });
+    const { ledger } = this.#state;
+    const event = { code: 'run', data: { run: run.id, state: 'running' } };
+    const after = (await ledger.appendEvents(run.id, [event])) - 1;
+    const output = new Output(run, pipeline, ledger);
+    const open = new OpenRun({
+      run,
+      pipeline,
+      output,
+      members,
+      judge,
+      before: await ledger.progress(run.id),
+      after,
+    });
+    const ended = deferred<RunSummary>();
+    this.#runs.set(run.id, { open, roles, prepared, ended });
+    this.#outcomes.set(run.id, ended.promise);
+    for (const [place, member] of members.entries()) this.#attach(member, servers[place]);
+    return open;
+  }
+
+  #attach(member: Member, server: Server | undefined): void {
+    const { agent, run, name } = member;
+    const isShared = agent.isNamed;
+    agent.attach(member);
+    agent.info = server?.info ?? agent.info;
+    const problem = server?.problem;
+    if (!problem) return;
+    if (!isShared) {
+      agent.health.takeDown(problem);
+      return;
+    }
+    // Others use it: what keeps this run from it, a wrong password say, is this run's affair.
+    member.problem = problem;
+    this.#state.events.emit({ type: 'backend', run, backend: name, state: 'down', reason: problem.message });
+  }
+
+  async #look(): Promise<void> {
+    if (this.#stopping) return;
+    if (this.#state.isShared && this.#options.roles) await this.#join();
+    await this.#takeRoles();
+    for (const held of [...this.#runs.values()]) {
+      if (held.closing) continue;
+      try {
+        await this.#lookAt(held);
+      } catch (error) {
+        this.#fail(held.open.id, error);
+      }
+    }
+    await this.#agents.settle();
+  }
+
+  /** Offers a run's lanes to the agents of its servers, and lets its coordinator fill their queues. */
+  async #lookAt({ open, coordinator }: Held): Promise<void> {
+    const due = [];
+    for (const lane of await this.#state.ledger.dueLanes(open.id)) {
+      const servers = await open.whoCan(lane);
+      const queue = this.#names.generate(lane.lane, servers.identities);
+      for (const member of servers.able) member.agent.offer(queue, open.id, lane);
+      due.push({ lane, queue, servers });
+    }
+    await coordinator?.compare(due);
+  }
+
+  /** Takes the roles that are free: those of a process that died, too. */
+  async #takeRoles(): Promise<void> {
+    const { ledger } = this.#state;
+    for (const held of this.#runs.values()) {
+      if (!held.roles.includes('coordinate') || held.coordinator || held.closing) continue;
+      const lease = await this.#leases.take(runLease(held.open.id));
+      if (lease) held.coordinator = this.#coordinator(held.open, ledger.under(lease));
+    }
+    for (const agent of this.#agents) {
+      const isWanted = [...agent.members].some(({ run }) => this.#runs.get(run)?.roles.includes('generate'));
+      if (agent.lease || !isWanted) continue;
+      agent.setLease(await this.#leases.take(this.#agentLease(agent)));
+    }
+  }
+
+  /** Works on the runs that others recorded, with the roles that this process was started for. */
+  async #join(): Promise<void> {
+    for (const run of await this.#state.ledger.openRuns()) {
+      if (this.#runs.has(run.id) || this.#refused.has(run.id) || run.store !== this.#state.store) continue;
+      try {
+        const roles = this.#options.roles ?? [];
+        const from = { env: process.env, signal: AbortSignal.timeout(joinMs) };
+        const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env: from.env });
+        await this.#hold(run, await this.#prepare(pipeline, roles, from), roles);
+      } catch (error) {
+        this.#refused.add(run.id);
+        const message = `${run.id} is left to other processes: ${toError(error).message}`;
+        this.#state.events.emit({ type: 'warning', code: 'run-elsewhere', message });
+      }
+    }
+  }
+
+  #coordinator(open: OpenRun, ledger: Ledger): Coordinator {
+    const { retry } = open.pipeline;
+    const backends = open.members.map(({ backend }) => backend);
+    for (const message of open.judge.classifier?.notes ?? []) {
+      this.#state.events.emit({ type: 'warning', run: open.id, code: 'model-note', message });
+    }
+    for (const message of vainChanges(retry.ladder, backends)) {
+      this.#state.events.emit({ type: 'warning', run: open.id, code: 'ladder-in-vain', message });
+    }
+    return new Coordinator({
+      state: this.#state,
+      open,
+      ledger,
+      names: this.#names,
+      agents: this.#agents,
+      look: () => this.look(),
+      onEnd: () => this.#watch(this.leave(open.id)),
+      onError: (error) => this.#fail(open.id, error),
+    });
+  }
+
+  async #moved(open: OpenRun, to: RunState): Promise<void> {
+    switch (to) {
+      case 'paused':
+      case 'running':
+        open.state = to;
+        this.#state.events.emit({ type: 'run', run: open.id, state: to });
+        if (to === 'paused') this.#runs.get(open.id)?.coordinator?.pause();
+        for (const { agent } of open.members) agent.steer();
+        return this.look();
+      case 'cancelled':
+        return this.cancel(open.id);
+      case 'completed':
+        open.state = to;
+        return this.leave(open.id);
+    }
+  }
+
+  #onHealth(agent: Agent, state: BackendHealthState, reason?: string): void {
+    for (const member of agent.members) {
+      const { run, name } = member;
+      member.forgetLacks();
+      this.#state.events.emit({
+        type: 'backend',
+        run,
+        backend: name,
+        state,
+        ...(reason !== undefined && { reason }),
+      });
+    }
+    agent.steer();
+    this.#watch(this.look());
+  }
+
+  /** This process slept too long, and another may have its role by now: what it still does counts no more. */
+  #onLost(name: string): void {
+    for (const held of this.#runs.values()) {
+      if (name !== runLease(held.open.id)) continue;
+      held.coordinator?.stop();
+      delete held.coordinator;
+    }
+    for (const agent of this.#agents) if (name === this.#agentLease(agent)) agent.setLease(undefined);
+    const message = `This process gave no sign of life for too long and lost a role (${name}); it takes it again if it is free.`;
+    this.#state.events.emit({ type: 'warning', code: 'role-lost', message });
+    this.#watch(this.look());
+  }
+
+  #end(held: Held): Promise<void> {
+    held.closing ??= this.#close(held);
+    return held.closing;
+  }
+
+  async #close(held: Held): Promise<void> {
+    const { open, coordinator, ended } = held;
+    const { ledger, events } = this.#state;
+    try {
+      open.isLeaving = true;
+      for (const { agent } of open.members) agent.steer();
+      await open.settled();
+      coordinator?.stop();
+      const lease = coordinator && (await this.#leases.take(runLease(open.id)));
+      const worked = { seconds: (Date.now() - open.startedAt) / 1000, attemptsBefore: open.before.attempts };
+      const summary = lease
+        ? await finishRun(this.#state, open.id, open.pipeline, { ...worked, ledger: ledger.under(lease) })
+        : await summaryOf(this.#state, open.id, worked);
+      const isOver = summary.state === 'completed' || summary.state === 'cancelled';
+      events.emit({ type: 'totals', progress: await ledger.progress(open.id) });
+      events.emit({ type: 'run', run: open.id, state: isOver ? summary.state : 'interrupted' });
+      await this.#release(held);
+      ended.resolve(summary);
+    } catch (error) {
+      ended.reject(error);
+      await this.#release(held).catch(() => undefined);
+    }
+  }
+
+  async #release({ open, prepared, roles }: Held): Promise<void> {
+    await this.#log.flush();
+    this.#runs.delete(open.id);
+    for (const { agent } of open.members) {
+      agent.detach(open.id);
+      if (agent.isNamed) continue;
+      this.#agents.drop(agent);
+      await agent.close(false);
+      await this.#leases.release(this.#agentLease(agent));
+    }
+    await prepared.release();
+    if (roles.includes('coordinate')) await this.#leases.release(runLease(open.id));
+  }
+
+  /** A failure that ends the run here; the others go on. */
+  #fail(run: string, error: unknown): void {
+    const held = this.#runs.get(run);
+    if (error instanceof QueueError) {
+      // The next comparison with the ledger adds what is missing.
+      this.#state.events.emit({ type: 'warning', run, code: 'queue-away', message: error.message });
+    } else if (held) {
+      held.ended.reject(error);
+      this.#watch(this.#end(held));
+    }
+  }
+
+  /** A failure that no run is known to have caused ends them all. */
+  readonly #onError = (error: unknown): void => {
+    for (const run of [...this.#runs.keys()]) this.#fail(run, error);
+  };
+
+  /** Runs work that nobody waits for. */
+  #watch(work: Promise<unknown>): void {
+    void work.catch(this.#onError);
+  }
+
+  #agentLease({ address }: Agent): string {
+    return `agent/${address} at ${this.#state.store}`;
+  }
+}
+
+const runLease = (run: string): string => `run/${run}`;

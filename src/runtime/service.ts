@@ -1,0 +1,85 @@
+import type { AttemptKey, Attempt, RunProgress, ShotRecord } from '../ledger/index.js';
+import type { Json, RunState } from '../loop/index.js';
+import type { BackendHealthState } from '../backends/index.js';
+import type { RunEvent } from './events.js';
+import type { RunSummary } from './finish.js';
+
+/** Where a run stands. */
+export interface RunStatus extends Omit<RunProgress, 'state'> {
+  /** `interrupted`: not over, and no process works on it. */
+  state: RunState | 'interrupted';
+  name: string;
+  createdAt: string;
+  finishedAt?: string;
+  outputDir: string;
+  /** Attempts for each accepted image, so far. */
+  attemptsPerImage?: number;
+  /** Only while a process works on it. */
+  shotsPerMinute?: number;
+  etaSeconds?: number;
+}
+
+/** A run that is asked for. */
+export interface Submission {
+  /** The merged pipeline, before environment variables are put in. */
+  pipeline: Json;
+  /** Absolute path of the pipeline's file: what it names is beside it. */
+  file: string;
+  /** The variables that it names: held in memory while the run is worked on, and never stored. */
+  env: { [name: string]: string };
+}
+
+/** A run that is worked on, and the place in its events from which on they tell of that. */
+export interface Taken {
+  run: string;
+  after: number;
+}
+
+/** An event of a run. Those without a sequence are passing: they tell how far something is, and are not kept. */
+export interface RunRecord {
+  sequence?: number;
+  /** ISO 8601. */
+  at: string;
+  event: RunEvent;
+}
+
+export interface ServerStatus {
+  address: string;
+  /** What runs call it. */
+  names: string[];
+  state: BackendHealthState;
+  reason?: string;
+  /** The checkpoint that it has loaded, where it says so. */
+  checkpoint?: string;
+  /** Whether this process sends to it. */
+  isServed: boolean;
+}
+
+/**
+ * What can be asked and told from outside: the one thing behind command line and control socket. Throws ConfigError
+ * where there is no such run, or it is no state to do so in.
+ */
+export interface Service {
+  /** Records a run and works on it. */
+  submit(submission: Submission): Promise<Taken>;
+  /** Goes on with a run that nobody works on, the newest if none is named; watches one that is worked on here. */
+  resume(request: { run?: string; env: { [name: string]: string } }): Promise<Taken>;
+  /** Newest first. */
+  runs(): Promise<RunStatus[]>;
+  /** The run, or the newest one. */
+  status(run?: string): Promise<RunStatus>;
+  /** How a run stood when it ended, or was left; waits while it is worked on here. */
+  summary(run: string): Promise<RunSummary>;
+  /** Without a name: the one that is running. */
+  pause(run?: string): Promise<RunStatus>;
+  unpause(run?: string): Promise<RunStatus>;
+  cancel(run?: string): Promise<RunStatus>;
+  /** Up to `limit` shots, with all their attempts, from index `from` on. */
+  shots(run: string, page: { from: number; limit: number }): Promise<ShotRecord[]>;
+  attempt(key: AttemptKey): Promise<Attempt | undefined>;
+  servers(): Promise<ServerStatus[]>;
+  /** The kept events after a sequence number, up to `limit`. */
+  history(run: string, page: { after: number; limit: number }): Promise<RunRecord[]>;
+  /** All events after a sequence number, and then as they come, until nobody works on the run any more. */
+  events(run: string, after: number): AsyncIterable<RunRecord>;
+}

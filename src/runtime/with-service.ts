@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockedError } from '../errors.js';
+import { readLock } from '../ledger/index.js';
+import { LocalService } from './local-service.js';
+import { RemoteService } from './remote-service.js';
+import { RunHere } from './run-here.js';
+import type { Service } from './service.js';
+import { needHome, withState } from './state.js';
+
+/** A process that has just taken the folder needs a moment to say where it answers; a `status` beside ours gives it back. */
+const tries = 20;
+const pauseMs = 500;
+
+/**
+ * Asks the process that holds a state folder; where none does, opens the folder itself, and then `warn` hears what a
+ * user should know.
+ */
+export async function withService<T>(
+  home: string,
+  ask: (service: Service) => Promise<T>,
+  warn: (message: string) => void,
+): Promise<T> {
+  await needHome(home, process.env);
+  for (let attempt = 1; ; attempt++) {
+    const holder = await holderOf(home);
+    if (holder) return ask(holder);
+    try {
+      return await withState(home, async (state) => {
+        state.events.listen((event) => event.type === 'warning' && warn(event.message));
+        const here = new RunHere(state);
+        try {
+          return await ask(new LocalService(state, here));
+        } finally {
+          await here.stop({ force: true });
+        }
+      });
+    } catch (error) {
+      if (!(error instanceof LockedError) || attempt === tries) throw error;
+      await sleep(pauseMs);
+    }
+  }
+}
+
+/** The service of the process that holds a state folder, if one does and has said where it answers. */
+export async function holderOf(home: string): Promise<Service | undefined> {
+  const control = (await readLock(home))?.control;
+  return control === undefined ? undefined : new RemoteService(control);
+}
