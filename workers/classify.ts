@@ -203,6 +203,7 @@ function provenance(dependencies: AdvanceDependencies, shot: ShotRecord, attempt
     backend,
     server: candidate?.server,
     request,
+    settings: candidate?.settings,
     sent: candidate?.sent,
     seed: candidate?.seed,
     verdict,

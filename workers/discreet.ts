@@ -39,9 +39,13 @@ export function discreet(backend: Backend, environment: Environment): Pick<Backe
           repair: putIntoRepair(job.repair.repair, environment),
         };
         const generated = await backend.generate({ ...job, request, ...(repair && { repair }) }, signal);
-        const { sent, image } = generated;
-        const hidden = mapTexts(sent, hiding.hide) as typeof sent;
-        return { ...generated, sent: hidden, image: hideInImage(image, hiding) };
+        const { sent, settings, image } = generated;
+        return {
+          ...generated,
+          sent: mapTexts(sent, hiding.hide) as typeof sent,
+          settings: mapTexts(settings, hiding.hide) as typeof settings,
+          image: hideInImage(image, hiding),
+        };
       }),
   };
 }

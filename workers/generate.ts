@@ -182,12 +182,13 @@ async function inspect(
   try {
     const { pixels, ...image } = await inspectImage(generated.image);
     const unchanged = repaired !== undefined && (await samePixels(repaired, generated.image));
-    const { seed, sent, server } = generated;
+    const { seed, sent, settings, server } = generated;
     const candidate = {
       ...image,
       ...(unchanged && { unchanged }),
       seed,
       sent: sent as Json,
+      ...(Object.keys(settings).length > 0 && { settings }),
       server: { ...server },
       seconds,
     };

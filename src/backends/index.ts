@@ -10,6 +10,7 @@ export {
   type HealthOptions,
 } from './health.js';
 export { describeLacks } from './lacks.js';
+export { describeSent } from './settings.js';
 export { canRepair, checkRepair } from './repairs.js';
 export { near } from './near.js';
 export { stem } from './stem.js';

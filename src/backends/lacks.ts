@@ -1,3 +1,4 @@
+import { settingOf, type ImageRequest } from '../loop/index.js';
 import { near } from './near.js';
 import type { Lack } from './port.js';
 
@@ -5,6 +6,13 @@ import type { Lack } from './port.js';
 export function lackOf(what: string, asked: string, names: readonly string[]): Lack {
   const alike = near(asked, names);
   return { what, asked, near: alike, ...(alike.length === 0 && { has: names }) };
+}
+
+/** What the ladder changes of a settled request, and of which the server's side has no value to count from. */
+export function uncountable({ adjust = [] }: ImageRequest): Lack[] {
+  const settings = new Set(adjust.flatMap((one) => Object.keys(one)).map(settingOf));
+  const advice = ', which the ladder changes: set it in the pipeline';
+  return [...settings].map((asked) => ({ what: 'own value of', asked, near: [], advice }));
 }
 
 /** `no sampler "Eulr a" (nearest: Euler a), no checkpoint "b" (it has c, d)`: to follow "has". */

@@ -1,4 +1,4 @@
-import type { ImageRequest, Repair } from '../loop/index.js';
+import type { ImageRequest, Json, Repair } from '../loop/index.js';
 
 export type BackendKind = 'a1111' | 'comfyui';
 
@@ -8,8 +8,10 @@ export interface Backend {
   readonly kind: BackendKind;
   /** How it understood its configuration, a line each: for people, in `reroll doctor`. */
   readonly notes?: readonly string[];
-  /** Settings of a request that have no effect here, since its workflow does not take them. */
-  readonly unbound?: readonly string[];
+  /** What to tell of a pipeline that sets or changes these settings: they have no effect here, or not everywhere. */
+  warnings?(settings: readonly string[]): string[];
+  /** What it is sent for a request, setting by setting, and who says so. Asks the server nothing. */
+  settings(request: ImageRequest): Sent[];
 
   /** Asks the server what it is and whether it is well. Harmless; bounded in time. */
   probe(signal: AbortSignal): Promise<ServerInfo>;
@@ -49,9 +51,21 @@ export interface Generated {
   seed: number;
   /** The request as it was sent, without image bytes and secrets. */
   sent: { [field: string]: unknown };
+  /** The settings that the request left out, or changed without knowing them, as they were sent. */
+  settings: { [setting: string]: Json };
   server: ServerInfo;
   /** True where a prompt that was already there was adopted. */
   adopted: boolean;
+}
+
+/** A setting as a server is sent it, and who says so. */
+export interface Sent {
+  /** Named as in the pipeline file. */
+  setting: string;
+  /** Absent where the server, or a node of the workflow, decides. */
+  value?: Json;
+  /** `default`: reroll's own. `nowhere`: the pipeline says it, and the workflow does not take it. */
+  from: 'pipeline' | 'workflow' | 'default' | 'server' | 'nowhere';
 }
 
 export interface ServerInfo {

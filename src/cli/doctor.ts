@@ -1,8 +1,8 @@
-import { canRepair, describeLacks, type Lack } from '../backends/index.js';
+import { canRepair, describeLacks, describeSent, type Lack } from '../backends/index.js';
 import { LockedError, RerollError } from '../errors.js';
 import { laneOf, planAttempt, type ImageRequest, type Rung } from '../loop/index.js';
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
-import { connect, homeOf, withState, openGate, opening, vainChanges } from '../runtime/index.js';
+import { connect, homeOf, withState, openGate, opening, vainSettings } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 import { printJson, styled } from './print.js';
 
@@ -60,9 +60,7 @@ async function examine(file: string | undefined, report: (finding: Finding) => v
   });
   const requests = await attempt('prompts', () => sampleRequests(pipeline));
   for (const config of pipeline.backends) {
-    await attempt(`backend ${config.name}`, () =>
-      examineBackend(config, requests ?? [], pipeline.retry.ladder),
-    );
+    await attempt(`backend ${config.name}`, () => examineBackend(config, requests ?? [], pipeline));
   }
 }
 
@@ -82,7 +80,7 @@ async function examineState(pipelineFile: string | undefined): Promise<[string, 
 }
 
 /**
- * What the servers will be asked for: one request for each lane, sampler, scheduler and style, and each LoRA in a
+ * What the servers will be asked for: one request for each lane and combination of settings, and each LoRA in a
  * prompt; and what the ladder makes of each.
  */
 async function sampleRequests(
@@ -109,17 +107,19 @@ function plansOf(request: ImageRequest, ladder: readonly Rung[]): ImageRequest[]
   );
 }
 
-/** All that a server may lack for a request. */
+/** All that a server may lack for a request, and all that is shown of it. */
 function namesIn(request: ImageRequest, tags: readonly string[]): string {
-  const { prompt, negative_prompt: negative, sampler, scheduler, styles, hires, a1111, comfyui } = request;
-  const loras = `${prompt} ${negative}`.match(/<lora:[^>]*>/gi);
-  return JSON.stringify([laneOf(request, tags), sampler, scheduler, styles, hires, a1111, comfyui, loras]);
+  const { prompt, negative_prompt: negative } = request;
+  // Seeds and words are different in each: no server lacks one.
+  const settings = { ...request, seed: 0, prompt: '', negative_prompt: '' };
+  const loras = `${prompt} ${negative ?? ''}`.match(/<lora:[^>]*>/gi);
+  return JSON.stringify([laneOf(request, tags), settings, loras]);
 }
 
 function examineBackend(
   config: Pipeline['backends'][number],
   requests: { request: ImageRequest; tags: string[] }[],
-  ladder: readonly Rung[],
+  pipeline: Pipeline,
 ): Promise<[string, undefined]> {
   return opening(async (releasers) => {
     const backend = await connect(config, releasers);
@@ -130,9 +130,10 @@ function examineBackend(
     const { signal } = stop;
     const info = await backend.probe(signal);
     const lacks: Lack[] = [];
-    const repairs = ladder.flatMap((rung) => ('repair' in rung ? rung.repair : []));
+    const repairs = pipeline.retry.ladder.flatMap((rung) => ('repair' in rung ? rung.repair : []));
     const able = repairs.filter((repair) => canRepair(backend.kind, repair));
-    for (const { request } of requests.filter(({ tags }) => tags.every((tag) => config.tags.includes(tag)))) {
+    const served = requests.filter(({ tags }) => tags.every((tag) => config.tags.includes(tag)));
+    for (const { request } of served) {
       for (const repair of [undefined, ...able]) {
         lacks.push(...(await backend.missing(request, signal, repair)));
       }
@@ -141,8 +142,12 @@ function examineBackend(
     const about = [info.product, info.version, info.checkpoint && `checkpoint ${info.checkpoint}`];
     const words = about.filter(Boolean).join(', ');
     if (lacks.length > 0) throw new RerollError(`${words}; but it has ${describeLacks(lacks)}`);
-    const vain = vainChanges(ladder, [backend]);
-    return [[words, ...(backend.notes ?? []), ...vain].join('\n'), undefined];
+    const sent = describeSent(served.map(({ request }) => backend.settings(request)));
+    const vain = vainSettings(pipeline, [backend]);
+    return [
+      [words, ...(backend.notes ?? []), ...(sent ? [`sent: ${sent}`] : []), ...vain].join('\n'),
+      undefined,
+    ];
   });
 }
 

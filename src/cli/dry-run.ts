@@ -1,8 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { relative } from 'node:path';
+import { describeSent, type Backend, type Sent } from '../backends/index.js';
 import { defaultModel } from '../base/default-model.js';
 import { expect, type GateQuality, type ImageRequest, type Shot } from '../loop/index.js';
 import { expandShots, type Pipeline } from '../pipeline/index.js';
+import { unconnected } from '../runtime/index.js';
 import { percent, plural, printJson, table, writeOut } from './print.js';
 
 /** How good a gate is, from where that is known. */
@@ -15,12 +17,16 @@ const badRates = [0.3, 0.5, 0.7];
 /** Prints every shot, then what the run will cost. Streams: 100,000 shots take no memory. */
 export async function dryRun(pipeline: Pipeline, json: boolean): Promise<void> {
   const seed = pipeline.seed ?? randomInt(2 ** 32);
+  const servers = await Promise.all(
+    pipeline.backends.map(async (config) => new Server(await unconnected(config), config.tags)),
+  );
   const notes: string[] = [];
   const shown = shownSettings(pipeline);
   let shots = 0;
   for await (const shot of expandShots(pipeline, seed, { onNote: (note) => notes.push(note) })) {
     shots++;
-    await writeOut(json ? JSON.stringify(shot) + '\n' : `${line(shot, shown)}\n`);
+    const sent = servers.filter((server) => server.serves(shot)).map((server) => server.take(shot));
+    await writeOut(json ? JSON.stringify(shot) + '\n' : `${line(shot, sent, shown)}\n`);
   }
   const gate = knownGate(pipeline.gate.models);
   const costs = badRates.map((badRate) => ({
@@ -29,7 +35,8 @@ export async function dryRun(pipeline: Pipeline, json: boolean): Promise<void> {
   }));
   const most = Math.min(shots * pipeline.retry.attempts, pipeline.retry.run_attempts ?? Infinity);
   if (json) {
-    printJson({ shots, seed, attempts: { least: shots, most }, gate, costs, notes });
+    const backends = servers.map(({ name, sent }) => ({ name, sent: [...sent.values()] }));
+    printJson({ shots, seed, attempts: { least: shots, most }, gate, costs, backends, notes });
     return;
   }
   const rows = costs.map((cost) => [
@@ -41,7 +48,8 @@ export async function dryRun(pipeline: Pipeline, json: boolean): Promise<void> {
   ]);
   const header = ['bad images', 'attempts/shot', 'attempts', 'exhausted', 'bad among accepted'];
   await writeOut(
-    `\n${plural(shots, 'shot')}, ${shots} to ${plural(most, 'attempt')}. Seed ${seed}${seedHint(pipeline, seed)}.\n` +
+    `\n${servers.map((server) => `${server.describe()}\n`).join('')}` +
+      `\n${plural(shots, 'shot')}, ${shots} to ${plural(most, 'attempt')}. Seed ${seed}${seedHint(pipeline, seed)}.\n` +
       (notes.length > 0 ? `\nSent as they are:\n${notes.map((note) => `  ${note}\n`).join('')}\n` : '') +
       `What the gate makes of that (${gate.source}):\n\n${table(header, rows)}\n\n` +
       'More budget lowers only the exhausted; only a better gate lowers the bad among the accepted.\n',
@@ -63,8 +71,57 @@ function shownSettings({ prompts }: Pipeline): Setting[] {
   return [...new Set<Setting>([...varied, 'init_image', 'mask'])].filter((key) => !always.includes(key));
 }
 
-function line({ index, prompt, request, priority, tags }: Shot, shown: readonly Setting[]): string {
-  const { width, height, steps, cfg_scale: cfg, seed } = request;
+/** How many combinations of settings are remembered of a server. */
+const remembered = 100;
+
+/** A backend, and what it would be sent: each combination of settings once. */
+class Server {
+  readonly sent = new Map<string, Sent[]>();
+
+  constructor(
+    private readonly backend: Backend,
+    private readonly tags: readonly string[],
+  ) {}
+
+  get name(): string {
+    return this.backend.name;
+  }
+
+  serves({ tags }: Shot): boolean {
+    return tags.every((tag) => this.tags.includes(tag));
+  }
+
+  take({ request }: Shot): Sent[] {
+    const sent = this.backend.settings(request);
+    if (this.sent.size < remembered) this.sent.set(JSON.stringify(sent), sent);
+    return sent;
+  }
+
+  describe(): string {
+    return `${this.name}: ${describeSent([...this.sent.values()]) || 'serves none of the shots'}`;
+  }
+}
+
+/** What is sent for a setting, of several servers each value once. */
+function valueOf(sent: readonly (readonly Sent[])[], setting: string): string {
+  const found = sent.flatMap((one) =>
+    one.filter((each) => each.setting === setting && each.from !== 'nowhere'),
+  );
+  const values = new Set(
+    found.map(({ value = 'of the workflow' }) => (typeof value === 'string' ? value : JSON.stringify(value))),
+  );
+  return [...values].join(' or ') || '-';
+}
+
+function line(
+  { index, prompt, request, priority, tags }: Shot,
+  sent: readonly (readonly Sent[])[],
+  shown: readonly Setting[],
+): string {
+  const { seed } = request;
+  const [width, height, steps, cfg] = ['width', 'height', 'steps', 'cfg_scale'].map((setting) =>
+    valueOf(sent, setting),
+  );
   const settings = shown.flatMap((key) => {
     const value = request[key];
     if (value === undefined) return [];

@@ -81,6 +81,8 @@ export interface Candidate {
   seed: number;
   /** The request as sent. */
   sent: Json;
+  /** What was sent for settings that the request left out, or changed without knowing them. */
+  settings?: { [setting: string]: Json };
   /** Product, version, checkpoint. */
   server: Json;
   /** Seconds that the server took. */

@@ -1,4 +1,4 @@
-import type { Adjust, ImageRequest, Rung } from './types.js';
+import type { Adjust, ImageRequest, Json, Rung } from './types.js';
 
 /** What servers take: a relative change never leaves these bounds. */
 const bounds: Record<string, { min: number; max: number; step?: number }> = {
@@ -13,34 +13,65 @@ const bounds: Record<string, { min: number; max: number; step?: number }> = {
 const change = /^([+*-])\s*(\d+(?:\.\d+)?)$/;
 const textChange = /^(prompt|negative_prompt)_(append|prepend|replace)$/;
 
-/** A request with a ladder's `adjust` applied. Applying an append or prepend twice changes nothing more. */
+/**
+ * A request with a ladder's `adjust` applied. Applying an append or prepend twice changes nothing more. A change
+ * of a setting that is left out waits in the request's own `adjust`: only the server's side knows its value.
+ */
 export function adjust(request: ImageRequest, changes: Adjust): ImageRequest {
-  const adjusted: Record<string, unknown> = { ...request };
+  const { adjust: waiting = [], ...said } = request;
+  const adjusted: Record<string, unknown> = said;
+  let left = waiting;
   for (const [key, value] of Object.entries(changes)) {
-    const text = textChange.exec(key);
-    const setting = text?.[1] ?? key;
+    const setting = settingOf(key);
     const old = adjusted[setting];
-    if (text) adjusted[setting] = changeText(old as string, text[2] as TextChange, value as string);
-    else {
-      const match = key in bounds && typeof value === 'string' ? change.exec(value.trim()) : null;
-      if (!match) adjusted[key] = value;
-      // A setting that was left to the server has no number to start from: it stays there.
-      else if (typeof old === 'number') adjusted[key] = changeNumber(key, old, match);
-    }
+    const change = readChange(key, value);
+    if (change === undefined) {
+      adjusted[setting] = value;
+      left = left.filter((one) => !Object.keys(one).some((other) => settingOf(other) === setting));
+    } else if (typeof old === change.of) adjusted[setting] = change.from(old as never);
+    else if (change.of === 'number' || !left.some((one) => one[key] === value))
+      left = [...left, { [key]: value }];
   }
-  return adjusted as unknown as ImageRequest;
+  return { ...adjusted, ...(left.length > 0 && { adjust: left }) } as unknown as ImageRequest;
+}
+
+/**
+ * The request with what the server's side has (`own`) put in where it is left out, and the changes that waited
+ * for that applied. A change that still waits has nothing to count from there.
+ */
+export function settle<Own extends Partial<ImageRequest>>(
+  request: ImageRequest,
+  own: Own,
+): ImageRequest & Own {
+  const { adjust: waiting = [], ...said } = request;
+  return waiting.reduce<ImageRequest>(adjust, { ...own, ...said }) as ImageRequest & Own;
 }
 
 /** The settings that a ladder changes, each once. */
 export function adjustedBy(ladder: readonly Rung[]): string[] {
   const keys = ladder.flatMap((rung) => ('adjust' in rung ? Object.keys(rung.adjust) : []));
-  return [...new Set(keys.map((key) => textChange.exec(key)?.[1] ?? key))];
+  return [...new Set(keys.map(settingOf))];
 }
 
-type TextChange = 'append' | 'prepend' | 'replace';
+/** The setting that a key of `adjust` changes: `prompt_append` is the prompt's. */
+export function settingOf(key: string): string {
+  return textChange.exec(key)?.[1] ?? key;
+}
 
-function changeText(old: string, how: TextChange, text: string): string {
-  if (how === 'replace') return text;
+type Change =
+  { of: 'string'; from: (old: string) => string } | { of: 'number'; from: (old: number) => number };
+
+/** Undefined where the value takes the place of the old one, whatever that is. */
+function readChange(key: string, value: Json): Change | undefined {
+  if (typeof value !== 'string') return undefined;
+  const [, , how] = textChange.exec(key) ?? [];
+  if (how === 'append' || how === 'prepend')
+    return { of: 'string', from: (old) => changeText(old, how, value) };
+  const match = key in bounds ? change.exec(value.trim()) : null;
+  return match ? { of: 'number', from: (old) => changeNumber(key, old, match) } : undefined;
+}
+
+function changeText(old: string, how: 'append' | 'prepend', text: string): string {
   if (old.includes(text)) return old;
   const parts = how === 'append' ? [old, text] : [text, old];
   return parts.filter((part) => part.trim() !== '').join(', ');

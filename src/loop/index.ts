@@ -1,5 +1,5 @@
 export type * from './types.js';
-export { adjustedBy } from './adjust.js';
+export { adjustedBy, settle, settingOf } from './adjust.js';
 export { advance, bestAttempt, type Standpoint } from './advance.js';
 export { reachesAll, shareBudget, type BudgetAnswer, type Standing } from './budget.js';
 export { expect, type Expectation, type GateQuality } from './expectation.js';

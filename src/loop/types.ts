@@ -10,19 +10,22 @@ export type { LabelScore, Scores } from '../base/scores.js';
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
-/** One image that a server is asked for, every setting resolved. */
+/**
+ * One image that a server is asked for. What is left out stays as the server's side has it: the workflow's value
+ * on ComfyUI, reroll's default or the server's own on A1111's family.
+ */
 export interface ImageRequest {
   prompt: string;
-  negative_prompt: string;
+  negative_prompt?: string;
   /** 0 to 2^32 - 1: every server takes that range, and JSON keeps it exact. */
   seed: number;
   /** Pixels. */
-  width: number;
+  width?: number;
   /** Pixels. */
-  height: number;
-  steps: number;
-  cfg_scale: number;
-  /** Left out: the server's default. Names are the server's own. */
+  height?: number;
+  steps?: number;
+  cfg_scale?: number;
+  /** Names are the server's own. */
   sampler?: string;
   scheduler?: string;
   checkpoint?: string;
@@ -42,6 +45,8 @@ export interface ImageRequest {
   a1111?: { [field: string]: Json };
   /** Inputs that go into a ComfyUI workflow as they are: `"12.inputs.strength": 0.8`. */
   comfyui?: { [input: string]: Json };
+  /** What the ladder changes of settings that are left out, in order, one each: it counts from the server's side's values. */
+  adjust?: Adjust[];
 }
 
 /** A1111's hires fix: generate small, upscale, refine. */
@@ -52,7 +57,7 @@ export interface HiresSettings {
   denoising_strength?: number;
 }
 
-/** One image that is wanted: a prompt with every setting resolved. */
+/** One image that is wanted: a prompt and all that the pipeline says about it. */
 export interface Shot {
   /** 1-based place in the run: the order in which the pipeline names it. */
   index: number;

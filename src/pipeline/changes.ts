@@ -24,12 +24,21 @@ export function unquotedChanges(tree: Located): Problem[] {
 const inside = (tree: Located, path: Path): Located | undefined =>
   path.reduce<Located | undefined>((at, key) => at && childOf(at, key), tree);
 
-/** Changes by "+1" and the like of a setting that no shot has: there is no number to start from. */
-export function* changesOfNothing({ generate, prompts, retry }: Settled): Generator<{
+/** What servers of A1111's family have no default of that we know: the others count from it. */
+const unknownThere = ['clip_skip', 'denoising_strength'];
+
+/** Changes by "+1" and the like where neither a shot nor a server's side has a number to start from. */
+export function* changesOfNothing({ backends, generate, prompts, retry }: Settled): Generator<{
   path: Path;
   message: string;
 }> {
-  const set = new Set(Object.keys(generate));
+  // A workflow has its own.
+  if (backends.some((one) => one.kind === 'comfyui' || (one.kind === 'sketch' && one.protocol === 'comfyui')))
+    return;
+  const set = new Set([
+    ...Object.keys(generate),
+    ...[...changeable].filter((key) => !unknownThere.includes(key)),
+  ]);
   for (const prompt of prompts) {
     // What a table sets is known when its rows are read.
     if (prompt.file !== undefined && !/\.txt$/i.test(prompt.file)) return;

@@ -35,11 +35,20 @@ export function escapeVariables(text: string, environment: { has(name: string): 
   return text.replace(/\$\{(\w+)\}/g, (whole, name: string) => (environment.has(name) ? `$${whole}` : whole));
 }
 
+/** What variables may stand in, of a request. */
+export function lateParts({ prompt, negative_prompt: negative, adjust, a1111, comfyui }: ImageRequest) {
+  return {
+    prompt,
+    ...(negative !== undefined && { negative_prompt: negative }),
+    ...(adjust && { adjust }),
+    ...(a1111 && { a1111 }),
+    ...(comfyui && { comfyui }),
+  };
+}
+
 /** A request with every `${NAME}` of the environment put in: what is sent, and never stored. */
 export function putIntoRequest(request: ImageRequest, environment: Environment): ImageRequest {
-  const { prompt, negative_prompt, a1111, comfyui } = request;
-  const late = { prompt, negative_prompt, ...(a1111 && { a1111 }), ...(comfyui && { comfyui }) };
-  return { ...request, ...putIn(late, environment) };
+  return { ...request, ...putIn(lateParts(request), environment) };
 }
 
 /** The same for a repair. */

@@ -73,9 +73,15 @@ export async function* expandShots(
           throw new ConfigError(lonelyMask);
         const isOfRow =
           source.row?.negative_prompt !== undefined && combination.negative_prompt === undefined;
-        const negative = negatives.of(settings.negative_prompt, isOfRow ? noVariables : environment);
-        await wildcards.prepare(negative);
-        for (const note of negative.notes) notes.add(`negative_prompt: ${note}`);
+        const { negative_prompt: negativeText } = settings;
+        const negative =
+          negativeText === undefined
+            ? undefined
+            : negatives.of(negativeText, isOfRow ? noVariables : environment);
+        if (negative) {
+          await wildcards.prepare(negative);
+          for (const note of negative.notes) notes.add(`negative_prompt: ${note}`);
+        }
         for (let copy = 0; copy < source.count; copy++) {
           if (performance.now() - turn > LONGEST_TURN_MS) {
             await setImmediate();
@@ -91,7 +97,7 @@ export async function* expandShots(
             request: {
               ...settings,
               prompt: renderer.render(prompt),
-              negative_prompt: renderer.render(negative),
+              ...(negative && { negative_prompt: renderer.render(negative) }),
               seed: settings.seed === undefined ? seedFor(seed, index, 1) : (settings.seed + copy) % 2 ** 32,
             },
             priority: source.priority,

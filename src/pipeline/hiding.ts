@@ -1,5 +1,5 @@
 import type { ImageRequest, Repair } from '../loop/index.js';
-import { putIntoRepair, putIntoRequest, type Environment } from './environment.js';
+import { lateParts, putIntoRepair, putIntoRequest, type Environment } from './environment.js';
 import { mapStrings } from './paths.js';
 
 /** A shorter value may be any word's part: it is hidden only where it is a whole text. */
@@ -43,10 +43,10 @@ export function hider(request: ImageRequest, repair: Repair | undefined, environ
 }
 
 /** The texts that variables may stand in, always in the same order. */
-function lateTexts({ prompt, negative_prompt, a1111, comfyui }: ImageRequest, repair?: Repair): string[] {
+function lateTexts(request: ImageRequest, repair?: Repair): string[] {
   const detail = repair?.with === 'adetailer' ? repair.prompt : undefined;
   const texts: string[] = [];
-  mapStrings([prompt, negative_prompt, a1111 ?? null, comfyui ?? null, detail ?? null], [], (text) => {
+  mapStrings([lateParts(request), detail ?? null], [], (text) => {
     texts.push(text);
     return text;
   });

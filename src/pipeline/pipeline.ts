@@ -37,7 +37,7 @@ export interface Pipeline {
   output: { dir: string; filename: string; keep_rejected: boolean };
 }
 
-export type Generate = Omit<ImageRequest, 'prompt' | 'seed'> & { seed?: number };
+export type Generate = Omit<ImageRequest, 'prompt' | 'seed' | 'adjust'> & { seed?: number };
 type Models = [string, ...string[]];
 type Dtype = NonNullable<Settled['gate']['dtype']>;
 type Device = NonNullable<Settled['gate']['device']>;

@@ -37,7 +37,7 @@ export const settings = {
     .describe('How closely the image follows the prompt.')
     .meta({ examples: [6] }),
   sampler: text()
-    .describe("The server's own name of the sampler. Left out: the server's default.")
+    .describe("The server's own name of the sampler. Left out: the workflow's, or the server's default.")
     .meta({ examples: ['DPM++ 2M'] }),
   scheduler: text()
     .describe("The server's own name of the noise schedule.")
@@ -101,6 +101,10 @@ export const settings = {
     .meta({ examples: [{ scale: 2 }] }),
   a1111: z
     .record(z.string(), z.json())
+    .refine(
+      ({ batch_size: batch = 1, n_iter: batches = 1 }) => batch === 1 && batches === 1,
+      "one request makes one image. Say how many images with 'count', and take batch_size and n_iter out.",
+    )
     .describe("Fields that go to A1111's API as they are, over ours.")
     .meta({ examples: [{ s_churn: 0.1 }] }),
   comfyui: z
@@ -111,20 +115,31 @@ export const settings = {
 
 /** Every setting has a name here, and every name here is a setting: checked by the compiler. */
 settings satisfies {
-  [K in Exclude<keyof Required<ImageRequest>, 'prompt'>]: z.ZodType<Required<ImageRequest>[K]>;
+  [K in Exclude<keyof Required<ImageRequest>, 'prompt' | 'adjust'>]: z.ZodType<Required<ImageRequest>[K]>;
 };
 
 export const anySetting = optional(settings);
 
+/** backends/a1111/mapping.ts has them. */
+const unsaidOnA1111: Readonly<Record<string, number | string>> = {
+  negative_prompt: 'none',
+  width: 512,
+  height: 512,
+  steps: 20,
+  cfg_scale: 7,
+};
+
 /** The settings of every prompt that does not say otherwise. */
-export const generate = strict({
-  ...anySetting,
-  negative_prompt: settings.negative_prompt.default(''),
-  width: settings.width.default(512),
-  height: settings.height.default(512),
-  steps: settings.steps.default(20),
-  cfg_scale: settings.cfg_scale.default(7),
-});
+export const generate = strict(
+  optional(
+    mapShape(settings, (schema, key) => {
+      const unsaid = unsaidOnA1111[key];
+      if (unsaid === undefined) return schema;
+      const words = `${schema.description ?? ''} Left out: the workflow's; on A1111 servers ${unsaid}.`;
+      return schema.describe(words).meta({ examples: schema.meta()?.examples });
+    }) as typeof settings,
+  ),
+);
 
 type Matrix = { [K in keyof typeof settings]?: z.output<(typeof settings)[K]>[] };
 

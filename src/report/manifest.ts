@@ -33,6 +33,7 @@ const shotLine = (shot: ReportShot): object => ({
   reason: shot.reason,
   kept: shot.kept,
   published: shot.published,
+  // What it leaves out is the server's: see each attempt's backend.
   request: sorted(shot.request),
   attempts: shot.attempts.map((attempt) => attemptEntry(shot, attempt)),
 });
@@ -52,6 +53,7 @@ const attemptEntry = (shot: ReportShot, { candidate, verdict, ...attempt }: Repo
   backend: {
     name: attempt.backend,
     server: sorted(candidate?.server),
+    settings: sorted(candidate?.settings),
     // Servers write their own version into the file.
     sha256: candidate?.sha256,
     errors: attempt.serverErrors === 0 ? undefined : attempt.serverErrors,
@@ -65,17 +67,26 @@ const attemptEntry = (shot: ReportShot, { candidate, verdict, ...attempt }: Repo
   },
 });
 
-/** What the ladder has changed of the shot's request, the seed aside. */
+/**
+ * What the ladder has changed of the shot's request, the seed aside; of settings that were left out how it changed
+ * them, such as `cfg_scale: ['+1', '+1']`.
+ */
 export function changesOf(
   shot: Pick<ReportShot, 'request'>,
   attempt: Pick<ReportAttempt, 'request'>,
 ): { [setting: string]: unknown } | undefined {
   const before: { [setting: string]: unknown } = { ...shot.request };
-  const changes = Object.entries(attempt.request).filter(
-    ([setting, value]) =>
-      setting !== 'seed' && JSON.stringify(sorted(value)) !== JSON.stringify(sorted(before[setting])),
+  const { adjust = [], ...request } = attempt.request;
+  const changes: { [setting: string]: unknown } = Object.fromEntries(
+    Object.entries(request).filter(
+      ([setting, value]) =>
+        setting !== 'seed' && JSON.stringify(sorted(value)) !== JSON.stringify(sorted(before[setting])),
+    ),
   );
-  return changes.length === 0 ? undefined : Object.fromEntries(changes);
+  for (const key of new Set(adjust.flatMap((one) => Object.keys(one)))) {
+    changes[key] = adjust.flatMap((one) => one[key] ?? []);
+  }
+  return Object.keys(changes).length === 0 ? undefined : changes;
 }
 
 /** Null for what is no number: verdicts of versions that did not yet refuse a model that answers NaN. */

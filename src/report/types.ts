@@ -16,6 +16,8 @@ export interface ReportAttempt {
     unchanged?: true;
     /** The seed that the server used. */
     seed: number;
+    /** What was sent for settings that the request left out. */
+    settings?: unknown;
     server: unknown;
     seconds: number;
   };

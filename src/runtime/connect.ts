@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createBackend, type Backend } from '../backends/index.js';
 import type { BackendConfig } from '../pipeline/index.js';
 import { startSketchServer } from '../../sketch/index.js';
-import type { Releasers } from './releasers.js';
+import { Releasers } from './releasers.js';
 
 /** Whether the server is started by reroll itself, for one run: nobody else names it, and it ends with its process. */
 export function isOwn({ kind }: Pick<BackendConfig, 'kind'>): boolean {
@@ -37,4 +37,10 @@ async function create(config: BackendConfig, releasers: Releasers): Promise<Back
     case 'a1111':
       return createBackend({ ...config, stallMs: config.stall });
   }
+}
+
+/** The backend of a pipeline's entry for questions that ask no server; nothing is started. */
+export async function unconnected(config: BackendConfig): Promise<Backend> {
+  if (config.kind !== 'sketch') return create(config, new Releasers());
+  return createBackend({ kind: config.protocol, name: config.name, url: 'http://127.0.0.1' });
 }

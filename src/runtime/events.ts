@@ -8,7 +8,7 @@ import type { Outcome, RunState, Verdict } from '../loop/index.js';
 export type WarningCode =
   | 'backend-left-out'
   | 'backend-untold'
-  | 'ladder-in-vain'
+  | 'setting-in-vain'
   | 'repair-dropped'
   | 'model-note'
   | 'queue-away'

@@ -1,4 +1,4 @@
-export { connect } from './connect.js';
+export { connect, unconnected } from './connect.js';
 export { serveControl } from './control-socket.js';
 export { runOf, type RunEvent, type EmitRunEvent, type WarningCode } from './events.js';
 export type { RunSummary } from './finish.js';
@@ -12,6 +12,6 @@ export type * from './service.js';
 export { recordRun } from './start.js';
 export { homeOf, needHome, openState, withState, type State } from './state.js';
 export type { TruthComparison } from './truth.js';
-export { vainChanges } from './vain.js';
+export { vainSettings } from './vain.js';
 export { holderOf, withService } from './with-service.js';
 export type { Run, RunProgress } from '../ledger/index.js';

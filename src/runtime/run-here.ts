@@ -21,7 +21,7 @@ import { prepare, type Prepared, type PrepareOptions, type Server } from './prep
 import { QueueNames } from './queue-names.js';
 import type { ServerStatus } from './service.js';
 import type { State } from './state.js';
-import { vainChanges } from './vain.js';
+import { vainSettings } from './vain.js';
 
 export type Role = 'coordinate' | 'generate' | 'judge';
 const allRoles: readonly Role[] = ['coordinate', 'generate', 'judge'];
@@ -336,13 +336,12 @@ export class RunHere {
   }
 
   #coordinator(open: OpenRun, ledger: Ledger): Coordinator {
-    const { retry } = open.pipeline;
     const backends = open.members.map(({ backend }) => backend);
     for (const message of open.judge.classifier?.notes ?? []) {
       this.#state.events.emit({ type: 'warning', run: open.id, code: 'model-note', message });
     }
-    for (const message of vainChanges(retry.ladder, backends)) {
-      this.#state.events.emit({ type: 'warning', run: open.id, code: 'ladder-in-vain', message });
+    for (const message of vainSettings(open.pipeline, backends)) {
+      this.#state.events.emit({ type: 'warning', run: open.id, code: 'setting-in-vain', message });
     }
     return new Coordinator({
       state: this.#state,

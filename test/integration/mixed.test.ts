@@ -243,7 +243,7 @@ describe('a rejected candidate', () => {
       {
         type: 'warning',
         run: 'mixed-1',
-        code: 'ladder-in-vain',
+        code: 'setting-in-vain',
         message: expect.stringContaining('does not take cfg_scale') as string,
       },
     ]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Family } from '../../src/backends/a1111/family.js';
-import { toCall, withoutPictures, type Parts } from '../../src/backends/a1111/mapping.js';
+import { toCall, type Parts } from '../../src/backends/a1111/mapping.js';
+import { withoutLarge } from '../../src/backends/sent.js';
 import type { ImageRequest } from '../../src/loop/index.js';
 
 const a1111: Family = {
@@ -236,7 +237,7 @@ describe("the user's own fields", () => {
       scripts: { args: [{ image: `data:image/png;base64,${picture}` }] },
       prompt: 'a '.repeat(900),
     };
-    const kept = JSON.stringify(withoutPictures(body));
+    const kept = JSON.stringify(withoutLarge(body));
     expect(kept).not.toContain('iVBOR');
     expect(kept).toContain('(picture, 1650 bytes)');
     expect(kept).toContain(body.prompt);
@@ -245,7 +246,7 @@ describe("the user's own fields", () => {
 
 it('small pictures are kept out of the record too, and words are not', () => {
   const mask = 'iVBORw0KGgoAAAANSUhEUgAAAQAAAAEACAAAAAB5Gfe6';
-  expect(withoutPictures({ mask, init_images: [`data:image/png;base64,${mask}`], prompt: 'hand' })).toEqual({
+  expect(withoutLarge({ mask, init_images: [`data:image/png;base64,${mask}`], prompt: 'hand' })).toEqual({
     mask: '(picture, 33 bytes)',
     init_images: ['(picture, 50 bytes)'],
     prompt: 'hand',

@@ -180,6 +180,7 @@ test('a server is told the value, and all that it says comes back with the name'
       return {
         image,
         sent: { 1: { inputs: request.comfyui } },
+        settings: { negative_prompt: ['blurry', request.adjust?.[0]?.['negative_prompt_append'] ?? ''] },
         seed: 1,
         server: { product: 'x' },
         adopted: false,
@@ -192,8 +193,13 @@ test('a server is told the value, and all that it says comes back with the name'
   const { signal } = new AbortController();
   const backend = discreet(server, environment);
   const attempt = { run: 'r', shot: 1, number: 1 };
-  const made = await backend.generate({ request: request(), remoteId: 'i', adopt: false, attempt }, signal);
+  const waiting = request({ adjust: [{ negative_prompt_append: '${TOKEN}' }] });
+  delete waiting.negative_prompt;
+  const made = await backend.generate({ request: waiting, remoteId: 'i', adopt: false, attempt }, signal);
   expect(asked[0]!.comfyui).toEqual({ '1.inputs.key': secret });
+  expect(asked[0]).not.toHaveProperty('negative_prompt');
+  expect(asked[0]!.adjust).toEqual([{ negative_prompt_append: secret }]);
+  expect(made.settings).toEqual({ negative_prompt: ['blurry', '${TOKEN}'] });
   expect(made.sent).toEqual({ 1: { inputs: { '1.inputs.key': '${TOKEN}' } } });
   expect(readTextChunks(made.image).get('prompt')).toBe('${TOKEN}');
   await expect(backend.missing(request(), signal)).rejects.toMatchObject({

@@ -48,8 +48,12 @@ describe('the ladder', () => {
     expect(plan(ladder, 300)).toMatchObject({ cfg_scale: 100, steps: 500 });
   });
 
-  it('leaves alone what is to change by a number and has none', () => {
-    expect(plan([{ adjust: { clip_skip: '+1', steps: 30 } }], 2)).toStrictEqual({ ...first, steps: 30 });
+  it('lets a change of what is left out wait for the value that the server’s side has', () => {
+    expect(plan([{ adjust: { clip_skip: '+1', steps: 30 } }], 2)).toStrictEqual({
+      ...first,
+      steps: 30,
+      adjust: [{ clip_skip: '+1' }],
+    });
   });
 
   it('appends, prepends and replaces prompts, and repeats no word that is there', () => {

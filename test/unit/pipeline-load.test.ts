@@ -7,12 +7,11 @@ import { folderWith, load, oneSketch, shotsOf } from '../support/pipeline-folder
 const hand = `${oneSketch}prompts: [{ text: a hand }]\n`;
 
 describe('a pipeline file', () => {
-  test('gets every default that it does not name', async () => {
+  test('gets every default that it does not name, and leaves settings to the servers', async () => {
     const pipeline = await load({ 'p.yaml': hand });
     expect(pipeline).toMatchObject({
       name: 'p',
       backends: [{ name: 'a', kind: 'sketch', protocol: 'a1111', slots: 2, tags: [], latency: 300 }],
-      generate: { negative_prompt: '', width: 512, height: 512, steps: 20, cfg_scale: 7 },
       gate: {
         models: ['angusleung100/bad-anatomy-realism-classifier'],
         combine: 'mean',
@@ -25,6 +24,7 @@ describe('a pipeline file', () => {
         keep_rejected: false,
       },
     });
+    expect(pipeline.generate).toEqual({});
     expect(pipeline).not.toHaveProperty('seed');
   });
 

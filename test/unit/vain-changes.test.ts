@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { adjustedBy } from '../../src/loop/index.js';
-import { vainChanges } from '../../src/runtime/vain.js';
+import { vainSettings } from '../../src/runtime/vain.js';
 
 const ladder = [
   { new_seed: true as const },
@@ -12,14 +12,21 @@ it('the settings that a ladder changes are named once each, prompts without how'
   expect(adjustedBy(ladder)).toEqual(['cfg_scale', 'prompt', 'steps']);
 });
 
-it('a backend that does not take what the ladder changes is named, and no other', () => {
+it('every backend is asked what it says of the settings that pipeline and ladder name', () => {
+  const pipeline = {
+    generate: { negative_prompt: 'blurry' },
+    prompts: [{ text: 'a hand', width: 512, matrix: { sampler: ['a', 'b'] } }],
+    retry: { attempts: 3, ladder, on_exhausted: 'discard' as const },
+  };
+  const asked: string[] = [];
   const backends = [
-    { name: 'flux', unbound: ['negative_prompt', 'steps', 'cfg_scale'] },
-    { name: 'sd15', unbound: ['vae'] },
+    {
+      name: 'flux',
+      warnings: (settings: readonly string[]) => (asked.push(...settings), ['takes no steps.']),
+    },
     { name: 'a1111' },
   ];
-  expect(vainChanges(ladder, backends)).toEqual([
-    expect.stringMatching(/^flux: its workflow does not take cfg_scale, steps, which the ladder changes/),
-  ]);
-  expect(vainChanges([{ new_seed: true }], backends)).toEqual([]);
+  expect(vainSettings(pipeline, backends)).toEqual(['flux: takes no steps.']);
+  for (const setting of ['negative_prompt', 'width', 'sampler', 'cfg_scale', 'steps'])
+    expect(asked).toContain(setting);
 });

@@ -1,12 +1,14 @@
 import { BackendError, type Fault } from '../../errors.js';
-import type { ImageRequest, Repair } from '../../loop/index.js';
+import { settle, type ImageRequest, type Repair } from '../../loop/index.js';
 import { HttpClient, NetError, withDeadline } from '../../net/index.js';
-import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
+import type { Backend, Generated, GenerateJob, Lack, Sent, ServerInfo } from '../port.js';
+import { withoutLarge } from '../sent.js';
+import { leftOut } from '../settings.js';
 import { Drafts } from './drafts.js';
 import { identify, withVersion, type Server } from './family.js';
 import { explain } from './faults.js';
 import { Lists } from './lists.js';
-import { withoutPictures } from './mapping.js';
+import { defaults, sentOf } from './mapping.js';
 import { findMissing } from './missing.js';
 import { options as optionsSchema, type ServerOptions } from './schema.js';
 import { Sender } from './send.js';
@@ -63,6 +65,10 @@ export class A1111Backend implements Backend {
     ];
   }
 
+  settings(request: ImageRequest): Sent[] {
+    return sentOf(request);
+  }
+
   async missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]> {
     const { family } = await this.#known(signal);
     return this.#asked(signal, () => findMissing(request, repair, family, this.#lists, signal));
@@ -79,7 +85,8 @@ export class A1111Backend implements Backend {
     return {
       image,
       seed: used.all_seeds?.[0] ?? used.seed ?? job.request.seed,
-      sent: { path: call.path, body: withoutPictures(call.body) },
+      sent: { path: call.path, body: withoutLarge(call.body) },
+      settings: leftOut(job.request, settle(job.request, defaults)),
       server: {
         ...info(server),
         ...(used.sd_model_name !== undefined && { checkpoint: used.sd_model_name }),

@@ -1,5 +1,7 @@
-import type { ImageRequest, Json, Repair } from '../../loop/index.js';
+import { settle, type ImageRequest, type Json, type Repair } from '../../loop/index.js';
 import { asTwo, sigmas, type Family } from './family.js';
+import type { Sent } from '../port.js';
+import { shown } from '../settings.js';
 import type { Size } from './reply.js';
 
 export type Body = { [field: string]: Json };
@@ -32,8 +34,26 @@ export interface Parts {
 
 const detectorDefault = 'hand_yolov8n.pt';
 
+/** What these servers are sent where a request says nothing: their own defaults differ from version to version. */
+export const defaults = { negative_prompt: '', width: 512, height: 512, steps: 20, cfg_scale: 7 };
+export type Settled = ImageRequest & typeof defaults;
+
+/** What the server chooses by itself, of the settings that every image has. */
+const serverChoice: ReadonlySet<string> = new Set(['sampler', 'scheduler', 'checkpoint']);
+
+/** What a server is sent of a request, setting by setting. */
+export function sentOf(request: ImageRequest): Sent[] {
+  const settled: ImageRequest = settle(request, defaults);
+  return shown.flatMap((setting): Sent[] => {
+    const value = settled[setting];
+    if (value === undefined) return serverChoice.has(setting) ? [{ setting, from: 'server' }] : [];
+    return [{ setting, value, from: request[setting] === undefined ? 'default' : 'pipeline' }];
+  });
+}
+
 /** The request in a server's words. Pure. */
-export function toCall(request: ImageRequest, parts: Parts, family: Family): Call {
+export function toCall(asked: ImageRequest, parts: Parts, family: Family): Call {
+  const request = settle(asked, defaults);
   const fromImage = parts.initImage !== undefined;
   const ours: Body = {
     ...common(request, parts, family),
@@ -60,7 +80,7 @@ function scripts(given: Body, repair: ADetailerRepair | undefined): Body {
   return { ...Object.fromEntries(others), ADetailer: { args: detailerArgs(repair) } };
 }
 
-function common(request: ImageRequest, parts: Parts, family: Family): Body {
+function common(request: Settled, parts: Parts, family: Family): Body {
   return {
     prompt: request.prompt,
     negative_prompt: request.negative_prompt,
@@ -111,7 +131,7 @@ function vaeSetting(vae: string | undefined, known: string | undefined, family: 
   return /^(automatic|none)$/i.test(vae) ? [] : [known ?? vae];
 }
 
-function hiresFields(request: ImageRequest, family: Family): Body {
+function hiresFields(request: Settled, family: Family): Body {
   const { hires } = request;
   if (hires === undefined) return defined({ denoising_strength: request.denoising_strength });
   return {
@@ -126,7 +146,7 @@ function hiresFields(request: ImageRequest, family: Family): Body {
   };
 }
 
-function hiresOf(request: ImageRequest, family: Family): Body {
+function hiresOf(request: Settled, family: Family): Body {
   switch (family.hires) {
     case 'A1111':
       return {};
@@ -168,19 +188,6 @@ function detailerArgs(repair: ADetailerRepair): Json[] {
 
 export function detectorOf(repair: ADetailerRepair): string {
   return repair.model ?? detectorDefault;
-}
-
-/** The body without pictures: what the ledger and the manifest keep. */
-export function withoutPictures(value: Json): Json {
-  if (typeof value === 'string') {
-    const base64 = /^(data:[^,]{1,100},)?[A-Za-z0-9+/=\r\n]+$/.test(value);
-    // A mask may be a few hundred bytes: known by how PNG, JPEG and WebP begin.
-    const picture = value.length > 1000 || /^(data:image|iVBORw0KGgo|\/9j\/|UklGR)/.test(value);
-    return base64 && picture ? `(picture, ${Math.round((value.length * 3) / 4)} bytes)` : value;
-  }
-  if (Array.isArray(value)) return value.map(withoutPictures);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withoutPictures(part)]));
 }
 
 function defined(fields: { [field: string]: Json | undefined }): Body {

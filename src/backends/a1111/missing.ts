@@ -1,23 +1,24 @@
-import type { ImageRequest, Repair } from '../../loop/index.js';
-import { lackOf } from '../lacks.js';
+import { settle, type ImageRequest, type Repair } from '../../loop/index.js';
+import { lackOf, uncountable } from '../lacks.js';
 import { near } from '../near.js';
 import type { Lack } from '../port.js';
 import { stem } from '../stem.js';
 import { findCheckpoint } from './checks.js';
 import { asTwo, sigmas, type Family } from './family.js';
 import type { Lists } from './lists.js';
-import { detectorOf, type ADetailerRepair } from './mapping.js';
+import { defaults, detectorOf, type ADetailerRepair, type Settled } from './mapping.js';
 import type * as schema from './schema.js';
 
 /** What the server lacks for the request, by its own lists. A list that it does not have is not held against it. */
 export async function findMissing(
-  request: ImageRequest,
+  asked: ImageRequest,
   repair: Repair | undefined,
   family: Family,
   lists: Lists,
   signal: AbortSignal,
 ): Promise<Lack[]> {
-  const lacks: (Lack | undefined)[] = [];
+  const request = settle(asked, defaults);
+  const lacks: (Lack | undefined)[] = [...uncountable(request)];
   const { checkpoint, sampler, scheduler, vae, hires } = request;
   if (checkpoint !== undefined) {
     const known = await lists.checkpoints(signal);
@@ -144,7 +145,7 @@ function takesSampler(
 }
 
 /** `<lora:NAME:0.8>` in a prompt: these servers leave out silently what they do not have. */
-function askedLoras({ prompt, negative_prompt: negative }: ImageRequest): string[] {
+function askedLoras({ prompt, negative_prompt: negative }: Settled): string[] {
   const asked = [prompt, negative].flatMap((text) => [...text.matchAll(/<lora:([^:>]+)/gi)]);
   return [...new Set(asked.map(([, name = '']) => name.trim()))];
 }

@@ -1,6 +1,7 @@
 import { ConfigError } from '../../errors.js';
 import { near } from '../near.js';
-import { discover, samplersOf } from './discover.js';
+import { discover, samplersOf, type Making } from './discover.js';
+import { describeStays, elsewhere, type Stays } from './elsewhere.js';
 import { inputsOf, nodeName, upstream, type Graph, type Target } from './graph.js';
 
 /** What can be filled into a workflow. Named as in the pipeline file. */
@@ -28,8 +29,8 @@ export type Setting = (typeof settings)[number];
 /** The inputs that each setting goes to. A setting that the workflow does not take is not there. */
 export type Bindings = { [setting in Setting]?: Target[] };
 
-/** Where each setting goes: `explicit` first, the rest by following the links back from the samplers. */
-export function findBindings(graph: Graph, explicit: { [setting: string]: string }, path: string): Bindings {
+/** The bindings that a person wrote. ConfigError where one leads nowhere. */
+export function readBindings(graph: Graph, explicit: { [setting: string]: string }, path: string): Bindings {
   const given: Bindings = {};
   for (const [setting, target] of Object.entries(explicit)) {
     if (!isSetting(setting)) {
@@ -41,7 +42,17 @@ export function findBindings(graph: Graph, explicit: { [setting: string]: string
     if (found === undefined) throw new ConfigError(`bindings of ${path}: ${setting}: ${problem}`);
     given[setting] = [found];
   }
-  const bindings = { ...discover(graph, given.filename_prefix?.[0]?.node), ...given };
+  return given;
+}
+
+/** Where each setting goes: `given` first, the rest by following the links back from the samplers. */
+export function findBindings(
+  graph: Graph,
+  making: Making,
+  given: Bindings,
+  path: string,
+): { bindings: Bindings; stays: Stays } {
+  const { bindings, stays } = elsewhere(graph, making.used, discover(graph, making), given);
   const needed: Setting[] = samplersOf(graph, Object.keys(graph)).length > 0 ? ['prompt', 'seed'] : ['seed'];
   for (const setting of needed) {
     if (bindings[setting] !== undefined) continue;
@@ -53,7 +64,7 @@ export function findBindings(graph: Graph, explicit: { [setting: string]: string
       `${path}: no node is seen to take the ${setting}. Say which input it is, for example bindings: { ${setting}: "${example}" }.${there}`,
     );
   }
-  return bindings;
+  return { bindings, stays };
 }
 
 /** Where a person may look for the prompt or the seed: what the samplers need under such a name. */
@@ -91,19 +102,44 @@ export function readTarget(
   return { target: { node, input } };
 }
 
-/** A line for each setting: `seed -> node 3 (KSampler), input seed`; the last one lists those that go nowhere. */
-export function describeBindings({ graph, bindings }: { graph: Graph; bindings: Bindings }): string[] {
+/**
+ * A line for each setting: `seed -> node 3 (KSampler), input seed`; then what stays beside it, and those that go
+ * nowhere.
+ */
+export function describeBindings(workflow: { graph: Graph; bindings: Bindings; stays: Stays }): string[] {
+  const { graph, bindings, stays } = workflow;
   const lines = settings.flatMap((setting) =>
     (bindings[setting] ?? []).map(
       ({ node, input }) => `${setting} -> ${nodeName(graph, node)}, input ${input}`,
     ),
   );
+  for (const [setting, targets] of Object.entries(stays)) {
+    lines.push(`${setting} stays ${describeStays(graph, targets)}`);
+  }
   const left = unbound(bindings);
   return left.length === 0 ? lines : [...lines, `not taken by the workflow: ${left.join(', ')}`];
 }
 
-/** What a request may say and the workflow does not take: there it stays as it is in the file. */
-export function unbound(bindings: Bindings): Setting[] {
+/** What to tell of a pipeline that sets or changes `asked`: where it has no effect, and where another value stays. */
+export function warningsOf(
+  { graph, bindings, stays }: { graph: Graph; bindings: Bindings; stays: Stays },
+  asked: readonly string[],
+): string[] {
+  const vain = unbound(bindings).filter((setting) => asked.includes(setting));
+  const kept = Object.entries(stays).filter(([setting]) => asked.includes(setting));
+  return [
+    ...(vain.length === 0
+      ? []
+      : [`its workflow does not take ${vain.join(', ')}. Say under bindings which input does.`]),
+    ...kept.map(
+      ([setting, targets]) =>
+        `${setting} stays ${describeStays(graph, targets)}. Set it under generate.comfyui, for example "${targets[0]?.node ?? ''}.inputs.${targets[0]?.input ?? ''}", to change it there too.`,
+    ),
+  ];
+}
+
+/** What a request may say and the workflow does not take. */
+function unbound(bindings: Bindings): Setting[] {
   return settings.filter((setting) => bindings[setting] === undefined && !ours.has(setting));
 }
 

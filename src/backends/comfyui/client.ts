@@ -1,8 +1,10 @@
 import { BackendError, type Fault } from '../../errors.js';
 import type { ImageRequest, Json, Repair } from '../../loop/index.js';
 import { HttpClient, NetError, withDeadline } from '../../net/index.js';
-import type { Backend, Generated, GenerateJob, Lack, ServerInfo } from '../port.js';
-import { describeBindings, unbound } from './bindings.js';
+import type { Backend, Generated, GenerateJob, Lack, Sent, ServerInfo } from '../port.js';
+import { withoutLarge } from '../sent.js';
+import { leftOut } from '../settings.js';
+import { describeBindings, warningsOf } from './bindings.js';
 import { cancelPrompt } from './cancel.js';
 import { defaultWorkflow } from './default-workflow.js';
 import { Drafts } from './drafts.js';
@@ -12,6 +14,7 @@ import { valueAt, type Graph } from './graph.js';
 import { Hints } from './hints.js';
 import { identify, otherKind } from './identify.js';
 import { findMissing, Lists } from './lists.js';
+import { ownSettings, sentOf } from './own.js';
 import { extraData, Posts } from './post.js';
 import { fetchFile, resultFile } from './results.js';
 import type { HistoryEntry } from './schema.js';
@@ -40,7 +43,6 @@ export class ComfyUIBackend implements Backend {
   readonly kind = 'comfyui';
   readonly name: string;
   readonly notes: readonly string[];
-  readonly unbound: readonly string[];
   readonly #workflow: Workflow;
   readonly #http: HttpClient;
   readonly #events: Events;
@@ -66,7 +68,6 @@ export class ComfyUIBackend implements Backend {
     this.name = name;
     this.#workflow = readWorkflow(workflow, bindings);
     this.notes = describeBindings(this.#workflow);
-    this.unbound = unbound(this.#workflow.bindings);
     this.#http = new HttpClient(url, auth);
     this.#events = new Events({ url, ...(auth !== undefined && { auth }) });
     this.#lists = new Lists(this.#http);
@@ -84,6 +85,14 @@ export class ComfyUIBackend implements Backend {
         return this.#info;
       }),
     );
+  }
+
+  warnings(settings: readonly string[]): string[] {
+    return warningsOf(this.#workflow, settings);
+  }
+
+  settings(request: ImageRequest): Sent[] {
+    return sentOf(request, this.#workflow);
   }
 
   async missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]> {
@@ -140,7 +149,8 @@ export class ComfyUIBackend implements Backend {
     return {
       image: await this.#image(entry, workflow, signal),
       seed: Number(valueOf(graph, workflow, 'seed')),
-      sent: { path: '/prompt', body: { prompt: graph, extra_data: extraData(job) } },
+      sent: { path: '/prompt', body: withoutLarge({ prompt: graph, extra_data: extraData(job) }) },
+      settings: leftOut(job.request, ownSettings(graph, workflow)),
       server: { ...info, ...(typeof checkpoint === 'string' && { checkpoint }) },
       adopted,
     };

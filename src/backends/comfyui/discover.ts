@@ -14,10 +14,20 @@ import { findOutput } from './outputs.js';
 import { hasPicture, maskImage, startImage } from './pictures.js';
 import { textsBehind, type Side } from './texts.js';
 
-/** Where each setting goes, by following the links back from the samplers; `givenOutput` is the node that saves. */
-export function discover(graph: Graph, givenOutput: string | undefined): Bindings {
+/** The node that saves the picture, and all that the picture is made by. */
+export interface Making {
+  output: string | undefined;
+  used: string[];
+}
+
+/** `givenOutput` is the node that a person says saves. */
+export function makingOf(graph: Graph, givenOutput: string | undefined): Making {
   const output = givenOutput ?? findOutput(graph);
-  const used = output === undefined ? Object.keys(graph) : upstream(graph, output);
+  return { output, used: output === undefined ? Object.keys(graph) : upstream(graph, output) };
+}
+
+/** Where each setting goes, by following the links back from the samplers. */
+export function discover(graph: Graph, { output, used }: Making): Bindings {
   const samplers = samplersOf(graph, used);
   // The first pass: what it samples from comes from no other sampler.
   const first = samplers.find((id) => samplersOf(graph, upstream(graph, id).slice(1)).length === 0);

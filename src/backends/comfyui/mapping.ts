@@ -1,8 +1,11 @@
 import type { ImageRequest, Json } from '../../loop/index.js';
+import { uncountable } from '../lacks.js';
 import type { GenerateJob, Lack } from '../port.js';
 import { readTarget, type Bindings, type Setting } from './bindings.js';
-import { distinct, inputsOf, type Graph, type Target } from './graph.js';
+import { distinct, inputsOf, valueAt, type Graph, type Target } from './graph.js';
+import { handover, handoversOf } from './handovers.js';
 import { comfySampler, comfyScheduler } from './names.js';
+import { resolve } from './own.js';
 import type { Workflow } from './workflow.js';
 
 /** What a request is made of beside its settings. */
@@ -23,8 +26,9 @@ export interface Filled {
   files: Target[];
 }
 
-/** The request in a workflow's words. Pure: the workflow is not changed. */
-export function fill(request: ImageRequest, workflow: Workflow, parts: Parts): Filled {
+/** The request in a workflow's words; what it leaves out stays. Pure: the workflow is not changed. */
+export function fill(asked: ImageRequest, workflow: Workflow, parts: Parts): Filled {
+  const request = resolve(asked, workflow);
   const graph = structuredClone(workflow.graph);
   const { bindings } = workflow;
   const lacks = unsupported(request, workflow, parts.repairs ?? false);
@@ -33,6 +37,7 @@ export function fill(request: ImageRequest, workflow: Workflow, parts: Parts): F
     if (value === undefined) continue;
     for (const target of bindings[setting] ?? []) put(graph, target, value);
   }
+  if (request.steps !== undefined) moveHandovers(graph, workflow, request.steps);
   for (const [text, value] of Object.entries(request.comfyui ?? {})) {
     const { target } = readTarget(graph, text);
     if (target === undefined) lacks.push({ what: 'input', asked: text, near: nearInputs(graph, text) });
@@ -45,6 +50,16 @@ export function fill(request: ImageRequest, workflow: Workflow, parts: Parts): F
   );
   const files = distinct([...(bindings.checkpoint ?? []), ...(bindings.vae ?? []), ...named]);
   return { graph, lacks, files };
+}
+
+/** The passes of a schedule go on where they left off when it has other steps. */
+function moveHandovers(graph: Graph, { graph: file, bindings, used }: Workflow, steps: number): void {
+  const [first] = bindings.steps ?? [];
+  const before = first && Number(valueAt(file, first));
+  if (before === undefined || !(before > 0)) return;
+  for (const target of handoversOf(file, used, before)) {
+    put(graph, target, handover(Number(valueAt(file, target)), before, steps));
+  }
 }
 
 function valuesOf(request: ImageRequest, parts: Parts): { [setting in Setting]: Json | undefined } {
@@ -99,6 +114,8 @@ function unsupported(request: ImageRequest, { graph, bindings }: Workflow, repai
   ];
   return [
     ...[...missing, ...foreign].map((setting) => ({ what: 'input', asked: setting, near: [] })),
+    // One that goes nowhere at all is told of by itself.
+    ...uncountable(request).filter(({ asked }) => bindings[asked as Setting] !== undefined),
     // What a repair's workflow repairs with is its own affair.
     ...(repairs ? [] : unreadLoras(request.prompt, graph, bindings)),
   ];

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ConfigError } from '../../errors.js';
-import { findBindings, type Bindings } from './bindings.js';
-import { samplersOf } from './discover.js';
+import { findBindings, readBindings, type Bindings } from './bindings.js';
+import { makingOf, samplersOf } from './discover.js';
+import type { Stays } from './elsewhere.js';
 import { linkOf, nodeName, type Graph } from './graph.js';
 import { savingItsPicture } from './outputs.js';
 
@@ -17,6 +18,12 @@ export interface Workflow {
   path: string;
   graph: Graph;
   bindings: Bindings;
+  /** Where another value of a bound setting stands, which no request changes. */
+  stays: Stays;
+  /** The node that saves the picture. */
+  output: string | undefined;
+  /** The nodes that the picture is made by. */
+  used: string[];
   /** The nodes that take the time: their steps are the progress. */
   samplers: string[];
 }
@@ -31,10 +38,13 @@ const notANumber = '\0NaN';
 export function readWorkflow(file: WorkflowFile, explicit: { [setting: string]: string } = {}): Workflow {
   const read = readGraph(file);
   const graph = explicit['filename_prefix'] === undefined ? savingItsPicture(read, file.path) : read;
+  const given = readBindings(graph, explicit, file.path);
+  const making = makingOf(graph, given.filename_prefix?.[0]?.node);
   return {
     path: file.path,
     graph,
-    bindings: findBindings(graph, explicit, file.path),
+    ...findBindings(graph, making, given, file.path),
+    ...making,
     samplers: samplersOf(graph, Object.keys(graph)),
   };
 }
