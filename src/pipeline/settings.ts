@@ -4,6 +4,9 @@ import { mapShape, optional, share, strict, text } from './shapes.js';
 
 const pixels = (): z.ZodNumber => z.int().min(64).max(4096).multipleOf(8);
 
+/** Scripts of A1111 and SD.Next whose reply is a grid of images. */
+const severalAtOnce = /^(x\/y(\/z)? (plot|grid)|xyz grid.*|prompt matrix|prompts from file( or textbox)?)$/i;
+
 /** What an image request may say besides its prompt. The spelling is that of ImageRequest. */
 export const settings = {
   negative_prompt: z
@@ -104,6 +107,10 @@ export const settings = {
     .refine(
       ({ batch_size: batch = 1, n_iter: batches = 1 }) => batch === 1 && batches === 1,
       "one request makes one image. Say how many images with 'count', and take batch_size and n_iter out.",
+    )
+    .refine(
+      ({ script_name: script }) => typeof script !== 'string' || !severalAtOnce.test(script.trim()),
+      "this script makes several images of one request. Write a 'matrix' or several prompts, and take script_name out.",
     )
     .describe("Fields that go to A1111's API as they are, over ours.")
     .meta({ examples: [{ s_churn: 0.1 }] }),

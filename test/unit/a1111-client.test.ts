@@ -485,6 +485,18 @@ describe('the picture', () => {
     expect((await backend.generate(job(), signal)).image.toString('base64')).toBe(png);
   });
 
+  it('is refused where it is several: a script or an extension made them', async () => {
+    const { backend } = await setup({
+      '/sdapi/v1/txt2img': {
+        images: [grid, png, png],
+        info: info({ index_of_first_image: 1, all_seeds: [7, 8] }),
+      },
+    });
+    const made = backend.generate(job(), signal);
+    await expect(made).rejects.toMatchObject({ fault: 'request' });
+    await expect(made).rejects.toThrow('made 2 images for one shot');
+  });
+
   it('starts from the files that the request names, and they are not in the record', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'reroll-a1111-'));
     later(() => rm(folder, { recursive: true }));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import sharp from 'sharp';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { resultFile } from '../../src/backends/comfyui/results.js';
+import { resultFiles } from '../../src/backends/comfyui/results.js';
 import {
   createBackend,
   describeLacks,
@@ -386,9 +386,21 @@ describe('what the server hands back', () => {
         '9': { images: [image('ours.png', 'output')], animated: [false] },
       },
     };
-    expect(resultFile(entry, '9')?.filename).toBe('ours.png');
-    expect(resultFile(entry, undefined)?.filename).toBe('other.png');
-    expect(resultFile({ outputs: { '1': entry.outputs['1'], '3': null } }, '1')).toBeUndefined();
+    const names = (preferred?: string) => resultFiles(entry, preferred).map(({ filename }) => filename);
+    expect(names('9')).toEqual(['ours.png']);
+    expect(names()).toEqual(['other.png']);
+    expect(resultFiles({ outputs: { '1': entry.outputs['1'], '3': null } }, '1')).toEqual([]);
+  });
+
+  it('is refused where it is several: none is looked at alone, and asking again makes as many', async () => {
+    const image = (filename: string) => ({ filename, subfolder: '', type: 'output' });
+    const { backend, server } = await setup({
+      [`/history/${id}`]: { [id]: done({ '9': { images: [image('a.png'), image('b.png')] } }) },
+    });
+    const error = await failure(backend.generate(job(), signal));
+    expect(error).toMatchObject({ fault: 'request' });
+    expect(error.message).toMatch(/made 2 images for one shot.*'count'/);
+    expect(server.seen.some(({ path }) => path === '/view')).toBe(false);
   });
 
   it('is refused while it is read where it is endless', async () => {

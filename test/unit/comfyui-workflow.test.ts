@@ -162,6 +162,7 @@ describe('bindings that are written', () => {
     expect(bound(graph, { seed: '1.inputs.color' })).toEqual({
       seed: '1.color',
       filename_prefix: '2.filename_prefix',
+      batch_size: '1.batch_size',
     });
   });
 });

@@ -144,6 +144,16 @@ describe('each mistake is told what is wrong and what to do', () => {
       "one request makes one image. Say how many images with 'count'",
     ],
     [
+      'field that makes several images, in a prompt',
+      `${oneSketch}prompts: [{ text: a, a1111: { n_iter: 2 } }]`,
+      "one request makes one image. Say how many images with 'count'",
+    ],
+    [
+      'script that makes several images',
+      at('generate: { a1111: { script_name: X/Y/Z plot, script_args: [] } }'),
+      "this script makes several images of one request. Write a 'matrix'",
+    ],
+    [
       'change of what nothing sets',
       at('retry: { ladder: [{ adjust: { clip_skip: "+1" } }] }'),
       'retry.ladder.0.adjust.clip_skip changes a number that nothing sets. Set clip_skip in generate',

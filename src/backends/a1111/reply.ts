@@ -33,6 +33,12 @@ export async function readReply(backend: string, reply: unknown): Promise<Pictur
       { backend, fault: 'transient' },
     );
   }
+  if (wanted > 1) {
+    throw new BackendError(
+      `made ${wanted} images for one shot, which takes one: see what makes several there (a script, an extension, fields under generate.a1111), and say with 'count' how many.`,
+      { backend, fault: 'request' },
+    );
+  }
   // Where SD.Next is interrupted it sends the preview as the picture, and tells of it twice: nothing else shows it.
   if ((info.infotexts?.length ?? 0) > images.length) {
     throw new BackendError('was interrupted: the image is half done.', { backend, fault: 'transient' });

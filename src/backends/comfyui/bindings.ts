@@ -1,8 +1,10 @@
 import { ConfigError } from '../../errors.js';
 import { near } from '../near.js';
+import { describeAside } from './batches.js';
 import { discover, samplersOf, type Making } from './discover.js';
 import { describeStays, elsewhere, type Stays } from './elsewhere.js';
 import { inputsOf, nodeName, upstream, type Graph, type Target } from './graph.js';
+import type { Workflow } from './workflow.js';
 
 /** What can be filled into a workflow. Named as in the pipeline file. */
 export const settings = [
@@ -122,7 +124,13 @@ export function describeBindings(workflow: { graph: Graph; bindings: Bindings; s
 
 /** What to tell of a pipeline that sets or changes `asked`: where it has no effect, and where another value stays. */
 export function warningsOf(
-  { graph, bindings, stays }: { graph: Graph; bindings: Bindings; stays: Stays },
+  {
+    graph,
+    bindings,
+    stays,
+    aside,
+    output,
+  }: Pick<Workflow, 'graph' | 'bindings' | 'stays' | 'aside' | 'output'>,
   asked: readonly string[],
 ): string[] {
   const vain = unbound(bindings).filter((setting) => asked.includes(setting));
@@ -135,6 +143,7 @@ export function warningsOf(
       ([setting, targets]) =>
         `${setting} stays ${describeStays(graph, targets)}. Set it under generate.comfyui, for example "${targets[0]?.node ?? ''}.inputs.${targets[0]?.input ?? ''}", to change it there too.`,
     ),
+    ...describeAside(graph, aside, output),
   ];
 }
 

@@ -16,7 +16,7 @@ import { identify, otherKind } from './identify.js';
 import { findMissing, Lists } from './lists.js';
 import { ownSettings, sentOf } from './own.js';
 import { extraData, Posts } from './post.js';
-import { fetchFile, resultFile } from './results.js';
+import { fetchFile, resultFiles } from './results.js';
 import type { HistoryEntry } from './schema.js';
 import { Watch, type Patience } from './watch.js';
 import { readWorkflow, type Workflow, type WorkflowFile } from './workflow.js';
@@ -182,8 +182,14 @@ export class ComfyUIBackend implements Backend {
   }
 
   async #image(entry: HistoryEntry, workflow: Workflow, signal: AbortSignal): Promise<Buffer> {
-    const saver = workflow.bindings.filename_prefix?.[0]?.node;
-    const found = resultFile(entry, saver);
+    const saver = workflow.output;
+    const [found, ...more] = resultFiles(entry, saver);
+    if (more.length > 0) {
+      throw this.#error(
+        `made ${more.length + 1} images for one shot with ${workflow.path}, which takes one: see what makes a batch there, and say with 'count' how many.`,
+        'request',
+      );
+    }
     if (found !== undefined) return fetchFile(this.name, this.#http, found, signal);
     if (saver !== undefined) throw this.#error('finished the prompt without an image.', 'transient');
     throw this.#error(`${workflow.path} saves no image: add a SaveImage node to it.`, 'request');

@@ -1,3 +1,4 @@
+import { batchInputs } from './batches.js';
 import type { Bindings } from './bindings.js';
 import {
   distinct,
@@ -36,6 +37,7 @@ export function discover(graph: Graph, { output, used }: Making): Bindings {
     vae: nearest(graph, used, ['vae_name'], 'text'),
     init_image: startImage(graph, first, used),
     mask: maskImage(graph, used),
+    batch_size: batchInputs(graph, used),
     // Its own input even where that is a link: a text box behind it may be the prompt's too.
     filename_prefix: ['filename_prefix', 'save_prefix']
       .filter((input) => output !== undefined && has(graph, output, input))
@@ -102,7 +104,6 @@ function ofSampler(graph: Graph, first: string, samplers: readonly string[]): Bi
         : [],
     width: ofEmpty(['width', 'empty_latent_width']),
     height: ofEmpty(['height', 'empty_latent_height']),
-    batch_size: ofEmpty(['batch_size']),
   };
 }
 

@@ -37,10 +37,13 @@ export function fill(asked: ImageRequest, workflow: Workflow, parts: Parts): Fil
     if (value === undefined) continue;
     for (const target of bindings[setting] ?? []) put(graph, target, value);
   }
+  const isBatch = ({ node, input }: Target) =>
+    bindings.batch_size?.some((one) => one.node === node && one.input === input);
   if (request.steps !== undefined) moveHandovers(graph, workflow, request.steps);
   for (const [text, value] of Object.entries(request.comfyui ?? {})) {
     const { target } = readTarget(graph, text);
     if (target === undefined) lacks.push({ what: 'input', asked: text, near: nearInputs(graph, text) });
+    else if (isBatch(target) && value !== 1) lacks.push(severalAtOnce(text, value));
     else put(graph, target, value);
   }
   const named = Object.keys(graph).flatMap((node) =>
@@ -62,6 +65,13 @@ function moveHandovers(graph: Graph, { graph: file, bindings, used }: Workflow, 
   }
 }
 
+const severalAtOnce = (input: string, value: Json): Lack => ({
+  what: 'way to make several images at once',
+  asked: `${input}: ${JSON.stringify(value)}`,
+  near: [],
+  advice: ": take it out, and say with 'count' how many",
+});
+
 function valuesOf(request: ImageRequest, parts: Parts): { [setting in Setting]: Json | undefined } {
   const named = request.sampler === undefined ? undefined : comfySampler(request.sampler);
   return {
@@ -80,7 +90,6 @@ function valuesOf(request: ImageRequest, parts: Parts): { [setting in Setting]: 
     denoising_strength: request.denoising_strength,
     init_image: parts.initImage,
     mask: parts.mask,
-    // Each image must be one that can be made again by itself; image 2 of a batch cannot.
     batch_size: 1,
     filename_prefix: parts.filenamePrefix,
   };

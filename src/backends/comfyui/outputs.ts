@@ -6,11 +6,16 @@ const shows = new Set(['PreviewImage', 'SaveImageWebsocket']);
 
 /** The node whose picture is the result: of several that save one, the one that most nodes lead to. */
 export function findOutput(graph: Graph): string | undefined {
-  const images = (test: (id: string) => boolean) => largest(graph, (id) => test(id) && !isVideo(graph, id));
   return (
-    images((id) => has(graph, id, 'filename_prefix') && takesPicture(graph, id)) ??
-    images((id) => saves(graph, id))
+    largest(graph, (id) => isSaver(graph, id) && has(graph, id, 'filename_prefix')) ??
+    largest(graph, (id) => isSaver(graph, id))
   );
+}
+
+/** Whether a node saves a picture, with a prefix or without, and no video. */
+export function isSaver(graph: Graph, id: string): boolean {
+  const isNamed = has(graph, id, 'filename_prefix') && takesPicture(graph, id);
+  return (isNamed || saves(graph, id)) && !isVideo(graph, id);
 }
 
 /**
@@ -35,9 +40,9 @@ export function savingItsPicture(graph: Graph, path: string): Graph {
 /** Savers that want no prefix, and samplers that save by themselves. */
 function saves(graph: Graph, id: string): boolean {
   const { class_type: name = '', inputs = {} } = graph[id] ?? {};
-  const isSaver = /save/i.test(name) && !shows.has(name) && takesPicture(graph, id);
+  const isNamedSo = /save/i.test(name) && !shows.has(name) && takesPicture(graph, id);
   const { image_output: output } = inputs;
-  return isSaver || (typeof output === 'string' && /save/i.test(output));
+  return isNamedSo || (typeof output === 'string' && /save/i.test(output));
 }
 
 function takesPicture(graph: Graph, id: string): boolean {

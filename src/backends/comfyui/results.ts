@@ -5,11 +5,11 @@ import { file, type File, type HistoryEntry } from './schema.js';
 /** Room for a PNG of about 6000 x 6000 pixels. */
 const maxImageBytes = 128 * 1024 * 1024;
 
-/** The picture that a finished prompt saved; of several, one of the node `preferred`. Undefined where there is none. */
-export function resultFile(entry: HistoryEntry, preferred: string | undefined): File | undefined {
+/** The pictures that one node of a finished prompt saved: `preferred`, or another where that saved none. */
+export function resultFiles(entry: HistoryEntry, preferred: string | undefined): File[] {
   const nodes = Object.keys(entry.outputs).sort((a, b) => Number(b === preferred) - Number(a === preferred));
-  const files = nodes.flatMap((id) => filesOf(entry.outputs[id]));
-  return files.find(({ type }) => type === 'output');
+  const saved = nodes.map((id) => filesOf(entry.outputs[id]).filter(({ type }) => type === 'output'));
+  return saved.find((files) => files.length > 0) ?? [];
 }
 
 function filesOf(output: unknown): File[] {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ConfigError } from '../../errors.js';
+import { otherSavers } from './batches.js';
 import { findBindings, readBindings, type Bindings } from './bindings.js';
 import { makingOf, samplersOf } from './discover.js';
 import type { Stays } from './elsewhere.js';
@@ -20,6 +21,8 @@ export interface Workflow {
   bindings: Bindings;
   /** Where another value of a bound setting stands, which no request changes. */
   stays: Stays;
+  /** Nodes that save other pictures on the way, which nobody looks at. */
+  aside: string[];
   /** The node that saves the picture. */
   output: string | undefined;
   /** The nodes that the picture is made by. */
@@ -40,8 +43,16 @@ export function readWorkflow(file: WorkflowFile, explicit: { [setting: string]: 
   const graph = explicit['filename_prefix'] === undefined ? savingItsPicture(read, file.path) : read;
   const given = readBindings(graph, explicit, file.path);
   const making = makingOf(graph, given.filename_prefix?.[0]?.node);
+  const { made, aside } = given.filename_prefix ? { made: [], aside: [] } : otherSavers(graph, making);
+  if (made.length > 0 && making.output !== undefined) {
+    const names = [making.output, ...made].map((id) => nodeName(graph, id)).join(', ');
+    throw new ConfigError(
+      `${file.path} makes several images: ${names} save what different samplers make. A shot is one image: take the other savers out, or say under bindings which one counts, for example filename_prefix: "${making.output}.inputs.filename_prefix".`,
+    );
+  }
   return {
     path: file.path,
+    aside,
     graph,
     ...findBindings(graph, making, given, file.path),
     ...making,
