@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { BackendError, GoneError, ImageError, RestingError } from '../src/errors.js';
 import { describeLacks, type Backend, type Generated, type ServerInfo } from '../src/backends/index.js';
 import type { Candidates, Pictures } from '../src/images/index.js';
-import { inspectImage, samePixels } from '../src/images/index.js';
+import { inspectImage, samePixels, withoutPictures } from '../src/images/index.js';
 import type { Attempt, AttemptKey, Candidate, Ledger } from '../src/ledger/index.js';
 import type { Json } from '../src/loop/index.js';
 import type { Environment } from '../src/pipeline/index.js';
@@ -166,7 +166,7 @@ async function generateOn(
   const { generated, candidate } = made;
   const stored = await dependencies.candidates.put(
     `${key.run}/${key.shot}-${key.number}.${candidate.format}`,
-    generated.image,
+    withoutPictures(generated.image),
   );
   if (!(await server.ledger.recordCandidate(key, { ...candidate, ...stored }))) return;
   dependencies.onEvent.generated(key, server.name, candidate.seconds);

@@ -5,6 +5,9 @@ import { mapStrings } from './paths.js';
 /** A shorter value may be any word's part: it is hidden only where it is a whole text. */
 const SHORTEST = 4;
 
+/** A longer value is no word's part, and no pattern may be so long: pictures in base64 are. */
+const LONGEST_WORD = 10_000;
+
 export interface Hider {
   /** A text with `${NAME}` for what was put in. */
   readonly hide: (text: string) => string;
@@ -34,10 +37,11 @@ export function hider(request: ImageRequest, repair: Repair | undefined, environ
   const parts = [...new Map([...values, ...changed].flatMap(spellings))]
     .filter(([text]) => text.length >= SHORTEST)
     .sort(([a], [b]) => b.length - a.length)
-    .map(([sent, written]) => ({ sent, written, words: asWord(sent) }));
+    .map(([sent, written]) => ({ sent, written, words: sent.length > LONGEST_WORD ? sent : asWord(sent) }));
   return {
     hide: (text) =>
-      whole.get(text) ?? parts.reduce((rest, { words, written }) => rest.replace(words, () => written), text),
+      whole.get(text) ??
+      parts.reduce((rest, { words, written }) => rest.replaceAll(words, () => written), text),
     tells: (text) => parts.some(({ sent }) => text.includes(sent)),
   };
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { isBase64 } from '../base/base64.js';
 import type { Json } from '../loop/index.js';
 import { isLate, isTemplate } from './environment.js';
 import type { Path } from './located.js';
@@ -11,7 +13,10 @@ export interface Interpolated {
   /** Dotted paths of the values that came from a variable: a number or `true` arrives there as text. */
   changed: Set<string>;
   missing: { path: Path; name: string }[];
-  /** The variables that still stand in the tree, to be put in when a request is sent. */
+  /**
+   * The variables that still stand in the tree, to be put in when a request is sent. A picture in base64 becomes one
+   * as well: its megabytes are not kept with every shot and attempt.
+   */
   environment: Map<string, string>;
 }
 
@@ -24,6 +29,11 @@ export function interpolate(raw: Json, env: NodeJS.ProcessEnv): Interpolated {
   const missing: Interpolated['missing'] = [];
   const environment = new Map<string, string>();
   const tree = mapStrings(raw, [], (text, path) => {
+    if (isLate(path) && !isTemplate(path) && isBase64(text)) {
+      const name = `picture_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+      environment.set(name, text);
+      return `\${${name}}`;
+    }
     if (!text.includes('${')) return text;
     return text.replace(variable, (whole, escaped: string | undefined, name = '', instead?: string) => {
       if (escaped !== undefined) {

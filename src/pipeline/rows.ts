@@ -1,7 +1,9 @@
 import path from 'node:path';
+import { isBase64 } from '../base/base64.js';
 import { ConfigError } from '../errors.js';
 import { explain } from './explain.js';
 import { readLines } from './files.js';
+import { mapStrings } from './paths.js';
 import { displayPath } from './problems.js';
 import { row as rowSchema, type Row } from './schema.js';
 
@@ -132,6 +134,12 @@ function check(raw: unknown, place: string, folder: string): FileRow {
     throw new ConfigError(`${place}: ${messages.join(' ').replaceAll('the pipeline', 'the row')}`);
   }
   const { text, prompt, ...settings } = parsed.data;
+  mapStrings([settings.a1111 ?? null, settings.comfyui ?? null], [], (value) => {
+    if (!isBase64(value)) return value;
+    throw new ConfigError(
+      `${place}: a picture in base64 would be kept with every attempt. Write it in the pipeline, under a1111 or comfyui of the prompt that names this file.`,
+    );
+  });
   for (const key of ['init_image', 'mask'] as const) {
     const image = settings[key];
     if (image !== undefined) settings[key] = path.resolve(folder, image);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Family } from '../../src/backends/a1111/family.js';
 import { toCall, type Parts } from '../../src/backends/a1111/mapping.js';
@@ -239,16 +240,17 @@ describe("the user's own fields", () => {
     };
     const kept = JSON.stringify(withoutLarge(body));
     expect(kept).not.toContain('iVBOR');
-    expect(kept).toContain('(picture, 1650 bytes)');
+    expect(kept).toContain('(picture, 1650 bytes, sha256 ');
     expect(kept).toContain(body.prompt);
   });
 });
 
 it('small pictures are kept out of the record too, and words are not', () => {
   const mask = 'iVBORw0KGgoAAAANSUhEUgAAAQAAAAEACAAAAAB5Gfe6';
+  const hash = createHash('sha256').update(Buffer.from(mask, 'base64')).digest('hex');
   expect(withoutLarge({ mask, init_images: [`data:image/png;base64,${mask}`], prompt: 'hand' })).toEqual({
-    mask: '(picture, 33 bytes)',
-    init_images: ['(picture, 50 bytes)'],
+    mask: `(picture, 33 bytes, sha256 ${hash})`,
+    init_images: [`(picture, 33 bytes, sha256 ${hash})`],
     prompt: 'hand',
   });
 });
