@@ -70,7 +70,7 @@ function sniff(bytes: Buffer): ImageFormat {
 async function header(bytes: Buffer): Promise<{ width: number; height: number }> {
   try {
     const { width, height, pages } = await sharp(bytes, { limitInputPixels: false }).metadata();
-    if ((pages ?? 1) > 1) throw new ImageError('animated: reroll takes single pictures.');
+    if ((pages ?? 1) > 1) throw animated();
     return { width, height };
   } catch (error) {
     throw corrupt(error);
@@ -80,7 +80,7 @@ async function header(bytes: Buffer): Promise<{ width: number; height: number }>
 async function decode(bytes: Buffer, format: ImageFormat): Promise<Buffer> {
   try {
     // A decoder may be content without the last chunk; a cut download is still a cut download.
-    if (format === 'png') Array.from(chunks(bytes));
+    if (format === 'png') for (const { type } of chunks(bytes)) if (type === 'acTL') throw animated();
     return await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' })
       .removeAlpha()
       .raw()
@@ -89,6 +89,8 @@ async function decode(bytes: Buffer, format: ImageFormat): Promise<Buffer> {
     throw corrupt(error);
   }
 }
+
+const animated = (): ImageError => new ImageError('animated: reroll takes single pictures.');
 
 const corrupt = (error: unknown): ImageError =>
   error instanceof ImageError

@@ -44,6 +44,19 @@ export function addTextChunk(png: Buffer, keyword: string, text: string): Buffer
   return Buffer.concat([png.subarray(0, at), textChunk(keyword, text), png.subarray(at)]);
 }
 
+/** `png` without the text chunks of a keyword. */
+export function withoutText(png: Buffer, keyword: string): Buffer {
+  const start = Buffer.from(`${keyword}\0`, 'latin1');
+  const parts = [png.subarray(0, 8)];
+  let end = 8;
+  for (const chunk of chunks(png)) {
+    end = chunk.start + 12 + chunk.data.length;
+    const isIt = isText(chunk.type) && chunk.data.subarray(0, start.length).equals(start);
+    if (!isIt) parts.push(png.subarray(chunk.start, end));
+  }
+  return Buffer.concat([...parts, png.subarray(end)]);
+}
+
 /** One text chunk with its length and checksum. */
 export function textChunk(keyword: string, text: string): Buffer {
   const ascii = /^[\n\x20-\x7e]*$/.test(text);

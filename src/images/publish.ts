@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { systemCode } from '../errors.js';
 import { pathInside, storing, writeAtomically } from './files.js';
-import { addTextChunk, isPng, readTextChunks } from './png.js';
+import { addTextChunk, isPng, readTextChunks, withoutText } from './png.js';
 
 /** The keyword of the text chunk that says how a published image was made. */
 export const provenanceKeyword = 'reroll';
@@ -31,7 +31,9 @@ export async function publish(image: {
   const files = isPng(image.bytes) ? [path] : [path, beside];
   for (const file of files) if (!(await isFreeFor(image.provenance, file))) return undefined;
   let bytes = image.bytes;
-  if (isPng(bytes)) bytes = addTextChunk(bytes, provenanceKeyword, asciiJson(json));
+  // The first of a keyword counts: a server's own of that name would be read in the place of ours.
+  if (isPng(bytes))
+    bytes = addTextChunk(withoutText(bytes, provenanceKeyword), provenanceKeyword, asciiJson(json));
   // First: where the picture is, its provenance is.
   else await writeAtomically(beside, `${json}\n`);
   await writeAtomically(path, bytes);

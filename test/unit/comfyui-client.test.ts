@@ -17,6 +17,8 @@ import type { ImageRequest } from '../../src/loop/index.js';
 import { readTruth, startSketchServer, type SketchOptions } from '../../sketch/index.js';
 import { failure, job as anyJob } from '../support/backend-job.js';
 import { sendJson, sendText, serve, type Answer } from '../support/http-server.js';
+import { addTextChunk } from '../../src/images/index.js';
+import { testPicture } from '../support/pictures.js';
 import { repairGraph, textToImage } from '../support/sketch-graphs.js';
 import { changed, rewired } from '../support/workflows.js';
 
@@ -175,12 +177,31 @@ describe('a prompt', () => {
 
   it('under an id of the server’s own (older ones) is awaited under that', async () => {
     const other = randomUUID();
-    const { backend } = await setup({
+    const answers = {
       '/prompt': { prompt_id: other, node_errors: {} },
       [`/history/${id}`]: {},
       [`/history/${other}`]: { [other]: saved('a.png') },
+    };
+    const { backend } = await setup({
+      ...answers,
+      '/system_stats': { system: { comfyui_version: '0.3.40' } },
     });
     expect(await backend.generate(job(), signal)).toMatchObject({ seed: 7 });
+    // A newer one keeps ours: another is somebody else's.
+    const error = await failure((await setup(answers)).backend.generate(job(), signal));
+    expect(error).toMatchObject({ fault: 'transient' });
+    expect(error.message).toContain(`under the id ${other}, which is not the one`);
+  });
+
+  it('under an id that is a path is asked for as an id', async () => {
+    const other = '../../view?filename=x';
+    const { backend, server } = await setup({
+      '/system_stats': { system: { comfyui_version: '0.3.40' } },
+      '/prompt': { prompt_id: other, node_errors: {} },
+      [`/history/${encodeURIComponent(other)}`]: { [other]: saved('a.png') },
+    });
+    expect(await backend.generate(job(), signal)).toMatchObject({ seed: 7 });
+    expect(server.seen.filter(({ path }) => path === '/view')).toHaveLength(1);
   });
 
   it('that fails or is interrupted does so in the server’s words', async () => {
@@ -390,6 +411,40 @@ describe('what the server hands back', () => {
     expect(names('9')).toEqual(['ours.png']);
     expect(names()).toEqual(['other.png']);
     expect(resultFiles({ outputs: { '1': entry.outputs['1'], '3': null } }, '1')).toEqual([]);
+  });
+
+  it.each<[string, object]>([
+    ['id', { prompt: [1, randomUUID(), {}, { reroll: { run: 'r-1', shot: 4, number: 2 } }, ['9']] }],
+    ['shot', { prompt: [1, id, {}, { reroll: { run: 'r-1', shot: 5, number: 2 } }, ['9']] }],
+    ['run', { prompt: [1, id, {}, { reroll: { run: 'r-2', shot: 4, number: 2 } }, ['9']] }],
+  ])('is refused where its prompt has another %s', async (_, whose) => {
+    const { backend } = await setup({ [`/history/${id}`]: { [id]: { ...saved('a.png'), ...whose } } });
+    const error = await failure(backend.generate(job(), signal));
+    expect(error).toMatchObject({ fault: 'transient' });
+    expect(error.message).toContain('sent the image of another request');
+  });
+
+  it('is refused where the picture is of another seed or size, and taken where it is ours', async () => {
+    const png = (seed: number, side: number, text = JSON.stringify({ '3': { inputs: { seed } } })) =>
+      testPicture(side, side)
+        .png()
+        .toBuffer()
+        .then((plain) => addTextChunk(plain, 'prompt', text));
+    const made = async (image: Buffer) => {
+      const { backend } = await setup({ '/view': (response) => response.end(image) });
+      return backend.generate(job(), signal);
+    };
+    const { width = 0 } = job().request;
+    await expect(made(await png(8, width))).rejects.toThrow('seed 7 was asked for, and it is of seed 8');
+    await expect(made(await png(7, width + 64))).rejects.toThrow(`it is ${width + 64}x${width + 64}`);
+    for (const image of [
+      await png(7, width),
+      await png(7, width, 'no JSON'),
+      await png(7, width, '{"3":{}}'),
+      await png(7, width - 8),
+    ]) {
+      expect((await made(image)).image.equals(image)).toBe(true);
+    }
   });
 
   it('is refused where it is several: none is looked at alone, and asking again makes as many', async () => {

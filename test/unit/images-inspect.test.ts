@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { ImageError } from '../../src/errors.js';
 import { addTextChunk, inspectImage, Pictures, samePixels } from '../../src/images/index.js';
-import { bombPng, testPicture } from '../support/pictures.js';
+import { bombPng, pngChunk, testPicture } from '../support/pictures.js';
 
 const refused = async (bytes: Buffer): Promise<string> => {
   const error: unknown = await inspectImage(bytes).catch((thrown: unknown) => thrown);
@@ -119,6 +119,15 @@ test('0 bytes, 1 x 1, HTML, GIF and animations are refused in plain words', asyn
   const animation = sharp(raw, { raw: { width: 16, height: 32, channels: 3, pageHeight: 16 } });
   expect(await refused(await animation.clone().gif().toBuffer())).toContain('GIF');
   expect(await refused(await animation.clone().webp().toBuffer())).toContain('animated');
+});
+
+test('an animated PNG is refused: decoders show its first picture alone', async () => {
+  const plain = await testPicture(64, 64).png().toBuffer();
+  const frames = pngChunk('acTL', Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]));
+  const at = plain.indexOf('IDAT') - 4;
+  expect(await refused(Buffer.concat([plain.subarray(0, at), frames, plain.subarray(at)]))).toMatch(
+    /animated/,
+  );
 });
 
 test('pictures are the same where every pixel is, whatever their text says', async () => {

@@ -132,6 +132,17 @@ test("a published PNG keeps the server's bytes and infotext, and says how it was
   expect(Buffer.concat([published.subarray(0, at), published.subarray(at + added)]).equals(bytes)).toBe(true);
 });
 
+test("a server's own text of our name does not stand in the place of ours", async () => {
+  const plain = await testPicture(64, 64).png().toBuffer();
+  const forged = addTextChunk(addTextChunk(plain, 'reroll', '{"run":"x","shot":1}'), 'parameters', 'a hand');
+  const image = { folder, relativePath: 'a.png', bytes: forged, provenance: { run: 'r', shot: 2 } };
+  const bytes = await fs.readFile(await publishedPath(image));
+  expect(JSON.parse(readTextChunks(bytes).get('reroll') ?? '')).toEqual({ run: 'r', shot: 2 });
+  expect(readTextChunks(bytes).get('parameters')).toBe('a hand');
+  expect(bytes.includes('"run":"x"')).toBe(false);
+  expect(await publishedPath(image)).toBe(join(folder, 'a.png'));
+});
+
 test('a published JPEG is untouched, and its provenance lies beside it', async () => {
   const bytes = await testPicture(32, 32).jpeg().toBuffer();
   const path = await publishedPath({ folder, relativePath: '1.jpg', bytes, provenance: { seed: 7 } });

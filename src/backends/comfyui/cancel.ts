@@ -1,5 +1,6 @@
 import { NetError, type HttpClient } from '../../net/index.js';
 import { cancelled } from './schema.js';
+import { isAtLeast } from './version.js';
 import type { Watch } from './watch.js';
 
 /** How often it is looked again: a prompt may begin to run between the look and the word. */
@@ -23,7 +24,7 @@ export async function cancelPrompt(
       await http.postJson('/queue', { delete: [id] }, { signal });
     } else {
       // An old server goes on with it: to stop nothing is better than to stop somebody else's.
-      if (state === 'running' && interruptsById(version)) {
+      if (state === 'running' && isAtLeast(version, [0, 3, 57])) {
         await http.postJson('/interrupt', { prompt_id: id }, { signal });
       }
       return;
@@ -34,16 +35,10 @@ export async function cancelPrompt(
 /** In one step, on servers since 0.26. False where the server knows no such order. */
 async function cancelJob(id: string, http: HttpClient, signal: AbortSignal): Promise<boolean> {
   try {
-    const reply = await http.postJson(`/api/jobs/${id}/cancel`, {}, { signal });
+    const reply = await http.postJson(`/api/jobs/${encodeURIComponent(id)}/cancel`, {}, { signal });
     return cancelled.safeParse(reply).success;
   } catch (error) {
     if (error instanceof NetError && (error.kind === 'status' || error.kind === 'not-json')) return false;
     throw error;
   }
-}
-
-function interruptsById(version: string | undefined): boolean {
-  const [, major, minor, patch] = /^v?(\d+)\.(\d+)\.(\d+)/.exec(version ?? '')?.map(Number) ?? [];
-  if (major === undefined || minor === undefined || patch === undefined) return false;
-  return major > 0 || minor > 3 || (minor === 3 && patch >= 57);
 }

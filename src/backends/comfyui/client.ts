@@ -18,7 +18,9 @@ import { ownSettings, sentOf } from './own.js';
 import { extraData, Posts } from './post.js';
 import { fetchFile, resultFiles } from './results.js';
 import type { HistoryEntry } from './schema.js';
+import { isAtLeast } from './version.js';
 import { Watch, type Patience } from './watch.js';
+import { checkEntry, checkPicture } from './whose.js';
 import { readWorkflow, type Workflow, type WorkflowFile } from './workflow.js';
 
 export interface ComfyUIOptions extends Partial<Patience> {
@@ -143,11 +145,14 @@ export class ComfyUIBackend implements Backend {
     const graph = await this.#drafts.graphOf(job, workflow, signal);
     const hints = new Hints(workflow.samplers, job.onProgress);
     const entry = adopted && done ? done : await this.#made(job, graph, adopted, hints, signal);
+    checkEntry(this.name, entry, this.#renamed.get(job.remoteId) ?? job.remoteId, job.attempt);
     const failure = failureOf(this.name, entry);
     if (failure) throw failure;
     const checkpoint = valueOf(graph, workflow, 'checkpoint');
+    const image = await this.#image(entry, workflow, signal);
+    await checkPicture(this.name, image, graph, workflow);
     return {
-      image: await this.#image(entry, workflow, signal),
+      image,
       seed: Number(valueOf(graph, workflow, 'seed')),
       sent: { path: '/prompt', body: withoutLarge({ prompt: graph, extra_data: extraData(job) }) },
       settings: leftOut(job.request, ownSettings(graph, workflow)),
@@ -170,6 +175,13 @@ export class ComfyUIBackend implements Backend {
       if (!adopted) {
         id = await this.#posts.post(job, graph, this.#events.clientId, signal);
         if (id !== job.remoteId) {
+          // Older ones name prompts themselves.
+          if (isAtLeast(this.#info?.version, [0, 3, 45])) {
+            throw this.#error(
+              `took the prompt under the id ${id}, which is not the one that it was sent with. Look for a cache or a proxy before it.`,
+              'transient',
+            );
+          }
           this.#renamed.set(job.remoteId, id);
           deafen();
           deafen = hints.listen(this.#events, id);

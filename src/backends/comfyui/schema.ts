@@ -47,6 +47,7 @@ const message = z.tuple([z.string(), z.record(z.string(), z.unknown()).catch({})
 export const history = z.record(
   z.string(),
   z.object({
+    prompt: z.array(z.unknown()).optional().catch(undefined),
     outputs: z.record(z.string(), z.unknown()).catch({}),
     status: z
       .object({

@@ -55,7 +55,9 @@ export class Watch {
       const [, behind, , { client_id: clientId = '' } = {}] = running;
       return { state: 'pending', ahead, behind: { id: behind, ours: this.isOurs(clientId) } };
     }
-    const entries = history.safeParse(await this.http.getJson(`/history/${id}`, options)).data;
+    const entries = history.safeParse(
+      await this.http.getJson(`/history/${encodeURIComponent(id)}`, options),
+    ).data;
     const entry = entries?.[id];
     return entry === undefined ? { state: 'absent' } : { state: 'finished', entry };
   }
