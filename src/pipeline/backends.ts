@@ -58,6 +58,15 @@ export const comfyui = strict({
   workflow: text()
     .describe("The workflow to fill in, saved by ComfyUI's Export (API).")
     .meta({ examples: ['workflows/sd15.api.json'] }),
+  keep_images: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether images stay in the server's output folder, under reroll/RUN. false: they go to its temporary folder, " +
+        'which it empties when it starts and ends. Either way nothing is lost when reroll crashes; what a server made ' +
+        'and had not handed over when it ended itself is made again.',
+    )
+    .meta({ examples: [false] }),
   ...optional({
     bindings: z
       .record(z.string(), text())

@@ -32,7 +32,12 @@ async function create(config: BackendConfig, releasers: Releasers): Promise<Back
     }
     case 'comfyui': {
       const workflow = { path: config.workflow, text: await readFile(config.workflow, 'utf8') };
-      return createBackend({ ...config, stallMs: config.stall, workflow });
+      return createBackend({
+        ...config,
+        stallMs: config.stall,
+        workflow,
+        keepImages: config.keep_images,
+      });
     }
     case 'a1111':
       return createBackend({ ...config, stallMs: config.stall });

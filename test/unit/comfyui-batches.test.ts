@@ -3,6 +3,7 @@ import { warningsOf } from '../../src/backends/comfyui/bindings.js';
 import { fill } from '../../src/backends/comfyui/mapping.js';
 import { describeLacks } from '../../src/backends/index.js';
 import type { ImageRequest } from '../../src/loop/index.js';
+import { readWorkflow } from '../../src/backends/comfyui/workflow.js';
 import { textToImage, type TestGraph } from '../support/sketch-graphs.js';
 import { changed, read, refusal, rewired } from '../support/workflows.js';
 
@@ -80,6 +81,27 @@ describe('a workflow that makes a batch makes one image of it', () => {
       'no way to make several images at once "5.inputs.batch_size: 4": take it out, and say with \'count\' how many',
     );
     expect(filled(plain, { '5.inputs.batch_size': 1 }).lacks).toEqual([]);
+  });
+});
+
+describe('a workflow that keeps no images', () => {
+  const bare = (graph: TestGraph, bindings = {}) =>
+    readWorkflow({ text: JSON.stringify(graph), path: 'hands.api.json' }, bindings, false);
+
+  it('shows them instead, also those that nobody looks at and those that a person named', () => {
+    const two = changed(plain, {
+      '19': { class_type: 'Image Save', inputs: { filename_prefix: 'x', images: ['8', 0] } },
+    });
+    const { graph, output, folder, bindings } = bare(two, { filename_prefix: '19.inputs.filename_prefix' });
+    expect([output, folder, bindings.filename_prefix]).toEqual(['19', 'temp', undefined]);
+    for (const id of ['9', '19'])
+      expect(graph[id]).toEqual({ class_type: 'PreviewImage', inputs: { images: ['8', 0] } });
+  });
+
+  it('must have savers that can be left out', () => {
+    const sampler = { ...plain['3']!.inputs, image_output: 'Save', save_prefix: 'x' };
+    const own = changed(plain, { '3': { class_type: 'KSampler (Efficient)', inputs: sampler } });
+    expect(refusal(() => bare(own))).toMatch(/keep_images is false, and node 3 .* in a way of its own/);
   });
 });
 

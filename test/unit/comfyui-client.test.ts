@@ -17,7 +17,7 @@ import type { ImageRequest } from '../../src/loop/index.js';
 import { readTruth, startSketchServer, type SketchOptions } from '../../sketch/index.js';
 import { failure, job as anyJob } from '../support/backend-job.js';
 import { sendJson, sendText, serve, type Answer } from '../support/http-server.js';
-import { addTextChunk } from '../../src/images/index.js';
+import { addTextChunk, samePixels } from '../../src/images/index.js';
 import { testPicture } from '../support/pictures.js';
 import { repairGraph, textToImage } from '../support/sketch-graphs.js';
 import { changed, rewired } from '../support/workflows.js';
@@ -398,6 +398,22 @@ describe('what the server hands back', () => {
     expect(image.includes('"class_type"')).toBe(true);
   });
 
+  it('stays in its output folder, or leaves nothing there', async () => {
+    const server = await sketch();
+    const files = async (type: string) => {
+      const reply = await fetch(`${server.url}/history`).then((answer) => answer.json());
+      return JSON.stringify(reply).split(`"type":"${type}"`).length - 1;
+    };
+    const kept = await open(server.url).generate(job(), signal);
+    expect([await files('output'), await files('temp')]).toEqual([1, 0]);
+    const left = await open(server.url, { keepImages: false }).generate(
+      job({}, { remoteId: randomUUID() }),
+      signal,
+    );
+    expect([await files('output'), await files('temp')]).toEqual([1, 1]);
+    expect(await samePixels(kept.image, left.image)).toBe(true);
+  });
+
   it('is the picture of the node that was filled in, and never a preview', () => {
     const image = (filename: string, type: string) => ({ filename, subfolder: '', type });
     const entry = {
@@ -407,10 +423,11 @@ describe('what the server hands back', () => {
         '9': { images: [image('ours.png', 'output')], animated: [false] },
       },
     };
-    const names = (preferred?: string) => resultFiles(entry, preferred).map(({ filename }) => filename);
+    const names = (preferred?: string) =>
+      resultFiles(entry, preferred, 'output').map(({ filename }) => filename);
     expect(names('9')).toEqual(['ours.png']);
     expect(names()).toEqual(['other.png']);
-    expect(resultFiles({ outputs: { '1': entry.outputs['1'], '3': null } }, '1')).toEqual([]);
+    expect(resultFiles({ outputs: { '1': entry.outputs['1'], '3': null } }, '1', 'output')).toEqual([]);
   });
 
   it.each<[string, object]>([

@@ -34,6 +34,8 @@ export interface ComfyUIOptions extends Partial<Patience> {
   workflow?: WorkflowFile;
   /** Setting -> input of a node (`"3.inputs.seed"`), before what is found in the workflow by itself. */
   bindings?: { [setting: string]: string };
+  /** Whether images stay in the server's output folder. Default true. */
+  keepImages?: boolean;
 }
 
 const probeMs = 20_000;
@@ -64,17 +66,18 @@ export class ComfyUIBackend implements Backend {
       auth,
       workflow = defaultWorkflow,
       bindings,
+      keepImages = true,
       pollMs = 1_000,
       stallMs = 600_000,
     } = options;
     this.name = name;
-    this.#workflow = readWorkflow(workflow, bindings);
+    this.#workflow = readWorkflow(workflow, bindings, keepImages);
     this.notes = describeBindings(this.#workflow);
     this.#http = new HttpClient(url, auth);
     this.#events = new Events({ url, ...(auth !== undefined && { auth }) });
     this.#lists = new Lists(this.#http);
     this.#watch = new Watch(name, this.#http, { pollMs, stallMs }, (id) => this.#events.isOurs(id));
-    this.#drafts = new Drafts(name, this.#http, this.#lists, this.#workflow);
+    this.#drafts = new Drafts(name, this.#http, this.#lists, this.#workflow, keepImages);
     this.#posts = new Posts(name, this.#http, this.#lists, this.#watch);
   }
 
@@ -195,7 +198,7 @@ export class ComfyUIBackend implements Backend {
 
   async #image(entry: HistoryEntry, workflow: Workflow, signal: AbortSignal): Promise<Buffer> {
     const saver = workflow.output;
-    const [found, ...more] = resultFiles(entry, saver);
+    const [found, ...more] = resultFiles(entry, saver, workflow.folder);
     if (more.length > 0) {
       throw this.#error(
         `made ${more.length + 1} images for one shot with ${workflow.path}, which takes one: see what makes a batch there, and say with 'count' how many.`,

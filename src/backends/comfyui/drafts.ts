@@ -21,6 +21,7 @@ export class Drafts {
     http: HttpClient,
     private readonly lists: Lists,
     private readonly workflow: Workflow,
+    private readonly keepImages: boolean,
   ) {
     this.#uploads = new Uploads(name, http);
   }
@@ -76,7 +77,7 @@ export class Drafts {
       throw this.#error('is a ComfyUI server and has no ADetailer: repair with a workflow there.');
     }
     try {
-      return await readRepair(repair);
+      return await readRepair(repair, this.keepImages);
     } catch (error) {
       if (error instanceof ConfigError) throw this.#error(error.message);
       throw error;

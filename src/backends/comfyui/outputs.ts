@@ -1,5 +1,5 @@
 import { ConfigError } from '../../errors.js';
-import { has, sourceOf, upstream, type Graph } from './graph.js';
+import { has, linkOf, nodeName, sourceOf, upstream, type Graph, type Node } from './graph.js';
 
 /** They leave nothing in the server's output folder. */
 const shows = new Set(['PreviewImage', 'SaveImageWebsocket']);
@@ -35,6 +35,24 @@ export function savingItsPicture(graph: Graph, path: string): Graph {
     );
   }
   return { ...graph, [shown]: { class_type: 'SaveImage', inputs: { images, filename_prefix: 'reroll' } } };
+}
+
+/**
+ * A workflow whose pictures go to the server's temporary folder. ConfigError where a node saves in a way of its own, or
+ * hands its picture on.
+ */
+export function keepingNone(graph: Graph, path: string): Graph {
+  const savers = Object.keys(graph).filter((id) => isSaver(graph, id));
+  const needed = new Set(Object.keys(graph).flatMap((id) => upstream(graph, id).slice(1)));
+  const temporary = savers.map((id): [string, Node] => {
+    const { images = null, image = images } = graph[id]?.inputs ?? {};
+    if (linkOf(image) && !needed.has(id))
+      return [id, { class_type: 'PreviewImage', inputs: { images: image } }];
+    throw new ConfigError(
+      `${path}: keep_images is false, and ${nodeName(graph, id)} saves its picture in a way of its own: put a SaveImage in its place and export it again, or leave keep_images out.`,
+    );
+  });
+  return { ...graph, ...Object.fromEntries(temporary) };
 }
 
 /** Savers that want no prefix, and samplers that save by themselves. */

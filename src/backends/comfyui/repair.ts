@@ -6,14 +6,14 @@ import { loadersOf } from './pictures.js';
 import { readWorkflow, type Workflow } from './workflow.js';
 
 /** The workflow of a repair. ConfigError where it cannot be read, is unusable, or takes no picture. */
-export async function readRepair({
-  workflow: path,
-  bindings,
-}: Repair & { with: 'workflow' }): Promise<Workflow> {
+export async function readRepair(
+  { workflow: path, bindings }: Repair & { with: 'workflow' },
+  keepImages = true,
+): Promise<Workflow> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new ConfigError(`the workflow ${path} cannot be read (${systemCode(error) ?? String(error)}).`);
   });
-  const workflow = readWorkflow({ text, path }, bindings);
+  const workflow = readWorkflow({ text, path }, bindings, keepImages);
   if (workflow.bindings.init_image === undefined) {
     const loaders = loadersOf(workflow.graph);
     const [first] = loaders;

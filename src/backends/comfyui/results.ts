@@ -5,10 +5,14 @@ import { file, type File, type HistoryEntry } from './schema.js';
 /** Room for a PNG of about 6000 x 6000 pixels. */
 const maxImageBytes = 128 * 1024 * 1024;
 
-/** The pictures that one node of a finished prompt saved: `preferred`, or another where that saved none. */
-export function resultFiles(entry: HistoryEntry, preferred: string | undefined): File[] {
+/** The pictures that one node of a finished prompt saved in `folder`: `preferred`, or another where that saved none. */
+export function resultFiles(
+  entry: HistoryEntry,
+  preferred: string | undefined,
+  folder: 'output' | 'temp',
+): File[] {
   const nodes = Object.keys(entry.outputs).sort((a, b) => Number(b === preferred) - Number(a === preferred));
-  const saved = nodes.map((id) => filesOf(entry.outputs[id]).filter(({ type }) => type === 'output'));
+  const saved = nodes.map((id) => filesOf(entry.outputs[id]).filter(({ type }) => type === folder));
   return saved.find((files) => files.length > 0) ?? [];
 }
 

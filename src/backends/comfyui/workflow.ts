@@ -5,7 +5,7 @@ import { findBindings, readBindings, type Bindings } from './bindings.js';
 import { makingOf, samplersOf } from './discover.js';
 import type { Stays } from './elsewhere.js';
 import { linkOf, nodeName, type Graph } from './graph.js';
-import { savingItsPicture } from './outputs.js';
+import { keepingNone, savingItsPicture } from './outputs.js';
 
 /** A workflow file that ComfyUI's File > Export (API) wrote. */
 export interface WorkflowFile {
@@ -25,6 +25,8 @@ export interface Workflow {
   aside: string[];
   /** The node that saves the picture. */
   output: string | undefined;
+  /** Where on the server that is. */
+  folder: 'output' | 'temp';
   /** The nodes that the picture is made by. */
   used: string[];
   /** The nodes that take the time: their steps are the progress. */
@@ -36,23 +38,30 @@ const notANumber = '\0NaN';
 
 /**
  * Reads a workflow and finds where each setting goes; `explicit` (setting -> `"3.inputs.seed"`) goes
- * before what is found. ConfigError where it is no API-format workflow, or a binding leads nowhere.
+ * before what is found. `keepImages` false: its savers leave nothing in the server's output folder. ConfigError where it is no API-format workflow, or a binding leads nowhere.
  */
-export function readWorkflow(file: WorkflowFile, explicit: { [setting: string]: string } = {}): Workflow {
+export function readWorkflow(
+  file: WorkflowFile,
+  explicit: { [setting: string]: string } = {},
+  keepImages = true,
+): Workflow {
   const read = readGraph(file);
-  const graph = explicit['filename_prefix'] === undefined ? savingItsPicture(read, file.path) : read;
-  const given = readBindings(graph, explicit, file.path);
-  const making = makingOf(graph, given.filename_prefix?.[0]?.node);
-  const { made, aside } = given.filename_prefix ? { made: [], aside: [] } : otherSavers(graph, making);
+  const saving = explicit['filename_prefix'] === undefined ? savingItsPicture(read, file.path) : read;
+  const { filename_prefix: saver, ...others } = readBindings(saving, explicit, file.path);
+  const given = saver && keepImages ? { ...others, filename_prefix: saver } : others;
+  const making = makingOf(saving, saver?.[0]?.node);
+  const { made, aside } = saver ? { made: [], aside: [] } : otherSavers(saving, making);
   if (made.length > 0 && making.output !== undefined) {
-    const names = [making.output, ...made].map((id) => nodeName(graph, id)).join(', ');
+    const names = [making.output, ...made].map((id) => nodeName(saving, id)).join(', ');
     throw new ConfigError(
       `${file.path} makes several images: ${names} save what different samplers make. A shot is one image: take the other savers out, or say under bindings which one counts, for example filename_prefix: "${making.output}.inputs.filename_prefix".`,
     );
   }
+  const graph = keepImages ? saving : keepingNone(saving, file.path);
   return {
     path: file.path,
     aside,
+    folder: keepImages ? 'output' : 'temp',
     graph,
     ...findBindings(graph, making, given, file.path),
     ...making,
