@@ -3,12 +3,15 @@
  * secrets never reach one, since every constructor redacts.
  */
 
-const secrets = new Set<string>();
+const secrets: string[] = [];
 
-/** Registers a password, token or URL credential: from now on errors and logs show `***` in its place. */
+/** Registers a password, token or URL credential: from now on `redact` hides it. */
 export function registerSecret(secret: string): void {
   // Very short strings would blank out half of every message.
-  if (secret.length >= 4) secrets.add(secret);
+  if (secret.length < 4 || secrets.includes(secret)) return;
+  secrets.push(secret);
+  // A long one first: one that is part of it would leave the rest of it bare.
+  secrets.sort((a, b) => b.length - a.length);
 }
 
 /**
@@ -31,12 +34,63 @@ export function decodeText(text: string): string {
   }
 }
 
-/** `text` with every registered secret, and every `user:password@` of a URL, replaced by `***`. */
+/**
+ * `text` with `***` for every `user:password@` of a URL, and for every registered secret where a secret can stand. A
+ * password may be a word, such as `reroll`: hiding it wherever it comes would make messages unreadable, and tell
+ * which word it is. So how well a secret hides depends on what it is:
+ * - one of 12 or more characters that no word has (a digit, a sign, a capital after a small letter): everywhere
+ * - one of 6 or more such characters, or 10 or more letters: wherever no letter or digit touches it
+ * - any other: in URLs, after Basic or Bearer, and as the value of a key such as `password`
+ * Takes time in proportion to the text.
+ */
 export function redact(text: string): string {
-  let clean = text.replace(/(\w+:\/\/)[^\s/@:]*:[^\s/@]*@/g, '$1***@');
-  for (const secret of secrets) clean = clean.replaceAll(secret, '***');
+  let clean = withoutUserInfo(text);
+  for (const secret of secrets) clean = without(clean, secret);
   return clean;
 }
+
+/** No pattern: one with a scheme before `://` would look at every letter of a long word again and again. */
+function withoutUserInfo(text: string): string {
+  const parts: string[] = [];
+  let copied = 0;
+  for (let at = text.indexOf('://'); at >= 0; at = text.indexOf('://', at + 3)) {
+    endOfHost.lastIndex = at + 3;
+    const end = endOfHost.exec(text)?.index ?? text.length;
+    const userInfo = text.slice(at + 3, end);
+    const length = userInfo.lastIndexOf('@');
+    if (length < 0 || !userInfo.slice(0, length).includes(':')) continue;
+    parts.push(text.slice(copied, at + 3), '***');
+    copied = at + 3 + length;
+  }
+  return parts.join('') + text.slice(copied);
+}
+
+const endOfHost = /[\s/]/g;
+
+function without(text: string, secret: string): string {
+  const parts: string[] = [];
+  let copied = 0;
+  for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + 1)) {
+    if (!isSecretAt(text, at, secret)) continue;
+    parts.push(text.slice(copied, at), '***');
+    copied = at + secret.length;
+    at = copied - 1;
+  }
+  return parts.join('') + text.slice(copied);
+}
+
+function isSecretAt(text: string, at: number, secret: string): boolean {
+  const isWord = /^\p{Lu}?(\p{Ll}*|\p{Lu}*)$/u.test(secret);
+  if (!isWord && secret.length >= 12) return true;
+  if (/[\p{L}\p{N}]/u.test(text.charAt(at - 1) + text.charAt(at + secret.length))) return false;
+  if (secret.length >= (isWord ? 10 : 6)) return true;
+  return place.test(text.slice(Math.max(0, at - longestPlace), at));
+}
+
+/** What stands before a secret: `password=`, `"token": "`, `Bearer `, `://user:`. Looked for in a few letters only. */
+const place =
+  /(?:(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_ ]?key|auth(?:orization)?)["']?\s*[=:]\s*["']?|(?:basic|bearer)\s+|:\/\/[^\s/@]*)$/i;
+const longestPlace = 40;
 
 /** A failure that reroll foresaw. Anything else that is thrown is a bug and fails loudly. */
 export class RerollError extends Error {

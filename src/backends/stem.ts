@@ -27,5 +27,5 @@ function levelled(name: string): string {
 }
 
 function withoutHash(name: string): string {
-  return name.replace(/\s*\[[0-9a-f]+\]$/i, '');
+  return name.replace(/\[[0-9a-f]+\]$/i, '').trimEnd();
 }

@@ -1,5 +1,5 @@
 import { ImageError } from '../errors.js';
-import { chunks, isPng, isText, readText, textChunk } from './png.js';
+import { checkWhole, chunks, isPng, isText, textChunk, textReader } from './png.js';
 
 /**
  * A picture whose texts, as its server wrote them, have gone through `hide`. Those of a PNG are written anew where that
@@ -20,7 +20,8 @@ export function hideInImage(
 /** A broken picture is refused by others, in their words. */
 function isWhole(png: Buffer): boolean {
   try {
-    return [...chunks(png)].length > 0;
+    checkWhole(png);
+    return true;
   } catch (error) {
     if (error instanceof ImageError) return false;
     throw error;
@@ -48,13 +49,15 @@ const needed = /^(IHDR|PLTE|IDAT|IEND|tRNS)$/;
 
 function inPng(png: Buffer, hide: (text: string) => string, tells: Tells): Buffer {
   const parts = [png.subarray(0, 8)];
+  const readText = textReader(png);
   for (const { type, data, start } of chunks(png)) {
     const whole = png.subarray(start, start + 12 + data.length);
     if (isText(type)) {
       // What cannot be read cannot be known to be free of it.
       const text = readText(type, data);
-      const hidden = text && hide(text.text);
-      if (text) parts.push(hidden === text.text ? whole : textChunk(text.keyword, hidden ?? ''));
+      if (!text) continue;
+      const hidden = hide(text.text);
+      parts.push(hidden === text.text ? whole : textChunk(text.keyword, hidden));
     } else if (needed.test(type) || !tells(data)) parts.push(whole);
   }
   return Buffer.concat(parts);

@@ -1,5 +1,5 @@
 import axios, { type AxiosResponse } from 'axios';
-import { systemCode, toError } from '../errors.js';
+import { RerollError, systemCode, toError } from '../errors.js';
 import { readAddress } from './address.js';
 import { openAgents, type Agents } from './agent.js';
 import { withDeadline } from './deadline.js';
@@ -112,7 +112,8 @@ export class HttpClient {
     try {
       return parseJson(text);
     } catch (cause) {
-      throw new NetError('not-json', `${this.base}${path} answered with no JSON but ${excerpt(text)}`, {
+      const what = cause instanceof RerollError ? cause.message : `no JSON but ${excerpt(text)}`;
+      throw new NetError('not-json', `${this.base}${path} answered with ${what}`, {
         status: response.status,
         body: text.slice(0, keptBody),
         cause,
@@ -121,14 +122,21 @@ export class HttpClient {
   }
 }
 
-/** A body in a few words, for a message. */
-export function excerpt(text: string): string {
+/** A body in a few words, for a message. Looks at its beginning alone. */
+export function excerpt(body: string): string {
+  const text = body.slice(0, 8 * 1024);
   if (/^\s*<(?:!doctype|html|\?xml)/i.test(text)) {
-    const title = /<title[^>]*>([^<]{1,200})/i.exec(text)?.[1]?.trim();
-    return title === undefined ? 'a web page' : `a web page ("${title}")`;
+    const title = titleOf(text);
+    return title === '' ? 'a web page' : `a web page ("${title}")`;
   }
   const line = text.replace(/\s+/g, ' ').trim();
   return line.length > 300 ? `${line.slice(0, 300)}...` : line;
+}
+
+function titleOf(page: string): string {
+  const tag = page.search(/<title/i);
+  const start = tag < 0 ? -1 : page.indexOf('>', tag);
+  return start < 0 ? '' : (/^[^<]*/.exec(page.slice(start + 1, start + 201))?.[0].trim() ?? '');
 }
 
 function refuse(url: string, response: AxiosResponse<Buffer>, authorized: boolean): void {

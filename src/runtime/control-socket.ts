@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError, toError } from '../errors.js';
+import { parseJson, readLines } from '../net/index.js';
 import { request, type Reply, type Request } from './requests.js';
 import type { Service } from './service.js';
 import { listenFor } from './socket-path.js';
@@ -10,8 +10,8 @@ import type { State } from './state.js';
 
 /** How long answers that are under way may take when this process leaves. */
 const patienceMs = 2_000;
-/** How long a client may take to say what it wants. */
-const idleMs = 30_000;
+/** How long a client may take to say what it wants, and how much that may be: a pipeline with all its prompts. */
+const bounds = { maxBytes: 16 * 1024 * 1024, idleMs: 30_000 };
 
 /** The socket through which other processes of this user ask the one that holds the state folder. */
 export interface ControlSocket {
@@ -45,20 +45,24 @@ export async function serveControl(state: State, service: Service): Promise<Cont
 async function answer(socket: Socket, service: Service, onWatch: (run: string) => void): Promise<void> {
   const gone = new AbortController();
   socket.on('error', () => socket.destroy()).on('close', () => gone.abort());
-  socket.setTimeout(idleMs, () => socket.destroy());
   try {
-    for await (const line of createInterface({ input: socket })) {
-      socket.setTimeout(0);
-      for await (const reply of perform(line, service, onWatch)) {
-        if (!socket.write(JSON.stringify(reply) + '\n')) await once(socket, 'drain', { signal: gone.signal });
-      }
-      break;
+    const line = await firstLine(socket);
+    // Whatever else it says is dropped: read on, so that it is seen when the client leaves.
+    socket.resume();
+    if (line === undefined) return void socket.end();
+    for await (const reply of perform(line, service, onWatch)) {
+      if (!socket.write(JSON.stringify(reply) + '\n')) await once(socket, 'drain', { signal: gone.signal });
     }
     socket.end();
   } catch {
-    // The client left in the middle.
+    // The client left in the middle, or sends what never ends.
     socket.destroy();
   }
+}
+
+async function firstLine(socket: Socket): Promise<string | undefined> {
+  for await (const line of readLines(socket, bounds)) return line;
+  return undefined;
 }
 
 async function* perform(
@@ -81,7 +85,7 @@ async function* perform(
 
 function parse(line: string): Request {
   try {
-    return request.parse(JSON.parse(line));
+    return request.parse(parseJson(line));
   } catch {
     throw new ConfigError('that is no request of this version of reroll.');
   }

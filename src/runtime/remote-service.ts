@@ -1,10 +1,13 @@
 import { connect } from 'node:net';
-import { createInterface } from 'node:readline';
 import { ConfigError, LockedError, RerollError, StorageError, toError } from '../errors.js';
+import { readLines } from '../net/index.js';
 import type { Attempt, ShotRecord } from '../ledger/index.js';
 import type { RunSummary } from './finish.js';
 import type { Reply, Request } from './requests.js';
 import type { RunRecord, RunStatus, ServerStatus, Service, Taken } from './service.js';
+
+/** A page of 1,000 shots with all their attempts is the longest answer; a run's next event may take hours. */
+const bounds = { maxBytes: 256 * 1024 * 1024, idleMs: Infinity };
 
 /** The process that holds the folder ended, or was killed, before it had answered. */
 export class HolderGoneError extends RerollError {
@@ -83,7 +86,7 @@ export class RemoteService implements Service {
     const socket = connect(this.#path);
     try {
       socket.write(JSON.stringify(asked) + '\n');
-      for await (const line of createInterface({ input: socket })) {
+      for await (const line of readLines(socket, bounds)) {
         const reply = JSON.parse(line) as Reply;
         if ('error' in reply) throw errorOf(reply.error);
         yield reply;

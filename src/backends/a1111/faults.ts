@@ -1,5 +1,5 @@
 import { BackendError, type Fault } from '../../errors.js';
-import { excerpt, NetError, type HttpClient } from '../../net/index.js';
+import { excerpt, NetError, parseJson, type HttpClient } from '../../net/index.js';
 import type { Body } from './mapping.js';
 import { readGpuError } from '../gpu-errors.js';
 import { describeUnauthorized } from '../unauthorized.js';
@@ -126,7 +126,7 @@ function validation(detail: unknown): string {
 
 function parsedBody(error: NetError) {
   try {
-    return failure.safeParse(JSON.parse(error.body ?? '')).data;
+    return failure.safeParse(parseJson(error.body ?? '')).data;
   } catch {
     return undefined;
   }

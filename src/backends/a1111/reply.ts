@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { BackendError } from '../../errors.js';
+import { parseJson } from '../../net/index.js';
 import { generationInfo, imageReply, type GenerationInfo } from './schema.js';
 
 /** The one picture of a reply, and what the server says about it. */
@@ -65,7 +66,7 @@ const readHeader = (image: Buffer) =>
 
 function readInfo(text: string | null | undefined): GenerationInfo {
   try {
-    const info = generationInfo.parse(JSON.parse(text ?? '{}'));
+    const info = generationInfo.parse(parseJson(text ?? '{}'));
     return { ...info, sd_model_name: info.sd_model_name ?? modelOf(info.infotexts?.[0]) };
   } catch {
     return {}; // SD.Next sends '' when it failed quietly

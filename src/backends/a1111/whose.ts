@@ -6,7 +6,7 @@ import type { Picture } from './reply.js';
  * Extensions of the server put other words in the place of these, or take them out: `<lora:...>`, `{a|b}`, `__name__`,
  * and comments.
  */
-const replaced = /<[^>]*>|\{[^{}]*\}|__[^\s_].*?__|#.*$/gm;
+const replaced = /<[^<>]*>|\{[^{}]*\}|__[^\s_].*?__|#.*$/gm;
 
 /** Letters of an infotext that are looked at, besides the prompt's own: room for styles, and no work without end. */
 const maxInfotext = 20_000;

@@ -136,7 +136,7 @@ const encoder =
 
 function unreadLoras(prompt: string, graph: Graph, bindings: Bindings): Lack[] {
   const isPlain = bindings.prompt?.some(({ node }) => encoder.test(graph[node]?.class_type ?? ''));
-  const asked = isPlain ? prompt.match(/<lora:[^>]*>/gi) : null;
+  const asked = isPlain ? prompt.match(/<lora:[^<>]*>/gi) : null;
   const advice = ' in a prompt: add a LoraLoader node to the workflow';
   return [...new Set(asked)].map((lora) => ({ what: 'way to read', asked: lora, near: [], advice }));
 }
