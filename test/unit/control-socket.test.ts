@@ -42,7 +42,7 @@ const answerTo = async (message: string): Promise<string> => {
   const socket = await open();
   socket.write(message);
   let answer = '';
-  for await (const part of socket.setEncoding('utf8')) answer += part;
+  for await (const part of socket.setEncoding('utf8')) answer += String(part);
   return answer;
 };
 
