@@ -21,7 +21,8 @@ function far(a: string, b: string): number {
 /** Letters and digits alone, without a hash in brackets or a file's ending. */
 function plain(name: string): string {
   return name
-    .replace(/\[[0-9a-f]+\]$/i, '').trimEnd()
+    .replace(/\[[0-9a-f]+\]$/i, '')
+    .trimEnd()
     .replace(/\.(safetensors|ckpt|pth?|gguf)$/i, '')
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]+/gu, '');

@@ -47,7 +47,8 @@ function withinBounds(text: string): string {
         break;
       }
     }
-    if (values > maxValues) throw new RerollError(`JSON of more than ${maxValues.toLocaleString('en')} values`);
+    if (values > maxValues)
+      throw new RerollError(`JSON of more than ${maxValues.toLocaleString('en')} values`);
   }
   return parts.length === 0 ? text : parts.join('') + text.slice(copied);
 }

@@ -48,15 +48,21 @@ const answerTo = async (message: string): Promise<string> => {
 
 describe('the control socket', () => {
   it('answers a request, whatever follows it', async () => {
-    expect(await answerTo('{"operation":"runs"}\nand more\n'.concat('x'.repeat(100_000)))).toBe('{"result":[]}\n');
+    expect(await answerTo('{"operation":"runs"}\nand more\n'.concat('x'.repeat(100_000)))).toBe(
+      '{"result":[]}\n',
+    );
   });
 
-  it.each(['', 'nonsense', '[]', '{"operation":"fly"}', '['.repeat(100_000), '{"operation":"shots","run":7}'])(
-    'refuses what is no request: %.20s',
-    async (line) => {
-      expect(await answerTo(`${line}\n`)).toContain('that is no request of this version of reroll');
-    },
-  );
+  it.each([
+    '',
+    'nonsense',
+    '[]',
+    '{"operation":"fly"}',
+    '['.repeat(100_000),
+    '{"operation":"shots","run":7}',
+  ])('refuses what is no request: %.20s', async (line) => {
+    expect(await answerTo(`${line}\n`)).toContain('that is no request of this version of reroll');
+  });
 
   it('hangs up on a line without an end, and answers others meanwhile', async () => {
     const socket = await open();

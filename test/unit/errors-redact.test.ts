@@ -48,6 +48,10 @@ describe('a secret that is no word', () => {
 });
 
 it('a password in a URL is hidden up to the last @ of its host', () => {
-  expect(redact('see http://u:p@ss@host/a@b and https://x:y@h')).toBe('see http://***@host/a@b and https://***@h');
-  expect(redact('http://host:80/a user@mail:x ssh://git@host')).toBe('http://host:80/a user@mail:x ssh://git@host');
+  expect(redact('see http://u:p@ss@host/a@b and https://x:y@h')).toBe(
+    'see http://***@host/a@b and https://***@h',
+  );
+  expect(redact('http://host:80/a user@mail:x ssh://git@host')).toBe(
+    'http://host:80/a user@mail:x ssh://git@host',
+  );
 });

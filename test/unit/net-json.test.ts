@@ -10,9 +10,12 @@ describe('JSON of a server', () => {
       }),
     );
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(...'{ } [ ] " , \\ : 1 - N I a'.split(' '), ' ') }), (text) => {
-        expect(outcome(() => parseJson(text))).toEqual(outcome(() => JSON.parse(text)));
-      }),
+      fc.property(
+        fc.string({ unit: fc.constantFrom(...'{ } [ ] " , \\ : 1 - N I a'.split(' '), ' ') }),
+        (text) => {
+          expect(outcome(() => parseJson(text))).toEqual(outcome(() => JSON.parse(text)));
+        },
+      ),
     );
   });
 
@@ -29,14 +32,18 @@ describe('JSON of a server', () => {
     const before = process.memoryUsage();
     expect(() => parseJson(text)).toThrow('JSON of more than 1,000,000 values');
     const after = process.memoryUsage();
-    expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(10 * text.length);
+    expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(
+      10 * text.length,
+    );
   });
 
   it('is refused where it nests too deep', () => {
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
     expect(parseJson(nested(200))).toBeInstanceOf(Array);
     expect(() => parseJson(nested(201))).toThrow('nests more than 200 deep');
-    expect(() => parseJson('{"a":'.repeat(5000) + '1' + '}'.repeat(5000))).toThrow('nests more than 200 deep');
+    expect(() => parseJson('{"a":'.repeat(5000) + '1' + '}'.repeat(5000))).toThrow(
+      'nests more than 200 deep',
+    );
   });
 });
 

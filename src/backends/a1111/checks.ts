@@ -120,7 +120,10 @@ export function findCheckpoint(asked: string, checkpoints: readonly Checkpoint[]
 
 /** Without the hash, which a server knows only of files that it has loaded before. */
 function path(name: string): string {
-  return name.replace(/\[[0-9a-f]+\]$/i, '').trimEnd().replaceAll('\\', '/');
+  return name
+    .replace(/\[[0-9a-f]+\]$/i, '')
+    .trimEnd()
+    .replaceAll('\\', '/');
 }
 
 function vaeAsked(settings: { [key: string]: Json }): string | undefined {

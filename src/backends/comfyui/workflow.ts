@@ -133,7 +133,8 @@ function checkInputs(graph: Graph, id: string, path: string): void {
  * Strings and fractions are matched too, so that what stands in them is left alone; a string that never ends, up to
  * the end, so that nobody looks for its end again from every quote in it.
  */
-const special = /"[^"\\]*(?:\\[^]?[^"\\]*)*(?:"|$)|-?\bInfinity\b|\bNaN\b|-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const special =
+  /"[^"\\]*(?:\\[^]?[^"\\]*)*(?:"|$)|-?\bInfinity\b|\bNaN\b|-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /** JSON as Python writes it. Whole numbers beyond 2^53 (seeds) become text, which ComfyUI reads as numbers. */
 function parse(text: string, path: string): unknown {
