@@ -15,6 +15,7 @@ export { canRepair, checkRepair } from './repairs.js';
 export { near } from './near.js';
 export { stem } from './stem.js';
 export type { A1111Options } from './a1111/index.js';
+export { readWorkflowFile } from './comfyui/index.js';
 export type { ComfyUIOptions } from './comfyui/index.js';
 export type * from './port.js';
 

@@ -56,7 +56,9 @@ export const comfyui = strict({
   ...common,
   ...remote,
   workflow: text()
-    .describe("The workflow to fill in, saved by ComfyUI's Export (API).")
+    .describe(
+      "The workflow to fill in: saved by ComfyUI's Export (API), or a PNG, WebP or JPEG that ComfyUI made.",
+    )
     .meta({ examples: ['workflows/sd15.api.json'] }),
   keep_images: z
     .boolean()
@@ -68,6 +70,11 @@ export const comfyui = strict({
     )
     .meta({ examples: [false] }),
   ...optional({
+    api_key: text()
+      .describe(
+        'The key of an account at comfy.org, for workflows with nodes that call its API. Take it from the environment; it is never logged or kept.',
+      )
+      .meta({ examples: ['${COMFY_API_KEY}'] }),
     bindings: z
       .record(z.string(), text())
       .describe('Which input of which node takes a setting, where reroll cannot find it by itself.')

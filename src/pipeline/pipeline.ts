@@ -105,6 +105,8 @@ function registerSecrets(tree: Json): void {
       registerSecret(auth);
       registerSecret(auth.slice(auth.indexOf(':') + 1));
     }
+    const key = valueIn(backend, 'api_key');
+    if (typeof key === 'string' && !/^\$\{[^}]*\}$/.test(key)) registerSecret(key);
   }
 }
 

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { createBackend, type Backend } from '../backends/index.js';
+import { createBackend, readWorkflowFile, type Backend } from '../backends/index.js';
 import type { BackendConfig } from '../pipeline/index.js';
 import { startSketchServer } from '../../sketch/index.js';
 import { Releasers } from './releasers.js';
@@ -31,12 +30,13 @@ async function create(config: BackendConfig, releasers: Releasers): Promise<Back
       return createBackend({ kind: config.protocol, name: config.name, url: server.url });
     }
     case 'comfyui': {
-      const workflow = { path: config.workflow, text: await readFile(config.workflow, 'utf8') };
+      const workflow = await readWorkflowFile(config.workflow);
       return createBackend({
         ...config,
         stallMs: config.stall,
         workflow,
         keepImages: config.keep_images,
+        ...(config.api_key !== undefined && { apiKey: config.api_key }),
       });
     }
     case 'a1111':

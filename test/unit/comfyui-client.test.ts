@@ -598,6 +598,40 @@ describe('what a server lacks', () => {
     expect(await open(server.url).missing(request, signal)).toEqual([]);
   });
 
+  it('is a picture that its input folder has not, unless the request brings its own', async () => {
+    const server = await sketch();
+    const graph = changed(textToImage(1, 'x'), {
+      '10': { class_type: 'LoadImage', inputs: { image: 'start.png' } },
+      '11': { class_type: 'VAEEncode', inputs: { pixels: ['10', 0], vae: ['4', 2] } },
+    });
+    const started = rewired(graph, '3', { latent_image: ['11', 0] });
+    const lacks = async (image: string, changes: Partial<ImageRequest> = {}) => {
+      const text = JSON.stringify(rewired(started, '10', { image }));
+      const backend = open(server.url, { workflow: { path: 'start.api.json', text } });
+      return describeLacks(await backend.missing(job(changes).request, signal));
+    };
+    expect(await lacks('start.png')).toMatch(/^no picture "start\.png" \(for node 10 \(LoadImage\); it has/);
+    expect(await lacks('start.png', { init_image: '/tmp/mine.png' })).toBe('');
+    for (const elsewhere of ['sub/start.png', 'start.png [output]']) expect(await lacks(elsewhere)).toBe('');
+  });
+
+  it('is a key for nodes that call comfy.org, which goes with the prompt alone', async () => {
+    const classes = ['CLIPTextEncode', 'EmptyLatentImage', 'VAEDecode', 'SaveImage'];
+    const answers: Record<string, Answer> = {
+      ...Object.fromEntries(classes.map((name) => [`/object_info/${name}`, { [name]: {} }])),
+      '/object_info/KSampler': { KSampler: { input: { required: {} }, api_node: true } },
+    };
+    const { backend } = await setup(answers);
+    const words = describeLacks(await backend.missing(job().request, signal));
+    expect(words).toContain('no key for "KSampler" (for node 3 (KSampler)): it calls comfy.org.');
+    const { server, sent } = await setup(answers);
+    const keyed = open(server.url, { apiKey: 'comfyui-secret' });
+    expect(describeLacks(await keyed.missing(job().request, signal))).not.toContain('key for');
+    const made = await keyed.generate(job(), signal);
+    expect(sent('/prompt')[0]?.body).toMatchObject({ extra_data: { api_key_comfy_org: 'comfyui-secret' } });
+    expect(JSON.stringify(made)).not.toContain('comfyui-secret');
+  });
+
   it('in a newer list is found too', async () => {
     const { backend } = await setup({
       '/object_info/CLIPTextEncode': { CLIPTextEncode: {} },

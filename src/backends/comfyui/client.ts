@@ -15,6 +15,7 @@ import { Hints } from './hints.js';
 import { identify, otherKind } from './identify.js';
 import { findMissing, Lists } from './lists.js';
 import { ownSettings, sentOf } from './own.js';
+import { uploadedInputs } from './pictures.js';
 import { extraData, Posts } from './post.js';
 import { fetchFile, resultFiles } from './results.js';
 import type { HistoryEntry } from './schema.js';
@@ -34,6 +35,8 @@ export interface ComfyUIOptions extends Partial<Patience> {
   workflow?: WorkflowFile;
   /** Setting -> input of a node (`"3.inputs.seed"`), before what is found in the workflow by itself. */
   bindings?: { [setting: string]: string };
+  /** Of an account at comfy.org, for nodes that call its API. */
+  apiKey?: string;
   /** Whether images stay in the server's output folder. Default true. */
   keepImages?: boolean;
 }
@@ -67,6 +70,7 @@ export class ComfyUIBackend implements Backend {
       workflow = defaultWorkflow,
       bindings,
       keepImages = true,
+      apiKey,
       pollMs = 1_000,
       stallMs = 600_000,
     } = options;
@@ -78,7 +82,7 @@ export class ComfyUIBackend implements Backend {
     this.#lists = new Lists(this.#http);
     this.#watch = new Watch(name, this.#http, { pollMs, stallMs }, (id) => this.#events.isOurs(id));
     this.#drafts = new Drafts(name, this.#http, this.#lists, this.#workflow, keepImages);
-    this.#posts = new Posts(name, this.#http, this.#lists, this.#watch);
+    this.#posts = new Posts(name, this.#http, this.#lists, this.#watch, apiKey);
   }
 
   async probe(signal: AbortSignal): Promise<ServerInfo> {
@@ -103,9 +107,18 @@ export class ComfyUIBackend implements Backend {
   async missing(request: ImageRequest, signal: AbortSignal, repair?: Repair): Promise<Lack[]> {
     const workflow = await this.#drafts.workflowOf(repair);
     const parts = { filenamePrefix: 'reroll', repairs: repair !== undefined };
+    const given = uploadedInputs(request, workflow, repair !== undefined);
     return this.#asked(signal, async () => {
       const { graph, lacks } = await this.#drafts.fill(request, workflow, parts, signal);
-      return [...lacks, ...(await findMissing(graph, this.#lists, signal))];
+      return [
+        ...lacks,
+        ...(await findMissing(
+          graph,
+          this.#lists,
+          { given, hasKey: this.#posts.apiKey !== undefined },
+          signal,
+        )),
+      ];
     });
   }
 

@@ -2,7 +2,7 @@ import type { HttpClient } from '../../net/index.js';
 import { lackOf } from '../lacks.js';
 import { near } from '../near.js';
 import type { Lack } from '../port.js';
-import { nodeName, type Graph } from './graph.js';
+import { nodeName, type Graph, type Target } from './graph.js';
 import { objectInfo, type NodeInfo } from './schema.js';
 
 /** Inputs that name a thing that a server has or has not, and the word for it. */
@@ -69,20 +69,38 @@ export class Lists {
   }
 }
 
-/** What the server lacks for a graph: node classes, and files and samplers that it names. */
-export async function findMissing(graph: Graph, lists: Lists, signal: AbortSignal): Promise<Lack[]> {
+/** What is known of a prompt beside its graph. */
+export interface Besides {
+  /** Inputs whose pictures are uploaded before it is sent. */
+  given: readonly Target[];
+  /** For nodes that call comfy.org. */
+  hasKey: boolean;
+}
+
+/** What the server lacks for a graph: node classes, and files, pictures and samplers that it names. */
+export async function findMissing(
+  graph: Graph,
+  lists: Lists,
+  { given, hasKey }: Besides,
+  signal: AbortSignal,
+): Promise<Lack[]> {
   const lacks: Lack[] = [];
   for (const [id, { class_type: name, inputs }] of Object.entries(graph)) {
-    if ((await lists.node(name, signal)) === undefined) {
+    const known = await lists.node(name, signal);
+    if (known === undefined) {
       lacks.push({ what: 'node', asked: name, near: near(name, await lists.names(signal)) });
       continue;
     }
+    if (known.api_node && !hasKey) lacks.push(keyFor(graph, id));
     for (const [input, value] of Object.entries(inputs)) {
-      const what = named[input];
+      const isGiven = given.some((one) => one.node === id && one.input === input);
+      const what = named[input] ?? (input === 'image' && isLoader(name) && !isGiven ? 'picture' : undefined);
       if (what === undefined || value === '' || typeof value === 'object') continue;
       const choices = await lists.choices(name, input, signal);
       const asked = String(value);
       if (!choices || choices.includes(asked)) continue;
+      // The list has the input folder's own files alone, and the server takes others: "sub/a.png", "a.png [output]".
+      if (what === 'picture' && /[/\\]|\[\w+\]$/.test(asked)) continue;
       // The workflow itself may name it, and not the pipeline.
       lacks.push({ ...lackOf(what, asked, choices), where: nodeName(graph, id) });
     }
@@ -93,3 +111,13 @@ export async function findMissing(graph: Graph, lists: Lists, signal: AbortSigna
   );
   return unique.sort((a, b) => order.indexOf(a.what) - order.indexOf(b.what));
 }
+
+const isLoader = (name: string): boolean => name === 'LoadImage' || name === 'LoadImageMask';
+
+const keyFor = (graph: Graph, id: string): Lack => ({
+  what: 'key for',
+  asked: graph[id]?.class_type ?? id,
+  near: [],
+  where: nodeName(graph, id),
+  advice: ': it calls comfy.org. Give the backend an api_key, such as ${COMFY_API_KEY}',
+});

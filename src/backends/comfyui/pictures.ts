@@ -1,3 +1,5 @@
+import type { ImageRequest } from '../../loop/index.js';
+import type { Bindings } from './bindings.js';
 import { distinct, has, upstream, written, type Graph, type Target } from './graph.js';
 
 /** What leads from pictures and latents to a sampler. Its words and models come by other inputs, and a mere size is no picture. */
@@ -44,4 +46,16 @@ export function maskImage(graph: Graph, used: readonly string[]): Target[] {
 /** Nodes that change a picture may have a size too, but it is that of another one. */
 export function hasPicture(graph: Graph, id: string, more: readonly string[] = []): boolean {
   return ['pixels', 'image', ...more].some((input) => has(graph, id, input));
+}
+
+/** The inputs that a request's own pictures go to: what the workflow names there is not needed. */
+export function uploadedInputs(
+  { init_image: start, mask }: ImageRequest,
+  { bindings }: { bindings: Bindings },
+  repairs: boolean,
+): Target[] {
+  return [
+    ...(start !== undefined || repairs ? (bindings.init_image ?? []) : []),
+    ...(mask !== undefined ? (bindings.mask ?? []) : []),
+  ];
 }

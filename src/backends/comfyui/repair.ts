@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { ConfigError, systemCode } from '../../errors.js';
+import { ConfigError } from '../../errors.js';
 import type { Repair } from '../../loop/index.js';
+import { readWorkflowFile } from './file.js';
 import { nodeName } from './graph.js';
 import { loadersOf } from './pictures.js';
 import { readWorkflow, type Workflow } from './workflow.js';
@@ -10,10 +10,7 @@ export async function readRepair(
   { workflow: path, bindings }: Repair & { with: 'workflow' },
   keepImages = true,
 ): Promise<Workflow> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new ConfigError(`the workflow ${path} cannot be read (${systemCode(error) ?? String(error)}).`);
-  });
-  const workflow = readWorkflow({ text, path }, bindings, keepImages);
+  const workflow = readWorkflow(await readWorkflowFile(path), bindings, keepImages);
   if (workflow.bindings.init_image === undefined) {
     const loaders = loadersOf(workflow.graph);
     const [first] = loaders;

@@ -84,7 +84,11 @@ export const cancelled = z.object({ cancelled: z.boolean() });
 const inputs = z.record(z.string(), z.array(z.unknown()).catch([])).optional().catch(undefined);
 export const objectInfo = z.record(
   z.string(),
-  z.object({ input: z.object({ required: inputs, optional: inputs }).catch({ required: {}, optional: {} }) }),
+  z.object({
+    input: z.object({ required: inputs, optional: inputs }).catch({ required: {}, optional: {} }),
+    // Calls a paid service of comfy.org.
+    api_node: z.boolean().optional().catch(undefined),
+  }),
 );
 export type NodeInfo = z.infer<typeof objectInfo>[string];
 

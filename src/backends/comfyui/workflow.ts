@@ -70,10 +70,7 @@ export function readWorkflow(
 }
 
 function readGraph({ text, path }: WorkflowFile): Graph {
-  const parsed = parse(text, path);
-  // What is posted to the API has the workflow under `prompt`; people keep that too.
-  const posted = isRecord(parsed) ? parsed['prompt'] : undefined;
-  const value = isRecord(posted) && !('class_type' in posted) ? posted : parsed;
+  const value = unwrapped(parse(text, path));
   if (!isRecord(value)) {
     throw new ConfigError(`${path} is no ComfyUI workflow: it must be a JSON object of nodes.`);
   }
@@ -91,6 +88,19 @@ function readGraph({ text, path }: WorkflowFile): Graph {
   for (const id of Object.keys(graph)) checkInputs(graph, id, path);
   return graph;
 }
+
+/** What is posted to an API has the workflow within, at ComfyUI's under `prompt`; people keep that too. */
+const wrappers = ['prompt', 'workflow', 'input'];
+const deepest = 3;
+
+function unwrapped(value: unknown, depth = 0): unknown {
+  if (!isRecord(value) || isGraph(value) || depth === deepest) return value;
+  const inner = wrappers.flatMap((key) => (isRecord(value[key]) ? [unwrapped(value[key], depth + 1)] : []));
+  return inner.find(isGraph) ?? inner[0] ?? value;
+}
+
+const isGraph = (value: unknown): boolean =>
+  isRecord(value) && Object.values(value).some((node) => isRecord(node) && 'class_type' in node);
 
 function isRecord(value: unknown): value is { [key: string]: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
