@@ -13,7 +13,7 @@ const rooms = {
   net: [],
   backends: ['base', 'net', 'loop'],
   images: ['base'],
-  report: ['loop', 'images'],
+  report: ['base', 'loop', 'images'],
   classifier: ['base'],
   models: ['base', 'onnx'],
   ledger: ['loop'],

@@ -1,11 +1,12 @@
 import type { ClassifierOptions } from '../classifier/index.js';
+import { visibleJson } from '../base/visible.js';
 import { ImageError } from '../errors.js';
 import { judge, type LabelScore, type Verdict } from '../loop/index.js';
 import { loadPipeline } from '../pipeline/index.js';
 import { openGate, openModels, opening } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
 import { imageFiles } from './image-files.js';
-import { writeOut } from './print.js';
+import { warn, writeOut } from './print.js';
 import { progressLine } from './progress-line.js';
 
 export interface ClassifyFlags extends Omit<ClassifierOptions, 'model'> {
@@ -33,7 +34,7 @@ export function classifyFiles(files: string[], flags: ClassifyFlags): Promise<nu
       ? await openGate({ ...pipeline, gate: { ...pipeline.gate, ...options } }, process.env)
       : await openModels({ models: [flags.model], combine: 'mean', ...options }, process.cwd(), process.env);
     releasers.add(() => classifier.close());
-    for (const note of classifier.notes ?? []) process.stderr.write(`${note}\n`);
+    for (const note of classifier.notes ?? []) warn(note);
     const columns = classifier.labels;
     if (flags.csv)
       await writeOut(['file', ...columns, ...(pipeline ? ['decision', 'rule'] : [])].join(',') + '\n');
@@ -44,7 +45,7 @@ export function classifyFiles(files: string[], flags: ClassifyFlags): Promise<nu
     const tell = (message: string) => {
       failed++;
       line?.clear();
-      process.stderr.write(`${message}\n`);
+      warn(message);
     };
     for await (const file of imageFiles(files, process.stdin, tell)) {
       seen++;
@@ -71,7 +72,7 @@ function format(
   { json, csv, top }: ClassifyFlags,
 ): string {
   const shown = scores.slice(0, top ?? scores.length);
-  if (json) return JSON.stringify({ file, scores: shown, ...(verdict && { verdict }) });
+  if (json) return visibleJson({ file, scores: shown, ...(verdict && { verdict }) });
   if (csv) {
     const score = (label: string) => (scores.find((other) => other.label === label)?.score ?? 0).toFixed(6);
     return [file, ...columns.map(score), ...(verdict ? [verdict.decision, verdict.rule ?? ''] : [])]

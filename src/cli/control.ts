@@ -1,14 +1,14 @@
 import { homeOf, withService, type RunStatus } from '../runtime/index.js';
 import { printEvents } from './events.js';
 import { exitCodes } from './exit.js';
-import { duration, printJson, table } from './print.js';
+import { duration, printJson, say, table, warn } from './print.js';
 
 export type ControlName = 'pause' | 'unpause' | 'cancel';
 
 export async function listRuns(options: { json?: boolean }): Promise<number> {
   const runs = await withService(homeOf(process.env), (service) => service.runs(), warn);
   if (options.json) printJson(runs);
-  else process.stdout.write(`${runs.length === 0 ? 'no runs yet' : listing(runs)}\n`);
+  else say(runs.length === 0 ? 'no runs yet' : listing(runs));
   return exitCodes.done;
 }
 
@@ -41,10 +41,8 @@ export async function status(
 
 function print(status: RunStatus, { json }: { json?: boolean }): void {
   if (json) printJson(status);
-  else process.stdout.write(`${describe(status)}\n`);
+  else say(describe(status));
 }
-
-const warn = (message: string): void => void process.stderr.write(`${message}\n`);
 
 function listing(runs: RunStatus[]): string {
   return table(

@@ -1,5 +1,6 @@
 import { createLogUpdate } from 'log-update';
 import type { Run, RunEvent } from '../runtime/index.js';
+import { warn } from './print.js';
 import { teller } from './tell.js';
 import { emptyView, end, note, render, see } from './view.js';
 
@@ -35,7 +36,7 @@ function liveDisplay({ id, shots }: Pick<Run, 'id' | 'shots'>, backends: readonl
 }
 
 function plainDisplay(): Display {
-  const line = (text: string) => void process.stderr.write(text.replace(/\s*\n\s*/g, ' ') + '\n');
+  const line = (text: string) => warn(text.replaceAll('\n', ' '));
   const tell = teller();
   return {
     show(event) {

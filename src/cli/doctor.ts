@@ -4,7 +4,7 @@ import { laneOf, planAttempt, type ImageRequest, type Rung } from '../loop/index
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
 import { connect, homeOf, withState, openGate, opening, vainSettings } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
-import { printJson, styled } from './print.js';
+import { printJson, say, styled } from './print.js';
 
 interface Finding {
   check: string;
@@ -153,5 +153,5 @@ function examineBackend(
 
 function tell({ check, ok, detail }: Finding): void {
   const mark = ok ? styled(process.stdout, 'green', 'ok  ') : styled(process.stdout, 'red', 'FAIL');
-  process.stdout.write(`${mark}  ${check}: ${detail.replaceAll('\n', '\n      ')}\n`);
+  say(`  ${check}: ${detail.replaceAll('\n', '\n      ')}`, mark);
 }

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { ConfigError, StorageError, systemCode } from '../errors.js';
 import { exitCodes } from './exit.js';
+import { say } from './print.js';
 
 const firstPipeline = `# A first pipeline. Every key is explained in docs/pipeline.md.
 name: first
@@ -50,8 +51,6 @@ export async function init(file: string, { force }: { force: boolean }): Promise
       cause: error,
     });
   }
-  process.stdout.write(
-    `Wrote ${file}. Put your server's address in it, then:\n  reroll doctor ${file}\n  reroll run ${file}\n`,
-  );
+  say(`Wrote ${file}. Put your server's address in it, then:\n  reroll doctor ${file}\n  reroll run ${file}`);
   return exitCodes.done;
 }

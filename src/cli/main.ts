@@ -4,8 +4,7 @@ import { Command } from 'commander';
 import { addClassifyCommand } from './commands/classify.js';
 import { addControlCommands } from './commands/control.js';
 import { addDoctorCommand } from './commands/doctor.js';
-import { systemCode } from '../errors.js';
-import { exitCodes, tellFailure } from './exit.js';
+import { outliveReaders, tellFailure } from './exit.js';
 import { addInitCommand } from './commands/init.js';
 import { addModelCommands } from './commands/model.js';
 import { addRunCommands } from './commands/run.js';
@@ -45,13 +44,7 @@ addClassifyCommand(program, exit);
 addModelCommands(program, exit);
 addSketchCommand(program, exit);
 
-// `reroll ... | head` closes the pipe early: that is no failure.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error) => {
-    if (systemCode(error) === 'EPIPE') process.exit(exitCodes.done);
-    throw error;
-  });
-}
+outliveReaders();
 
 try {
   await program.parseAsync();

@@ -11,7 +11,7 @@ import {
 } from '../models/index.js';
 import { exitCodes } from './exit.js';
 import { imageFiles } from './image-files.js';
-import { printJson } from './print.js';
+import { printJson, say } from './print.js';
 import { progressLine } from './progress-line.js';
 import { listenForInterrupts } from './signals.js';
 
@@ -89,10 +89,10 @@ export async function verify(
     await releasers.close();
     if (json) printJson(verified);
     else {
-      process.stdout.write(
+      say(
         `${dtype} against ${reference} on ${verified.images} images: the same label on ` +
           `${(verified.agreement * 100).toFixed(1)} %, probabilities at most ${verified.largestDifference.toFixed(4)} apart. ` +
-          `${verified.passed ? 'They agree.' : `They disagree: ${dtype} is refused from now on.`}\n`,
+          (verified.passed ? 'They agree.' : `They disagree: ${dtype} is refused from now on.`),
       );
     }
     return verified.passed ? exitCodes.done : exitCodes.found;
@@ -165,11 +165,11 @@ function tellInfo(
       `${file}, ${megabytes(bytes)}${imagesPerSecond ? `, ${imagesPerSecond.toPrecision(3)} images/s here` : ''}${verified ? `, ${verified.passed ? 'agrees' : 'DISAGREES'} with ${verified.reference}` : ''}`,
     ]),
   ];
-  process.stdout.write(
+  say(
     rows
       .filter(([, value]) => value !== '')
       .map(([name = '', value = '']) => `${name.padEnd(8)}  ${value}`)
-      .join('\n') + '\n',
+      .join('\n'),
   );
 }
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { styleText } from 'node:util';
+import { visible, visibleJson } from '../base/visible.js';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -8,14 +10,29 @@ export function styled(stream: NodeJS.WriteStream, style: Style, text: string): 
   return plain ? text : styleText(style, text);
 }
 
+/**
+ * A line to stdout. What people read leaves through here, `warn`, `writeOut` and the live display alone: there it is made
+ * `visible`. `mark`: our own, which may have colours.
+ */
+export function say(text: string, mark = ''): void {
+  process.stdout.write(`${mark}${visible(text)}\n`);
+}
+
+/** A line to stderr. */
+export function warn(text: string): void {
+  process.stderr.write(`${visible(text)}\n`);
+}
+
 /** The one machine-readable object of `--json`. */
 export function printJson(value: unknown): void {
-  process.stdout.write(JSON.stringify(value) + '\n');
+  process.stdout.write(visibleJson(value) + '\n');
 }
 
 /** Rows as aligned columns; numbers to the right. */
 export function table(header: string[], rows: (string | number)[][]): string {
-  const all = [header, ...rows];
+  const all = [header, ...rows].map((row) =>
+    row.map((cell) => (typeof cell === 'number' ? cell : visible(cell))),
+  );
   const widths = header.map((_, column) => Math.max(...all.map((row) => String(row[column] ?? '').length)));
   return all
     .map((row) =>
@@ -47,8 +64,20 @@ export function percent(share: number): string {
   return `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 }
 
-/** Writes to stdout as fast as the reader takes it: a listing of 100,000 lines is not held in memory. */
+/** Nobody takes what should be printed: there is no use in going on with it. */
+export class UnreadError extends Error {
+  override readonly name = 'UnreadError';
+}
+
+/**
+ * Writes to stdout as fast as the reader takes it: a listing of 100,000 lines is not held in memory. Throws
+ * UnreadError where the reader has left.
+ */
 export async function writeOut(text: string): Promise<void> {
-  if (process.stdout.write(text)) return;
-  await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
+  const { stdout } = process;
+  if (stdout.destroyed || stdout.errored) throw new UnreadError('nobody reads the output');
+  if (stdout.write(visible(text))) return;
+  await once(stdout, 'drain').catch((cause: unknown) => {
+    throw new UnreadError('nobody reads the output', { cause });
+  });
 }

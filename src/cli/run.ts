@@ -2,7 +2,7 @@ import { loadPipeline, type Pipeline } from '../pipeline/index.js';
 import type { RunSummary } from '../runtime/index.js';
 import { environmentOf, type Environment } from './environment.js';
 import { exitCodeOf, exitCodes } from './exit.js';
-import { printJson } from './print.js';
+import { printJson, say } from './print.js';
 import type { Begin } from './work.js';
 
 export interface RunFlags {
@@ -47,7 +47,7 @@ async function workOff(home: string, begin: Begin, { json }: { json?: boolean })
   let code: number = exitCodes.interrupted;
   await work(home, begin, (summary: RunSummary) => {
     if (json) printJson(summary);
-    else process.stdout.write(summarise(summary) + '\n');
+    else say(summarise(summary));
     code = exitCodeOf(summary);
   });
   return code;

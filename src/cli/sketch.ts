@@ -1,5 +1,6 @@
 import { startSketchServer } from '../../sketch/index.js';
 import { exitCodes } from './exit.js';
+import { warn } from './print.js';
 import { listenForInterrupts } from './signals.js';
 
 export interface SketchFlags {
@@ -22,9 +23,9 @@ export async function sketch(flags: SketchFlags): Promise<number> {
     failRate: fail,
     ...(auth !== undefined && { auth }),
   });
-  process.stderr.write(
+  warn(
     `A sketch server with ${protocol === 'a1111' ? "AUTOMATIC1111's API" : "ComfyUI's API"} is at ${server.url}. ` +
-      'It draws; it is no diffusion model. Ctrl-C stops it.\n',
+      'It draws; it is no diffusion model. Ctrl-C stops it.',
   );
   const { drain } = listenForInterrupts().signals;
   await new Promise((resolve) => drain.addEventListener('abort', resolve));

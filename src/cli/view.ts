@@ -1,3 +1,4 @@
+import { visible } from '../base/visible.js';
 import { paceOf, type RunEvent, type RunProgress } from '../runtime/index.js';
 import { duration, percent, table } from './print.js';
 import { isResting, teller } from './tell.js';
@@ -134,7 +135,10 @@ export function render(view: View, width: number): string {
     ...servers.split('\n').map((line) => `  ${line}`),
     ...view.notes.map((text) => `  ! ${text}`),
   ];
-  return lines.map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line)).join('\n');
+  return lines
+    .map(visible)
+    .map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line))
+    .join('\n');
 }
 
 function paceLine({ state, rate, attempts, accepted, backends }: View): string {

@@ -15,6 +15,7 @@ import {
   type Taken,
 } from '../runtime/index.js';
 import { openDisplay, type Display } from './display.js';
+import { warn } from './print.js';
 import { listenForInterrupts, type Interrupts } from './signals.js';
 
 /** How long a folder may be held by a process that does not say where it answers. */
@@ -87,7 +88,7 @@ function workHere(
     const control = state.isShared ? undefined : await serveControl(state, service);
     if (control) releasers.add(() => control.close());
 
-    process.stderr.write(`${begin.about}\n`);
+    warn(begin.about);
     signals.drain.addEventListener('abort', () => {
       display?.note('finishing what the servers hold; Ctrl-C again to stop at once');
       void here.stop({ force: false });
@@ -102,9 +103,7 @@ function workHere(
       const unwatched = here.runs.filter(({ id }) => control?.isWatched(id) !== true);
       if (unwatched.length === 0 || signals.drain.aborted) break;
       const names = unwatched.map(({ id }) => id).join(', ');
-      process.stderr.write(
-        `Still at ${names}, which another terminal handed over. Ctrl-C leaves it, resumable.\n`,
-      );
+      warn(`Still at ${names}, which another terminal handed over. Ctrl-C leaves it, resumable.`);
       await Promise.allSettled(unwatched.map(async ({ id }) => here.ended(id)));
     }
     await here.stop({ force: signals.force.aborted });
@@ -138,7 +137,7 @@ async function watch(
       if (next === 'interrupted') {
         display.close();
         void records.return?.();
-        process.stderr.write(`Left the view. ${run} goes on: \`reroll status ${run}\` asks how it stands.\n`);
+        warn(`Left the view. ${run} goes on: \`reroll status ${run}\` asks how it stands.`);
         return undefined;
       }
       if (next.done) break;

@@ -53,7 +53,8 @@ const MOST_COLUMNS = 1000;
 /** Counted before they are made: a megabyte of brackets is a hundred of objects. */
 function rejectBombs(text: string, place: string): void {
   let [values, depth] = [1, 0];
-  for (const [mark] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]},]/g)) {
+  // A string without an end goes up to the end: looking for it again from each quote in it would take hours.
+  for (const [mark] of text.matchAll(/"[^"\\]*(?:\\[^]?[^"\\]*)*(?:"|$)|[[{\]},]/g)) {
     if (mark === '[' || mark === '{') depth++;
     else if (mark === ']' || mark === '}') depth--;
     if (mark === ',' || mark === '[' || mark === '{') values++;

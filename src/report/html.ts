@@ -1,3 +1,5 @@
+import { visible } from '../base/visible.js';
+
 /** Text that is HTML already. */
 export class Html {
   constructor(readonly text: string) {}
@@ -23,4 +25,5 @@ const entities: Record<string, string> = {
   '"': '&quot;',
   "'": '&#39;',
 };
-const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character] ?? '');
+const escape = (text: string): string =>
+  visible(text).replace(/[&<>"']/g, (character) => entities[character] ?? '');
