@@ -257,8 +257,8 @@ async function few(values: AsyncIterable<unknown>): Promise<unknown[]> {
   return first;
 }
 
-function foreseen(thrown: unknown): unknown {
-  return isForeseen(thrown) ? undefined : Promise.reject(thrown);
+function foreseen(thrown: unknown): undefined {
+  if (!isForeseen(thrown)) throw thrown;
 }
 
 /** Bad input is told in an error of ours; broken JSON in JavaScript's own, which callers put into words. */
