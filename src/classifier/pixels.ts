@@ -22,18 +22,17 @@ const options: SharpOptions = {
 };
 
 /**
- * The picture in `image` (bytes, or a file's path) as RGB of the size that `resized` makes of its own, as Pillow's
+ * The picture in `image` (bytes, or a file's path) as RGB of exactly this size, as Pillow's
  * `load_image(file).resize((width, height))` gives it. Throws ImageError.
  */
 export async function readResized(
   image: Buffer | string,
-  resized: (picture: Size) => Size,
+  width: number,
+  height: number,
   filter: Filter,
 ): Promise<Rgb> {
   const source = await readHeader(image);
   const { autoOrient: upright } = source;
-  const { width, height } = resized(upright);
-  if (upright.width === width && upright.height === height) return decode(image, source);
   const shrinks = upright.width >= width && upright.height >= height;
   const kernel = kernels[filter];
   // libvips blends transparent pixels before it drops alpha, and enlarges about other centres than Pillow.
@@ -46,6 +45,11 @@ export async function readResized(
       .pipelineColourspace('srgb')
       .resize(width, height, { fit: 'fill', kernel }),
   );
+}
+
+/** How large the picture is, upright. Throws ImageError. */
+export async function readSize(image: Buffer | string): Promise<Size> {
+  return (await readHeader(image)).autoOrient;
 }
 
 /** The whole picture as RGB. Throws ImageError. */

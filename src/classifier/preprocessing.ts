@@ -68,7 +68,6 @@ const modelSchema = z.object({
   model_type: z.string().optional(),
   image_size: z.union([z.int().positive(), z.array(z.int().positive()).length(2)]).optional(),
 });
-type Model = z.output<typeof modelSchema>;
 
 /**
  * What a model's preprocessor_config.json asks for, as the image processors of transformers 5.24 do it with Pillow;
@@ -89,8 +88,10 @@ export function parsePreprocessing(json: unknown, modelConfig: unknown): Preproc
     );
   }
   const family = known ?? families.ViT;
+  const own = [model.image_size ?? []].flat();
+  const asked = { words, family, own: sides(own[0], own.at(-1)), notes };
   return {
-    ...ways[family.way](words, family, sizeWords(words, family, model, notes)),
+    ...ways[family.way](asked, sizeWords(asked)),
     channels: channelsOf(words, family),
     ...(words.do_pad && words.pad_size !== undefined && { pad: exactly(words.pad_size, 'pad_size') }),
     notes,
@@ -111,8 +112,19 @@ function withoutNulls(json: unknown): unknown {
   );
 }
 
+interface Asked {
+  words: Words;
+  family: Family;
+  /** The input that config.json says the model takes. */
+  own: Size | undefined;
+  notes: string[];
+}
+
+const sides = (height: number | undefined, width = height): Size | undefined =>
+  height === undefined || width === undefined ? undefined : { width, height };
+
 /** `size` with the family's meaning of a single number, and its own where there is none. */
-function sizeWords(words: Words, family: Family, { image_size: own }: Model, notes: string[]): SizeWords {
+function sizeWords({ words, family, own, notes }: Asked): SizeWords {
   if (typeof words.size === 'object') return words.size;
   if (words.size !== undefined) {
     if (words.default_to_square ?? family.squares) return { height: words.size, width: words.size };
@@ -121,60 +133,61 @@ function sizeWords(words: Words, family: Family, { image_size: own }: Model, not
       ...(words.max_size !== undefined && { longest_edge: words.max_size }),
     };
   }
-  const [height = 0, width = height] = [own ?? []].flat();
-  const asModel = height === 0 || (family.size.height === height && family.size.width === width);
-  if (asModel || family.crops || family.size.height === undefined) return family.size;
+  const { height, width } = family.size;
+  // What is cut out afterwards decides the size of the input.
+  if (family.crops || height === undefined || width === undefined) return family.size;
+  return modelsOwn('size', { width, height }, own, notes);
+}
+
+/** A size that nobody named: the family's. Where the model cannot take that, the model's, and a word about it. */
+function modelsOwn(key: string, familys: Size, own: Size | undefined, notes: string[]): Size {
+  if (!own || (own.width === familys.width && own.height === familys.height)) return familys;
   notes.push(
-    `preprocessor_config.json names no size: pictures are made ${width} x ${height}, as config.json says.`,
+    `preprocessor_config.json names no \`${key}\`: it is taken to be ${own.width} x ${own.height}, as config.json says.`,
   );
-  return { height, width };
+  return own;
 }
 
 type Geometry = Pick<Preprocessing, 'resize' | 'crop'>;
 
 /** How a family's processor resizes and crops. */
-const ways: Record<Way, (words: Words, family: Family, size: SizeWords) => Geometry> = {
-  plain: (words, family, size) => ({
-    ...resizing(words, family, target(size)),
-    ...cropping(words, family, size),
-  }),
+const ways: Record<Way, (asked: Asked, size: SizeWords) => Geometry> = {
+  plain: (asked, size) => ({ ...resizing(asked, target(size)), ...cropping(asked, size) }),
   // Below 384 the shorter side is made a little too long, and the middle is cut out; from there on it is warped.
-  convnext: (words, family, size) => {
+  convnext: (asked, size) => {
+    const { words, family } = asked;
     const edge = size.shortest_edge;
     if (edge === undefined) throw unusable('size', 'this family wants shortest_edge');
     if (words.do_center_crop) throw unusable('do_center_crop', 'reroll does not know it of this family');
     if (!words.do_resize) return {};
-    if (edge >= 384) return resizing(words, family, { kind: 'exact', width: edge, height: edge });
+    if (edge >= 384) return resizing(asked, { kind: 'exact', width: edge, height: edge });
     const before = Math.trunc(edge / (words.crop_pct ?? family.cropPct ?? 1));
-    return {
-      ...resizing(words, family, { kind: 'shortest', edge: before }),
-      crop: middle({ width: edge, height: edge }),
-    };
+    return { ...resizing(asked, shortestEdge(before)), crop: middle({ width: edge, height: edge }) };
   },
-  levit: (words, family, size) => {
+  levit: (asked, size) => {
     const edge = size.shortest_edge;
     const before = edge === undefined ? target(size) : shortestEdge(Math.trunc((256 / 224) * edge));
-    return { ...resizing(words, family, before), ...cropping(words, family, size) };
+    return { ...resizing(asked, before), ...cropping(asked, size) };
   },
-  poolformer: (words, family, size) => {
-    const share = words.crop_pct ?? family.cropPct ?? 1;
-    const { shortest_edge: edge, height, width } = size;
-    const longer = (side: number) => Math.trunc(side / share);
-    const before =
+  // A square stands for the shorter edge, too.
+  poolformer: (asked, size) => {
+    const share = asked.words.crop_pct ?? asked.family.cropPct ?? 1;
+    const larger = (side: number) => Math.trunc(side / share);
+    const to = target(size);
+    const edge = to.kind === 'exact' && to.width === to.height ? to.width : size.shortest_edge;
+    const before: Target =
       edge !== undefined
-        ? shortestEdge(longer(edge))
-        : height !== undefined && width !== undefined && height !== width
-          ? ({ kind: 'exact', width: longer(width), height: longer(height) } as const)
-          : height !== undefined
-            ? shortestEdge(longer(height))
-            : target(size);
-    return { ...resizing(words, family, before), ...cropping(words, family, size) };
+        ? shortestEdge(larger(edge))
+        : to.kind === 'exact'
+          ? { kind: 'exact', width: larger(to.width), height: larger(to.height) }
+          : to;
+    return { ...resizing(asked, before), ...cropping(asked, size) };
   },
 };
 
 const shortestEdge = (edge: number): Target => ({ kind: 'shortest', edge });
 
-const resizing = (words: Words, family: Family, to: Target): Geometry =>
+const resizing = ({ words, family }: Asked, to: Target): Geometry =>
   words.do_resize
     ? { resize: { to, filter: words.resample === undefined ? family.filter : filterOf(words.resample) } }
     : {};
@@ -191,10 +204,11 @@ function target(size: SizeWords): Target {
   throw unusable('size', 'it needs height and width, shortest_edge, or max_height and max_width');
 }
 
-function cropping(words: Words, family: Family, size: SizeWords): Geometry {
+function cropping({ words, family, own, notes }: Asked, size: SizeWords): Geometry {
   if (!(words.do_center_crop ?? family.crops)) return {};
-  const own = family.crop === undefined ? size : family.crop;
-  return { crop: middle(exactly(words.crop_size ?? own, 'crop_size')) };
+  if (words.crop_size !== undefined) return { crop: middle(exactly(words.crop_size, 'crop_size')) };
+  if (family.crop === undefined) return { crop: middle(exactly(size, 'crop_size')) };
+  return { crop: middle(modelsOwn('crop_size', exactly(family.crop, 'crop_size'), own, notes)) };
 }
 
 const middle = (size: Size): NonNullable<Geometry['crop']> => ({ ...size, fill: [0, 0, 0], middle: 'down' });

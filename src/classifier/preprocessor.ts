@@ -1,7 +1,7 @@
 import { ImageError } from '../errors.js';
 import type { Pixels } from './network.js';
 import { inputSize, normalise } from './normalise.js';
-import { maxPixels, readResized } from './pixels.js';
+import { maxPixels, readResized, readRgb, readSize } from './pixels.js';
 import type { Preprocessing } from './preprocessing.js';
 import { resample, type Rgb } from './resample.js';
 import { sizeOf, type Size } from './sizes.js';
@@ -14,8 +14,7 @@ export class Preprocessor {
 
   /** Decodes and resizes; what it returns fills the model's input, and is called while the model is free. */
   async prepare(image: Buffer | string): Promise<() => Pixels> {
-    const { resize } = this.preprocessing;
-    const picture = await readResized(image, (size) => this.#resized(size), resize?.filter ?? 'bilinear');
+    const picture = await this.#read(image);
     return () => this.#fill(picture);
   }
 
@@ -27,6 +26,13 @@ export class Preprocessor {
       const { width, height } = this.#resized(picture);
       yield this.#fill(resample(picture, width, height, this.preprocessing.resize?.filter ?? 'bilinear'));
     }
+  }
+
+  async #read(image: Buffer | string): Promise<Rgb> {
+    const { resize } = this.preprocessing;
+    if (!resize) return readRgb(image);
+    const { width, height } = this.#resized(await readSize(image));
+    return readResized(image, width, height, resize.filter);
   }
 
   #resized(picture: Size): Size {

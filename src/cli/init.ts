@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { defaultModel } from '../base/default-model.js';
 import { ConfigError, StorageError, systemCode } from '../errors.js';
 import { exitCodes } from './exit.js';
 import { say } from './print.js';
@@ -26,7 +27,7 @@ prompts:
   - text: "a pianist's hands on the keys"
     count: 2
 gate:
-  model: angusleung100/bad-anatomy-realism-classifier   # once: reroll model pull angusleung100/bad-anatomy-realism-classifier
+  model: ${defaultModel}   # once: reroll model pull ${defaultModel}
   reject:
     - labels: ["*Bad_Anatomy"]
       threshold: 0.5

@@ -28,6 +28,12 @@ export function idleRules(rules: readonly GateRule[], labels: readonly string[])
   return rules.filter((rule) => !labels.some((label) => matches(rule, label)));
 }
 
+/** The rules that fire on any picture: the only label of a model is always the most probable one. */
+export function constantRules(rules: readonly GateRule[], labels: readonly string[]): GateRule[] {
+  if (labels.length !== 1) return [];
+  return rules.filter(({ when, threshold }) => when === 'top' && threshold === undefined);
+}
+
 function examine(
   rule: GateRule,
   sorted: readonly LabelScore[],

@@ -79,7 +79,8 @@ async function readyFolder(
 async function adoptOnnx(name: string, snapshot: Snapshot, folder: string): Promise<ModelFolder> {
   const config = await readModelJson(snapshot.folder, configFile);
   const { architecture } = architectureOf(config);
-  if (!architecture.endsWith('ForImageClassification')) {
+  // Some have a name behind it: ...WithTeacher, ...Learned.
+  if (!architecture.includes('ForImageClassification')) {
     throw new ModelError(`${name} is a ${architecture}: a gate needs an image classifier`);
   }
   readLabels(config);

@@ -8,7 +8,7 @@ import {
   type Combine,
 } from '../classifier/index.js';
 import { ConfigError } from '../errors.js';
-import { idleRules, type GateRule } from '../loop/index.js';
+import { constantRules, idleRules, type GateRule } from '../loop/index.js';
 import { refuseDisagreeing, resolveModel } from '../models/index.js';
 import { opening } from './releasers.js';
 
@@ -30,16 +30,22 @@ export function openGate(
   return opening(async (releasers) => {
     const classifier = await openModels(gate, dir, env);
     releasers.add(() => classifier.close());
-    refuseIdleRules(gate, classifier);
+    refuseVainRules(gate, classifier);
     return classifier;
   });
 }
 
-/** ConfigError where none of a model's labels can ever fire a rule. */
-export function refuseIdleRules(
+/** ConfigError where a model's labels can never fire a rule, or always do. */
+export function refuseVainRules(
   { models, rules }: Pick<Gate, 'models' | 'rules'>,
   { labels }: Pick<Classifier, 'labels'>,
 ): void {
+  if (constantRules(rules, labels).length > 0) {
+    throw new ConfigError(
+      `gate.reject: ${labels.join()} is the only label of ${models.join(', ')}, and so always on top: ` +
+        '`when: top` would reject every image. Give the rule a `threshold` in its place.',
+    );
+  }
   const idle = idleRules(rules, labels);
   if (idle.length === 0) return;
   const names = idle.map((rule) => rule.labels.join(', ')).join('; ');

@@ -6,7 +6,7 @@ import { BackendError, ConfigError, toError } from '../errors.js';
 import { addressOf } from '../net/index.js';
 import type { BackendConfig, Pipeline } from '../pipeline/index.js';
 import { connect } from './connect.js';
-import { gateKey, openModels, refuseIdleRules } from './gate.js';
+import { gateKey, openModels, refuseVainRules } from './gate.js';
 import type { Judges } from './judges.js';
 import { opening, type Releasers } from './releasers.js';
 
@@ -51,7 +51,7 @@ export function prepare(pipeline: Pipeline, options: PrepareOptions): Promise<Pr
     const classifier = await judges?.use(key, () => openClassifier(pipeline, env));
     if (classifier) {
       releasers.add(() => judges?.release(key));
-      refuseIdleRules(pipeline.gate, classifier);
+      refuseVainRules(pipeline.gate, classifier);
     }
     const servers = await Promise.all(
       pipeline.backends.map(async (config) => ask(await reach(config, releasers), signal)),

@@ -227,6 +227,20 @@ test('the charts leave no number out, say of how many a share is, and the failur
   expect(text.indexOf('>Failed<')).toBeLessThan(text.indexOf('>Accepted<'));
 });
 
+test('a verdict of an older version whose scores are no numbers is told as one, and breaks nothing', async () => {
+  const shot = shotOf(1, 1);
+  // JSON makes null of NaN.
+  const broken = { decision: 'accept', rejected: null, scores: [{ label: 'Bad', score: null }] };
+  shot.attempts[0]!.verdict = broken as unknown as NonNullable<ReportAttempt['verdict']>;
+  const file = join(folder, 'no-numbers.html');
+  await writeReport(file, report([shot], { fileOf: () => 'one.png' }));
+  expect(await readFile(file, 'utf8')).toContain('<dd>no number</dd>');
+  await writeManifest(join(folder, 'no-numbers.jsonl'), each([shot]));
+  expect(JSON.parse(await readFile(join(folder, 'no-numbers.jsonl'), 'utf8'))).toMatchObject({
+    attempts: [{ rejected: null, scores: { Bad: null } }],
+  });
+});
+
 test('a chart of nothing is not drawn', async () => {
   const file = join(folder, 'nothing.html');
   await writeReport(file, report([shotOf(1, 2, 'exhausted')], { fileOf: () => undefined }));

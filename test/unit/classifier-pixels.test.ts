@@ -2,13 +2,9 @@ import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { normalise } from '../../src/classifier/normalise.js';
-import { readResized as readAs } from '../../src/classifier/pixels.js';
+import { readResized, readRgb } from '../../src/classifier/pixels.js';
 import { resample, type Filter, type Rgb } from '../../src/classifier/resample.js';
 import { testPicture, testPixels } from '../support/pictures.js';
-
-const readResized = (image: Buffer, width: number, height: number, filter: Filter) =>
-  readAs(image, () => ({ width, height }), filter);
-const readRgb = (image: Buffer) => readAs(image, (own) => own, 'bilinear');
 
 const meanDifference = (a: Rgb, b: Rgb): number => {
   expect([a.width, a.height, a.data.length]).toEqual([b.width, b.height, b.data.length]);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { idleRules, judge, type GateRule, type Scores } from '../../src/loop/index.js';
+import { constantRules, idleRules, judge, type GateRule, type Scores } from '../../src/loop/index.js';
 import { scoresOf } from '../support/scores.js';
 
 const scores = (bad: number, good = 1 - bad) =>
@@ -65,6 +65,12 @@ describe('the gate', () => {
     expect(idleRules([badAnatomy, { labels: ['Bad_Hands'], threshold: 0.5 }], labels)).toEqual([
       { labels: ['Bad_Hands'], threshold: 0.5 },
     ]);
+  });
+
+  it('finds rules that fire on every picture: `when: top` of a single label', () => {
+    const top: GateRule = { labels: ['bad'], when: 'top' };
+    expect(constantRules([top, { ...top, threshold: 0.5 }, badAnatomy], ['bad'])).toEqual([top]);
+    expect(constantRules([top], ['bad', 'good'])).toEqual([]);
   });
 
   it('takes * for any letters, and every other letter for itself', () => {

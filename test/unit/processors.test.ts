@@ -94,8 +94,17 @@ test('what is not known to be as in Python is said', () => {
   expect(notesOf({ size }, { model_type: 'data2vec-vision' })).toEqual([]);
   // A config.json in the place of the preprocessor's says no size: the model's own is the only one that can work.
   const config = { model_type: 'vit', image_size: 120 };
-  expect(notesOf(config, config)).toEqual([expect.stringMatching(/names no size: .* 120 x 120/)]);
+  expect(notesOf(config, config)).toEqual([expect.stringMatching(/names no `size`: .* 120 x 120/)]);
   expect(parsePreprocessing(config, config).resize?.to).toEqual({ kind: 'exact', width: 120, height: 120 });
+});
+
+test('a crop that nobody named is as large as the model takes it', () => {
+  const words = { image_processor_type: 'MobileNetV2ImageProcessor', size: { height: 120, width: 120 } };
+  const { crop, notes } = parsePreprocessing(words, { model_type: 'mobilenet_v2', image_size: 120 });
+  expect(crop).toMatchObject({ width: 120, height: 120 });
+  expect(notes).toEqual([expect.stringMatching(/names no `crop_size`/)]);
+  expect(parsePreprocessing(words, { image_size: [224, 224] }).notes).toEqual([]);
+  expect(parsePreprocessing(words, {}).crop).toMatchObject({ width: 224, height: 224 });
 });
 
 test.each(Object.keys(families))('%s is known by each of its names, and by its defaults alone', (name) => {

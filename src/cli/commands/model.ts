@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
+import { defaultModel } from '../../base/default-model.js';
 import { defaultVariants, dtypes, variants, type Dtype, type Variant } from '../../base/dtypes.js';
 import type { ConvertFlags, PullFlags, VerifyFlags } from '../model.js';
 
@@ -8,7 +9,7 @@ export function addModelCommands(program: Command, exit: (code: number) => void)
   const model = program
     .command('model')
     .description('get a model from the Hugging Face Hub, make it ONNX, check it')
-    .addHelpText('after', '\nExample:\n  $ reroll model pull angusleung100/bad-anatomy-realism-classifier');
+    .addHelpText('after', `\nExample:\n  $ reroll model pull ${defaultModel}`);
 
   model
     .command('pull')
