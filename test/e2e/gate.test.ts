@@ -43,20 +43,21 @@ test('a model whose scores are NaN is refused when it is opened, by its name', a
 });
 
 test('scores that stop being numbers stop the judge, accept nothing, and the run goes on with a sound model', async () => {
-  // Every picture with a mean colour overflows; what a model is tried with when it is opened does not.
-  const slope = (red: number, green: number) => [
-    [red, -red, 0, 0],
-    [0, 0, green, -green],
-    [0, 0, 0, 0],
+  // Pictures that are red, or more red than green, or the other way round, overflow. Black and grey, with
+  // which a model is tried when it is opened, do not.
+  const overflowing = [
+    [500, 500, -500, 0],
+    [0, -500, 500, 0],
+    [0, 0, 0, 500],
   ];
-  await writeTinyModel(model(), { weights: slope(500, 500), overflows: true });
+  await writeTinyModel(model(), { weights: overflowing, overflows: true });
   const stopped = await workspace.reroll(['run', 'pipeline.yaml', '--json']);
   expect(stopped.code, stopped.stderr).toBe(2);
   expect(stopped.stderr).toMatch(/the model model cannot judge: it answers Infinity/);
   expect(stopped.stderr).not.toMatch(/bug/);
   expect(await published()).toEqual([]);
 
-  await writeTinyModel(model(), { weights: slope(0, 0) });
+  await writeTinyModel(model(), { weights: overflowing.map((labels) => labels.map(() => 0)) });
   const resumed = await workspace.reroll(['resume', 'gate-1', '--json']);
   expect(resumed.code, resumed.stderr).toBe(0);
   expect(JSON.parse(resumed.stdout)).toMatchObject({ state: 'completed', accepted: shots });
