@@ -16,7 +16,8 @@ const rooms = {
   report: ['base', 'loop', 'images'],
   classifier: ['base'],
   models: ['base', 'onnx'],
-  ledger: ['loop'],
+  blobs: ['base'],
+  ledger: ['base', 'loop'],
   queue: [],
   runtime: [
     'base',
@@ -24,6 +25,7 @@ const rooms = {
     'pipeline',
     'net',
     'backends',
+    'blobs',
     'images',
     'report',
     'classifier',

@@ -1,7 +1,7 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-
-import { RerollError, StorageError, systemCode } from '../errors.js';
+import { randomUUID } from 'node:crypto';
+import fs from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { storing } from './storage.js';
 
 /** Node refuses single writes of 2 GiB and more. */
 const WRITE_BYTES = 2 ** 30;
@@ -13,50 +13,69 @@ export interface Sink {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-/**
- * Writes a file under a temporary name, syncs it and renames it, so that whoever finds the file finds it whole.
- * A failure of the disk becomes a StorageError and leaves nothing behind.
- */
-export async function writeAtomically(path: string, fill: (sink: Sink) => Promise<void>): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  let handle: FileHandle | undefined;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    handle = await open(temporary, 'w');
-    await fill(new FileSink(handle));
-    await handle.sync();
-    await handle.close();
-    handle = undefined;
-    await rename(temporary, path);
-  } catch (error) {
-    await handle?.close();
-    await rm(temporary, { force: true });
-    throw storageError(path, error);
-  }
-}
+type Content = Uint8Array | string | AsyncIterable<Uint8Array | string> | ((sink: Sink) => Promise<void>);
 
-/** What a failed write of `path` means: a full disk, a missing permission, or an error that is already ours. */
-export function storageError(path: string, error: unknown): unknown {
-  const code = systemCode(error);
-  if (error instanceof RerollError || code === undefined) return error;
-  const why = code === 'ENOSPC' ? 'the disk is full. Free some space and try again' : code;
-  return new StorageError(`Cannot write ${path}: ${why}`, { cause: error });
+/**
+ * Writes a file so that whoever looks sees either nothing (or the old file) or the whole of it, even
+ * after a power cut: a temporary name in the same folder, synced, renamed, the folder synced.
+ * Makes the folder if there is none. With `isPrivate`, nobody but this user may read
+ * them. Throws StorageError, and leaves nothing behind.
+ */
+export async function writeAtomically(
+  path: string,
+  content: Content,
+  { isPrivate }: { isPrivate: boolean } = { isPrivate: false },
+): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path).slice(0, 100)}.${randomUUID()}.tmp`);
+  await storing('write in', folder, async () => {
+    await makeFolder(folder, isPrivate);
+    try {
+      const file = await fs.open(temporary, 'wx', isPrivate ? 0o600 : 0o666);
+      try {
+        if (typeof content === 'function') await content(new FileSink(file));
+        else await fs.writeFile(file, content);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await fs.rename(temporary, path);
+    } catch (error) {
+      await fs.rm(temporary, { force: true });
+      throw error;
+    }
+    await syncFolder(folder);
+  });
 }
 
 class FileSink implements Sink {
   length = 0;
 
-  constructor(private readonly handle: FileHandle) {}
+  constructor(private readonly file: fs.FileHandle) {}
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length;) {
-      const { bytesWritten } = await this.handle.write(
-        bytes,
-        done,
-        Math.min(bytes.length - done, WRITE_BYTES),
-      );
-      done += bytesWritten;
+      const size = Math.min(bytes.length - done, WRITE_BYTES);
+      done += (await this.file.write(bytes, done, size)).bytesWritten;
     }
     this.length += bytes.length;
+  }
+}
+
+/** Makes a folder and those above it, each on the disk: a power cut would take what is in it along. */
+async function makeFolder(folder: string, isPrivate: boolean): Promise<void> {
+  const first = await fs.mkdir(folder, { recursive: true, mode: isPrivate ? 0o700 : 0o777 });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+/** Without this a power cut can undo the rename. Windows cannot open folders and needs no such thing. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await fs.open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

@@ -61,7 +61,5 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
 }
 
 export async function writeManifest(folder: string, content: Manifest): Promise<void> {
-  await writeAtomically(join(folder, MANIFEST_FILE), (sink) =>
-    sink.write(Buffer.from(`${JSON.stringify(content, null, 2)}\n`)),
-  );
+  await writeAtomically(join(folder, MANIFEST_FILE), `${JSON.stringify(content, null, 2)}\n`);
 }

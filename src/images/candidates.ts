@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { sep } from 'node:path';
 import { GoneError, systemCode } from '../errors.js';
-import { pathInside, storing, writeAtomically } from './files.js';
+import { writeAtomically } from '../base/atomic.js';
+import { storing } from '../base/storage.js';
+import { pathInside } from './files.js';
 
 /** The images that attempts produced, as their servers made them, until they are published or discarded. */
 export interface Candidates {

@@ -1,5 +1,5 @@
 export { openCandidates, type Candidates } from './candidates.js';
-export { pathInside, writeAtomically } from './files.js';
+export { pathInside } from './files.js';
 export { Pictures } from './pictures.js';
 export { hideInImage } from './hide.js';
 export { inspectImage, samePixels, type ImageFacts, type ImageFormat } from './inspect.js';

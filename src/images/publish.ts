@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { systemCode } from '../errors.js';
-import { pathInside, storing, writeAtomically } from './files.js';
+import { writeAtomically } from '../base/atomic.js';
+import { storing } from '../base/storage.js';
+import { pathInside } from './files.js';
 import { addTextChunk, isPng, readTextChunks, withoutText } from './png.js';
 
 /** The keyword of the text chunk that says how a published image was made. */

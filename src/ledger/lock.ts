@@ -4,8 +4,8 @@ import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises
 import { hostname } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LockedError, RerollError, systemCode } from '../errors.js';
-import { storageError } from './failure.js';
+import { LockedError, systemCode } from '../errors.js';
+import { storageError } from '../base/storage.js';
 import { bootId, reachesAllHosts, tryLock } from './os-lock.js';
 
 /**
@@ -51,7 +51,7 @@ export async function takeLock(home: string): Promise<Lock> {
       throw error;
     }
   } catch (error) {
-    throw error instanceof RerollError ? error : storageError(error, home);
+    throw storageError('use the state folder (REROLL_HOME)', home, error);
   }
 }
 
@@ -67,7 +67,7 @@ export async function readLock(home: string): Promise<LockInfo | undefined> {
     return (await mayLive(home, words)) ? words : undefined;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
-    throw error instanceof RerollError ? error : storageError(error, home);
+    throw storageError('use the state folder (REROLL_HOME)', home, error);
   }
 }
 

@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { ConfigError, passwordOf, registerSecret, toError } from '../errors.js';
-import { databaseError, storageError } from './failure.js';
+import { storageError } from '../base/storage.js';
+import { databaseError } from './failure.js';
 import { closeToOthers } from './folders.js';
 import { Leases } from './leases.js';
 import { takeLock } from './lock.js';
@@ -72,7 +73,7 @@ export async function openLedger({
 
 async function makeFolder(home: string): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw storageError(error, home);
+    throw storageError('use the state folder (REROLL_HOME)', home, error);
   });
 }
 
@@ -82,7 +83,7 @@ async function openEmbedded(home: string): Promise<pg.Pool> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     return await openPGlitePool(folder);
   } catch (error) {
-    throw storageError(error, folder);
+    throw storageError('use the state folder (REROLL_HOME)', folder, error);
   }
 }
 
@@ -92,7 +93,9 @@ async function keepPrivate(home: string, warn: (message: string) => void): Promi
     const closed = await closeToOthers(home);
     if (closed > 0) warn(`Other users could read or change ${closed} files in ${home}. Now only you can.`);
   } catch (error) {
-    warn(`Other users may read or change files in ${home}: ${storageError(error, home).message}`);
+    warn(
+      `Other users may read or change files in ${home}: ${toError(storageError('close', home, error)).message}`,
+    );
   }
 }
 

@@ -55,7 +55,7 @@ export async function readRef(home: string, revision: string): Promise<string | 
 
 export async function writeRef(home: string, revision: string, commit: string): Promise<void> {
   if (isCommit(revision)) return;
-  await writeAtomically(refFile(home, revision), (sink) => sink.write(Buffer.from(commit)));
+  await writeAtomically(refFile(home, revision), commit);
 }
 
 /** Python's cache writes refs/pr/1 as refs/refs/pr/1: a revision is a path there, but never one that leaves refs/. */

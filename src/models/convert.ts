@@ -1,7 +1,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import { storageError } from '../base/atomic.js';
+import { storageError } from '../base/storage.js';
 import type { OnEvent } from './events.js';
 import { type Manifest, readManifest, type VariantFile, writeManifest } from '../base/model-manifest.js';
 import { defaultVariants, type Variant } from '../base/dtypes.js';
@@ -89,7 +89,7 @@ export async function copyConfigs(from: string, to: string): Promise<void> {
     for (const name of [configFile, ...(hasPreprocessor ? [preprocessorFile] : [])])
       await copyFile(join(from, name), join(to, name));
   } catch (error) {
-    throw storageError(to, error);
+    throw storageError('write', to, error);
   }
 }
 

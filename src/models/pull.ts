@@ -2,7 +2,7 @@ import { copyFile, link, mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { ModelError } from '../errors.js';
-import { storageError } from '../base/atomic.js';
+import { storageError } from '../base/storage.js';
 import { checkHubName, type Env, isCommit, modelHome, readRef, revisionFolder, writeRef } from './cache.js';
 import { convertModel, copyConfigs, describeVariant, type ModelFolder } from './convert.js';
 import type { OnEvent } from './events.js';
@@ -113,6 +113,6 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
     const blob = await realpath(from);
     await link(blob, to).catch(() => copyFile(blob, to));
   } catch (error) {
-    throw storageError(to, error);
+    throw storageError('write', to, error);
   }
 }

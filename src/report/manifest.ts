@@ -1,4 +1,4 @@
-import { writeAtomically } from '../images/index.js';
+import { writeAtomically } from '../base/atomic.js';
 import type { ReportAttempt, ReportShot } from './types.js';
 
 /**

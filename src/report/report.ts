@@ -1,4 +1,4 @@
-import { writeAtomically } from '../images/index.js';
+import { writeAtomically } from '../base/atomic.js';
 import { barChart, maxBars, type Bar } from './charts.js';
 import { html, Html } from './html.js';
 import { inParts } from './manifest.js';

@@ -500,7 +500,7 @@ describe('a download that goes wrong', () => {
     await symlink('/dev/full', join(hubFolder('me/tiny'), 'blobs', `${hash}.reroll-incomplete`));
     const error = await failure('me/tiny');
     expect(error).toBeInstanceOf(StorageError);
-    expect(error.message).toMatch(/the disk is full. Free some space/);
+    expect(error.message).toMatch(/the disk is full: free some space/);
   });
 });
 

@@ -4,13 +4,8 @@ import { join } from 'node:path';
 import exifr from 'exifr';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  addTextChunk,
-  openCandidates,
-  publish,
-  readTextChunks,
-  writeAtomically,
-} from '../../src/images/index.js';
+import { writeAtomically } from '../../src/base/atomic.js';
+import { addTextChunk, openCandidates, publish, readTextChunks } from '../../src/images/index.js';
 import { testPicture } from '../support/pictures.js';
 
 let folder: string;

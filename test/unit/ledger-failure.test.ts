@@ -3,8 +3,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConfigError, StorageError } from '../../src/errors.js';
-import { databaseError, storageError } from '../../src/ledger/failure.js';
+import { ConfigError, StorageError, toError } from '../../src/errors.js';
+import { storageError } from '../../src/base/storage.js';
+import { databaseError } from '../../src/ledger/failure.js';
 import { openLedger, readLock } from '../../src/ledger/index.js';
 import { toJsonb } from '../../src/ledger/json.js';
 
@@ -17,7 +18,7 @@ describe('a failure of the disk', () => {
     ['EACCES', /no permission/],
     ['EROFS', /read-only/],
   ])('of kind %s is said plainly', (code, words) => {
-    const error = storageError(withCode(code), '/state/.reroll');
+    const error = toError(storageError('use', '/state/.reroll', withCode(code)));
     expect(error).toBeInstanceOf(StorageError);
     expect(error.message).toMatch(words);
     expect(error.message).toContain('/state/.reroll');
@@ -25,7 +26,9 @@ describe('a failure of the disk', () => {
 
   it('that is none stays what it is', () => {
     const bug = new TypeError('x is not a function');
-    expect(storageError(bug, '/state')).toBe(bug);
+    expect(storageError('use', '/state', bug)).toBe(bug);
+    const invalid = withCode('ERR_INVALID_ARG_TYPE');
+    expect(storageError('use', '/state', invalid)).toBe(invalid);
   });
 });
 

@@ -4,7 +4,7 @@ import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { ModelError } from '../../errors.js';
-import { storageError } from '../../base/atomic.js';
+import { storageError } from '../../base/storage.js';
 import type { OnEvent } from '../events.js';
 import { fileBytes } from '../../base/files.js';
 import type { HubFile } from './listing.js';
@@ -50,7 +50,7 @@ export async function download(
     await rename(partial, blob);
   } catch (error) {
     if (error instanceof ChecksumError) await rm(partial, { force: true });
-    throw storageError(partial, error);
+    throw storageError('write', partial, error);
   }
   onEvent?.({ kind: 'downloaded', file: file.path, bytes: file.bytes });
 }

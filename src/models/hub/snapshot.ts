@@ -2,7 +2,7 @@ import { copyFile, mkdir, rm, symlink } from 'node:fs/promises';
 import { dirname, join, posix, relative } from 'node:path';
 
 import { ModelError, systemCode } from '../../errors.js';
-import { storageError } from '../../base/atomic.js';
+import { storageError } from '../../base/storage.js';
 import { readRef, writeRef } from '../cache.js';
 import type { OnEvent } from '../events.js';
 import { dtypes, type Dtype } from '../../base/dtypes.js';
@@ -157,7 +157,7 @@ async function link(blob: string, path: string): Promise<void> {
     const code = systemCode(error);
     // Another process made the same link at the same time.
     if (code === 'EEXIST') return;
-    if (code !== 'EPERM' && code !== 'ENOSYS') throw storageError(path, error);
+    if (code !== 'EPERM' && code !== 'ENOSYS') throw storageError('write', path, error);
     await copyFile(blob, path);
   }
 }
