@@ -1,4 +1,4 @@
-import {
+import fs, {
   access,
   copyFile,
   mkdir,
@@ -7,7 +7,6 @@ import {
   readFile,
   rm,
   stat,
-  symlink,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,7 +18,7 @@ import {
   Tensor as TransformersTensor,
 } from '@huggingface/transformers';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { ModelError, StorageError } from '../../src/errors.js';
 import {
@@ -172,18 +171,21 @@ describe('converting a checkpoint', () => {
     expect(await readManifest(out)).toBeUndefined();
   });
 
-  it.skipIf(process.platform !== 'linux')(
-    'says so when the disk is full, and leaves no half of a file',
-    async () => {
-      await mkdir(join(out, 'onnx'), { recursive: true });
-      await symlink('/dev/full', join(out, 'onnx', `model.onnx.${process.pid}.tmp`));
-      const error: unknown = await convertModel(checkpoint, out).catch((reason: unknown) => reason);
-      expect(error).toBeInstanceOf(StorageError);
-      expect((error as Error).message).toMatch(/the disk is full/);
-      expect(await readdir(join(out, 'onnx'))).toEqual([]);
-      expect(await readManifest(out)).toBeUndefined();
-    },
-  );
+  it('says so when the disk is full, and leaves no half of a file', async () => {
+    const open = fs.open.bind(fs);
+    vi.spyOn(fs, 'open').mockImplementation(async (...args) => {
+      const file = await open(...args);
+      const full = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+      if (String(args[0]).startsWith(out)) vi.spyOn(file, 'write').mockRejectedValue(full);
+      return file;
+    });
+    const error: unknown = await convertModel(checkpoint, out).catch((reason: unknown) => reason);
+    vi.restoreAllMocks();
+    expect(error).toBeInstanceOf(StorageError);
+    expect((error as Error).message).toMatch(/the disk is full/);
+    expect(await readdir(join(out, 'onnx'))).toEqual([]);
+    expect(await readManifest(out)).toBeUndefined();
+  });
 });
 
 describe('a checkpoint that cannot be converted', () => {
