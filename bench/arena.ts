@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Classifier } from '../src/classifier/index.js';
 import { loadPipeline } from '../src/pipeline/index.js';
-import { openState, opening, recordRun, RunHere, type RunSummary } from '../src/runtime/index.js';
+import { openState, opening, newRun, RunHere, type RunSummary } from '../src/runtime/index.js';
 import type { SketchOptions, SketchStats } from '../sketch/index.js';
 import { checkScores } from '../src/base/scores.js';
 
@@ -69,7 +69,7 @@ export async function runPipeline(pipeline: object, classifier?: Classifier): Pr
         }),
       );
       const never = new AbortController().signal;
-      const run = await here.take(loaded, () => recordRun(state, loaded), {
+      const run = await here.take(newRun(state, loaded), {
         env: {},
         signal: never,
         onTaken,

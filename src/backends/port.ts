@@ -2,6 +2,9 @@ import type { ImageRequest, Json, Repair } from '../loop/index.js';
 
 export type BackendKind = 'a1111' | 'comfyui';
 
+/** Bytes of a file that a request names. Throws as the file system does. */
+export type ReadFile = (path: string) => Promise<Buffer>;
+
 /** A Stable Diffusion server. Every failure is a BackendError; every wait obeys its signal. */
 export interface Backend {
   readonly name: string;

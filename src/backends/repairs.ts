@@ -1,6 +1,6 @@
 import type { Repair } from '../loop/index.js';
 import { readRepair } from './comfyui/index.js';
-import type { BackendKind } from './port.js';
+import type { BackendKind, ReadFile } from './port.js';
 
 const repairers: Record<Repair['with'], BackendKind> = { adetailer: 'a1111', workflow: 'comfyui' };
 
@@ -10,6 +10,6 @@ export function canRepair(kind: BackendKind, repair: Repair): boolean {
 }
 
 /** ConfigError where no server could repair so: the workflow cannot be read, or is none that takes a picture. */
-export async function checkRepair(repair: Repair): Promise<void> {
-  if (repair.with === 'workflow') await readRepair(repair);
+export async function checkRepair(repair: Repair, readFile: ReadFile): Promise<void> {
+  if (repair.with === 'workflow') await readRepair(repair, readFile);
 }

@@ -1,8 +1,7 @@
 import type pg from 'pg';
 import { laneOf } from '../loop/index.js';
-import type { Shot } from '../loop/index.js';
 import { toJsonb } from './json.js';
-import type { NewRun } from './types.js';
+import type { FileRecord, NewRun, NewShot } from './types.js';
 
 /** Shots per insert: more are no faster, and a page of them is what is held in memory. */
 const PAGE = 500;
@@ -11,12 +10,13 @@ const PAGE = 500;
 export async function insertRun(
   client: pg.PoolClient,
   run: NewRun,
-  shots: AsyncIterable<Shot>,
+  shots: AsyncIterable<NewShot>,
   taken: (id: string) => Promise<boolean>,
 ): Promise<string> {
   const id = await insertRunRow(client, run, taken);
+  await insertFiles(client, id, run.files);
   let total = 0;
-  let page: Shot[] = [];
+  let page: NewShot[] = [];
   for await (const shot of shots) {
     page.push(shot);
     if (page.length < PAGE) continue;
@@ -56,9 +56,27 @@ async function insertRunRow(
   }
 }
 
-async function insertShots(client: pg.PoolClient, run: string, shots: Shot[]): Promise<void> {
+async function insertFiles(client: pg.PoolClient, run: string, files: FileRecord[]): Promise<void> {
+  if (files.length === 0) return;
+  await client.query({
+    name: 'reroll files',
+    // Shots share pictures.
+    text: `insert into reroll.files (run, path, sha256, bytes, modified_ms)
+      select $1, path, sha256, bytes, "modifiedMs" from jsonb_to_recordset($2) as file
+        (path text, sha256 text, bytes bigint, "modifiedMs" float8)
+      on conflict do nothing`,
+    values: [run, toJsonb(files)],
+  });
+}
+
+async function insertShots(client: pg.PoolClient, run: string, shots: NewShot[]): Promise<void> {
   if (shots.length === 0) return;
-  const rows = shots.map((shot) => ({ ...shot, lane: laneOf(shot.request, shot.tags) }));
+  await insertFiles(
+    client,
+    run,
+    shots.flatMap(({ files = [] }) => files),
+  );
+  const rows = shots.map((shot) => ({ ...shot, files: undefined, lane: laneOf(shot.request, shot.tags) }));
   await client.query({
     name: 'reroll shots',
     text: `with page as (

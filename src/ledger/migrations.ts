@@ -142,4 +142,17 @@ export const migrations: { name: string; sql: string }[] = [
       create index shots_waiting on reroll.shots (run, attempts, shot) where waiting;
     `,
   },
+  {
+    name: 'files',
+    sql: `
+      create table reroll.files (
+        run text not null,
+        path text not null,
+        sha256 text not null,
+        bytes bigint not null,
+        modified_ms float8 not null,
+        primary key (run, path)
+      );
+    `,
+  },
 ];

@@ -30,6 +30,17 @@ export const events = statement(
    where run = $1 and sequence > $2 order by sequence limit $3`,
 );
 
+const fileColumns = 'path, sha256, bytes::float8 as bytes, modified_ms as "modifiedMs"';
+
+/** run, path */
+export const file = statement('file', `select ${fileColumns} from reroll.files where run = $1 and path = $2`);
+
+/** run, path before the first, limit */
+export const filesPage = statement(
+  'files page',
+  `select ${fileColumns} from reroll.files where run = $1 and path > $2 order by path limit $3`,
+);
+
 export const ledgerId = statement('ledger id', 'select id from reroll.ledger');
 
 /** id */

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { ConfigError } from '../errors.js';
 import { laneOf } from '../loop/index.js';
-import type { Json, Shot, Step, Verdict } from '../loop/index.js';
+import type { Json, Step, Verdict } from '../loop/index.js';
 import { insertRun } from './create-run.js';
 import { cancelRun, failShot } from './end-shots.js';
 import { databaseError } from './failure.js';
@@ -21,10 +21,12 @@ import type {
   DueAttempt,
   DueLane,
   EventRecord,
+  FileRecord,
   Lease,
   LeaseRecord,
   Ledger,
   NewRun,
+  NewShot,
   Run,
   RunProgress,
   ShotRecord,
@@ -109,13 +111,27 @@ export class SqlLedger implements Ledger {
   /** `newShots` and `taken` may not use the ledger: the embedded database has one session, and this one holds it. */
   async createRun(
     run: NewRun,
-    newShots: AsyncIterable<Shot>,
+    newShots: AsyncIterable<NewShot>,
     taken: (id: string) => Promise<boolean>,
   ): Promise<Run> {
     const id = await this.#transaction((client) => insertRun(client, run, newShots, taken));
     const created = await this.run(id);
     if (!created) throw new Error(`the run ${id} is gone right after it was made`);
     return created;
+  }
+
+  async file(run: string, path: string): Promise<FileRecord | undefined> {
+    return (await this.#query<FileRecord>(reads.file, [run, path]))[0];
+  }
+
+  async *files(run: string): AsyncIterable<FileRecord> {
+    for (let after = ''; ;) {
+      const page = await this.#query<FileRecord>(reads.filesPage, [run, after, PAGE]);
+      yield* page;
+      const end = page.at(-1);
+      if (!end) return;
+      after = end.path;
+    }
   }
 
   async run(id: string): Promise<Run | undefined> {

@@ -32,6 +32,23 @@ export interface NewRun {
   store: string;
   /** Whether the whole run has a budget: how far its shots are is counted, then. */
   hasBudget: boolean;
+  /** What its pipeline names, as it is now. */
+  files: FileRecord[];
+}
+
+/** A file that a run names, as it was when the run was recorded. */
+export interface FileRecord {
+  /** Absolute. */
+  path: string;
+  sha256: string;
+  bytes: number;
+  /** Milliseconds since 1970. */
+  modifiedMs: number;
+}
+
+export interface NewShot extends Shot {
+  /** The files that it names. */
+  files?: FileRecord[];
 }
 
 /** A role that somebody holds: `run/<id>` its coordinator's, `agent/<address>` an agent's. */
@@ -58,7 +75,7 @@ export interface EventRecord {
   data: Json;
 }
 
-export interface Run extends Omit<NewRun, 'hasBudget'> {
+export interface Run extends Omit<NewRun, 'hasBudget' | 'files'> {
   /** `portraits-3`: the name and a number. */
   id: string;
   state: RunState;
@@ -200,7 +217,11 @@ export interface Ledger {
    * Records a run, its shots and attempt 1 of each in one transaction, streaming. The id is the first
    * free `name-N`; `taken` may rule ids out (a folder of that name exists).
    */
-  createRun(run: NewRun, shots: AsyncIterable<Shot>, taken: (id: string) => Promise<boolean>): Promise<Run>;
+  createRun(
+    run: NewRun,
+    shots: AsyncIterable<NewShot>,
+    taken: (id: string) => Promise<boolean>,
+  ): Promise<Run>;
   run(id: string): Promise<Run | undefined>;
   /** Newest first. */
   runs(): Promise<Run[]>;
@@ -211,6 +232,10 @@ export interface Ledger {
   /** Ends the run and every open shot as cancelled, drops their attempts, and says which servers may still be at work. */
   cancelRun(id: string): Promise<{ backend: string; remoteId: string }[]>;
   progress(id: string): Promise<RunProgress>;
+  /** What a run recorded of a file; undefined where it names no such file, or is of a version that kept none. */
+  file(run: string, path: string): Promise<FileRecord | undefined>;
+  /** All files of a run, by path, read in pages. */
+  files(run: string): AsyncIterable<FileRecord>;
   /** How many shots are still open. */
   openShots(id: string): Promise<number>;
 

@@ -17,12 +17,12 @@ export interface Fault {
 }
 
 /** What one value alone cannot show: names that clash, files that are not there, braces that do not match. */
-export function checkPipeline(pipeline: Settled, environment: Environment): Fault[] {
+export function checkPipeline(pipeline: Settled, environment: Environment, isRecorded: boolean): Fault[] {
   return [
     ...duplicateNames(pipeline),
     ...urlsThatGoOn(pipeline),
     ...missingTags(pipeline),
-    ...missingFiles(pipeline),
+    ...(isRecorded ? [] : missingFiles(pipeline)),
     ...brokenPrompts(pipeline, new Set(environment.keys())),
     ...changesOfNothing(pipeline),
     ...tooLarge(pipeline),

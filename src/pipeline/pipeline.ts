@@ -53,20 +53,24 @@ export async function loadPipeline(
   return compile(tree, absolute, env);
 }
 
-/** The same from a recorded `Pipeline.raw`; `file` is where it once was read, for relative paths. */
+/**
+ * The same from `Pipeline.raw`; `file` is where it once was read, for relative paths. Of a recorded run the files that
+ * it names may be gone: it has its own copies.
+ */
 export function compilePipeline(
   raw: Json,
-  { file, env }: { file: string; env: NodeJS.ProcessEnv },
+  { file, env, isRecorded }: { file: string; env: NodeJS.ProcessEnv; isRecorded: boolean },
 ): Pipeline {
   const name = `${displayPath(file)} as it was recorded`;
   return compile(
     parseYaml({ name, text: stringify(raw, { aliasDuplicateObjects: false }) }),
     path.resolve(file),
     env,
+    isRecorded,
   );
 }
 
-function compile(tree: Located, file: string, env: NodeJS.ProcessEnv): Pipeline {
+function compile(tree: Located, file: string, env: NodeJS.ProcessEnv, isRecorded = false): Pipeline {
   const dir = path.dirname(file);
   const raw = toJson(tree);
   registerSecrets(raw);
@@ -87,7 +91,7 @@ function compile(tree: Located, file: string, env: NodeJS.ProcessEnv): Pipeline 
       if (!unset.has(at.join('.'))) problems.push({ message, spot: spotAt(tree, at, which) });
     }
   } else {
-    for (const { path: at, message } of checkPipeline(result.data, environment))
+    for (const { path: at, message } of checkPipeline(result.data, environment, isRecorded))
       problems.push({ message, spot: spotAt(tree, at) });
   }
   if (problems.length > 0 || !result.success) throw configError(problems);

@@ -1,11 +1,11 @@
 import type { Backend } from '../backends/index.js';
 import { toError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
-import { compilePipeline } from '../pipeline/index.js';
 import { finishRun } from './finish.js';
 import type { State } from './state.js';
 import { connect, isOwn } from './connect.js';
 import { opening } from './releasers.js';
+import { recordedRun } from './start.js';
 
 const timeoutMs = 10_000;
 
@@ -42,7 +42,7 @@ export async function stopServers(
  * read any more (a variable is not set).
  */
 export async function cancelInterrupted(state: State, run: Run, env: NodeJS.ProcessEnv): Promise<void> {
-  const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env });
+  const { pipeline, files } = recordedRun(state, run, env);
   await opening(async (releasers) => {
     const connected = new Map<string, Promise<Backend>>();
     const sent = await state.ledger.cancelRun(run.id);
@@ -50,7 +50,7 @@ export async function cancelInterrupted(state: State, run: Run, env: NodeJS.Proc
       const config = pipeline.backends.find((backend) => backend.name === name);
       // One of our own ended with its process.
       if (!config || isOwn(config)) return undefined;
-      const backend = connected.get(name) ?? connect(config, releasers);
+      const backend = connected.get(name) ?? connect(config, releasers, files.read);
       connected.set(name, backend);
       return backend;
     });

@@ -14,6 +14,7 @@ export type WarningCode =
   | 'queue-away'
   | 'state'
   | 'run-elsewhere'
+  | 'file-changed'
   | 'role-lost';
 
 /** All that happens in a run, for displays and logs: they render it and decide nothing. */

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import type { AttemptKey, Run, ShotRecord } from '../ledger/index.js';
-import { compilePipeline, type Pipeline } from '../pipeline/index.js';
+import { compilePipeline } from '../pipeline/index.js';
 import { cancelInterrupted } from './cancel.js';
 import { summaryOf, type RunSummary } from './finish.js';
 import { paceOf } from './pace.js';
 import type { RunHere } from './run-here.js';
 import type { RunRecord, RunStatus, ServerStatus, Service, Submission, Taken } from './service.js';
-import { findUnfinished, recordRun } from './start.js';
+import { findUnfinished, newRun, recordedRun, type Task } from './start.js';
 import type { State } from './state.js';
 import { kept, tail } from './tail.js';
 
@@ -32,8 +32,8 @@ export class LocalService implements Service {
 
   async submit({ pipeline: raw, file, env }: Submission): Promise<Taken> {
     const variables = { ...process.env, ...env };
-    const pipeline = compilePipeline(raw, { file, env: variables });
-    return this.#take(pipeline, () => recordRun(this.#state, pipeline), variables);
+    const pipeline = compilePipeline(raw, { file, env: variables, isRecorded: false });
+    return this.#take(newRun(this.#state, pipeline), variables);
   }
 
   async resume({ run: id, env }: { run?: string; env: { [name: string]: string } }): Promise<Taken> {
@@ -41,8 +41,7 @@ export class LocalService implements Service {
     const held = this.#here.find(run.id);
     if (held) return { run: held.id, after: held.after };
     const variables = { ...process.env, ...env };
-    const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env: variables });
-    return this.#take(pipeline, async () => run, variables);
+    return this.#take(recordedRun(this.#state, run, variables), variables);
   }
 
   async runs(): Promise<RunStatus[]> {
@@ -106,9 +105,9 @@ export class LocalService implements Service {
     yield* tail(this.#state, this.#here, run, after);
   }
 
-  async #take(pipeline: Pipeline, record: () => Promise<Run>, env: NodeJS.ProcessEnv): Promise<Taken> {
+  async #take(task: Task, env: NodeJS.ProcessEnv): Promise<Taken> {
     const { signal, onTaken } = this.#options;
-    const open = await this.#here.take(pipeline, record, {
+    const open = await this.#here.take(task, {
       env,
       signal,
       ...(onTaken && { onTaken }),

@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { checkRepair, type Backend, type ServerInfo } from '../backends/index.js';
+import { checkRepair, type Backend, type ReadFile, type ServerInfo } from '../backends/index.js';
 import type { Classifier } from '../classifier/index.js';
 import { BackendError, ConfigError, toError } from '../errors.js';
 import { addressOf } from '../net/index.js';
@@ -9,6 +8,7 @@ import { connect } from './connect.js';
 import { gateKey, openModels, refuseVainRules } from './gate.js';
 import type { Judges } from './judges.js';
 import { opening, type Releasers } from './releasers.js';
+import type { RunFiles } from './run-files.js';
 
 /** A server of a pipeline, connected to and asked once. */
 export interface Server {
@@ -31,6 +31,8 @@ export interface Prepared {
 }
 
 export interface PrepareOptions {
+  /** What its pipeline names. */
+  files: RunFiles;
   /** Where this process judges. */
   judges?: Judges;
   env: NodeJS.ProcessEnv;
@@ -44,9 +46,10 @@ export interface PrepareOptions {
  * be used now, or a workflow is unusable.
  */
 export function prepare(pipeline: Pipeline, options: PrepareOptions): Promise<Prepared> {
-  const { judges, env, signal, openClassifier = openModelsOf } = options;
+  const { files, judges, env, signal, openClassifier = openModelsOf } = options;
   return opening(async (releasers) => {
-    for (const rung of pipeline.retry.ladder) if ('repair' in rung) await checkRepair(rung.repair);
+    for (const rung of pipeline.retry.ladder)
+      if ('repair' in rung) await checkRepair(rung.repair, files.read);
     const key = await gateKey(pipeline);
     const classifier = await judges?.use(key, () => openClassifier(pipeline, env));
     if (classifier) {
@@ -54,7 +57,7 @@ export function prepare(pipeline: Pipeline, options: PrepareOptions): Promise<Pr
       refuseVainRules(pipeline.gate, classifier);
     }
     const servers = await Promise.all(
-      pipeline.backends.map(async (config) => ask(await reach(config, releasers), signal)),
+      pipeline.backends.map(async (config) => ask(await reach(config, releasers, files.read), signal)),
     );
     signal.throwIfAborted();
     if (servers.every(({ problem }) => problem)) {
@@ -74,8 +77,8 @@ export function prepare(pipeline: Pipeline, options: PrepareOptions): Promise<Pr
 
 const openModelsOf = ({ gate, dir }: Pipeline, env: NodeJS.ProcessEnv) => openModels(gate, dir, env);
 
-async function reach(config: BackendConfig, releasers: Releasers): Promise<Server> {
-  const backend = await connect(config, releasers);
+async function reach(config: BackendConfig, releasers: Releasers, read: ReadFile): Promise<Server> {
+  const backend = await connect(config, releasers, read);
   switch (config.kind) {
     // Started for this run alone.
     case 'sketch':
@@ -83,7 +86,7 @@ async function reach(config: BackendConfig, releasers: Releasers): Promise<Serve
     case 'a1111':
       return { backend, config, address: addressOf(config.url), manner: config.kind };
     case 'comfyui': {
-      const workflow = createHash('sha256').update(await readFile(config.workflow));
+      const workflow = createHash('sha256').update(await read(config.workflow));
       const manner = JSON.stringify([config.kind, workflow.digest('hex'), config.bindings]);
       return { backend, config, address: addressOf(config.url), manner };
     }

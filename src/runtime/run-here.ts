@@ -3,7 +3,6 @@ import { ConfigError, QueueError, toError } from '../errors.js';
 import type { Ledger, Run } from '../ledger/index.js';
 import type { RunState } from '../loop/index.js';
 import { deferred, type Deferred } from '../base/deferred.js';
-import { compilePipeline, type Pipeline } from '../pipeline/index.js';
 import type { Agent } from './agent.js';
 import { Agents } from './agents.js';
 import { stopServers } from './cancel.js';
@@ -20,6 +19,8 @@ import { Output } from './output.js';
 import { prepare, type Prepared, type PrepareOptions, type Server } from './prepare.js';
 import { QueueNames } from './queue-names.js';
 import type { ServerStatus } from './service.js';
+import type { RunFiles } from './run-files.js';
+import { recordedRun, type Task } from './start.js';
 import type { State } from './state.js';
 import { vainSettings } from './vain.js';
 
@@ -117,18 +118,14 @@ export class RunHere {
   }
 
   /**
-   * Takes a run on: opens its models, asks its servers, and only then calls `record`, so that a pipeline that cannot run
+   * Takes a run on: opens its models, asks its servers, and only then records it, so that a pipeline that cannot run
    * leaves no run behind. ConfigError where it cannot, or another process carries the run.
    */
-  async take(
-    pipeline: Pipeline,
-    record: () => Promise<Run>,
-    { env, signal, onTaken }: TakeOptions,
-  ): Promise<OpenRun> {
+  async take(task: Task, { env, signal, onTaken }: TakeOptions): Promise<OpenRun> {
     const roles = this.#options.roles ?? allRoles;
-    const prepared = await this.#prepare(pipeline, roles, { env, signal });
+    const prepared = await this.#prepare(task, roles, { env, signal });
     try {
-      const run = await record();
+      const run = await task.record(signal);
       if (roles.includes('coordinate') && !(await this.#leases.take(runLease(run.id)))) {
         throw new ConfigError(
           `another reroll process works on ${run.id}, on this machine or on one that shares its database. Wait until it is done, or stop it there.`,
@@ -138,6 +135,7 @@ export class RunHere {
       await this.#state.ledger.moveRun(run.id, 'running');
       onTaken?.(run);
       const open = await this.#hold(run, prepared, roles);
+      this.#watch(open.during(this.#tellChanged(run, task.files)));
       this.#watch(this.look());
       return open;
     } catch (error) {
@@ -223,11 +221,22 @@ export class RunHere {
     await this.#leases.close();
   }
 
-  #prepare(pipeline: Pipeline, roles: readonly Role[], from: Pick<PrepareOptions, 'env' | 'signal'>) {
+  /** Whoever edits a workflow and resumes may think that it is used. */
+  async #tellChanged({ id: run }: Run, files: RunFiles): Promise<void> {
+    const changed = [];
+    for await (const { path, isGone } of files.changed()) changed.push(isGone ? `${path} (gone)` : path);
+    if (changed.length === 0) return;
+    const more = changed.length > 3 ? ` and ${changed.length - 3} more` : '';
+    const message = `${run} goes on with its files as they were when it was recorded. Changed since: ${changed.slice(0, 3).join(', ')}${more}. A new run takes them as they are now.`;
+    this.#state.events.emit({ type: 'warning', run, code: 'file-changed', message });
+  }
+
+  #prepare({ pipeline, files }: Task, roles: readonly Role[], from: Pick<PrepareOptions, 'env' | 'signal'>) {
     const { openClassifier } = this.#options;
     const judges = roles.includes('judge') ? this.#judges : undefined;
     return prepare(pipeline, {
       ...from,
+      files,
       ...(judges && { judges }),
       ...(openClassifier && { openClassifier }),
     });
@@ -325,8 +334,8 @@ export class RunHere {
       try {
         const roles = this.#options.roles ?? [];
         const from = { env: process.env, signal: AbortSignal.timeout(joinMs) };
-        const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env: from.env });
-        await this.#hold(run, await this.#prepare(pipeline, roles, from), roles);
+        const task = recordedRun(this.#state, run, from.env);
+        await this.#hold(run, await this.#prepare(task, roles, from), roles);
       } catch (error) {
         this.#refused.add(run.id);
         const message = `${run.id} is left to other processes: ${toError(error).message}`;

@@ -4,14 +4,35 @@ import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
 import type { Shot } from '../loop/index.js';
-import { expandShots, type Pipeline } from '../pipeline/index.js';
+import { compilePipeline, expandShots, type Pipeline } from '../pipeline/index.js';
+import { RunFiles } from './run-files.js';
 import type { State } from './state.js';
 
-/** Records a new run of a pipeline: from here on it can be resumed. */
-export function recordRun(state: State, pipeline: Pipeline): Promise<Run> {
+/** What a process takes on: a run that is to be recorded, or one that is. */
+export interface Task {
+  pipeline: Pipeline;
+  files: RunFiles;
+  /** The run, recorded: from here on it can be resumed. */
+  record: (signal?: AbortSignal) => Promise<Run>;
+}
+
+/** A new run of a pipeline. */
+export function newRun(state: State, pipeline: Pipeline): Task {
+  const files = new RunFiles(state);
+  return { pipeline, files, record: (signal) => record(state, pipeline, files, signal) };
+}
+
+/** A run that the ledger has. ConfigError where a variable that its pipeline names is not set. */
+export function recordedRun(state: State, run: Run, env: NodeJS.ProcessEnv): Task {
+  const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env, isRecorded: true });
+  return { pipeline, files: new RunFiles(state, run.id), record: async () => run };
+}
+
+async function record(state: State, pipeline: Pipeline, files: RunFiles, signal?: AbortSignal): Promise<Run> {
   const seed = pipeline.seed ?? randomInt(2 ** 32);
   const outputDir = pipeline.output.dir;
-  return state.ledger.createRun(
+  const shots = expandShots(pipeline, seed, signal && { signal });
+  const run = await state.ledger.createRun(
     {
       name: pipeline.name,
       pipelineFile: pipeline.file,
@@ -20,8 +41,9 @@ export function recordRun(state: State, pipeline: Pipeline): Promise<Run> {
       outputDir,
       store: state.store,
       hasBudget: pipeline.retry.run_attempts !== undefined,
+      files: await files.named(pipeline),
     },
-    within(expandShots(pipeline, seed), pipeline.retry.run_attempts),
+    files.keepingOf(within(shots, pipeline.retry.run_attempts)),
     // A folder of an earlier state folder's run: its pictures are not overwritten.
     (id) =>
       stat(join(outputDir, id)).then(
@@ -29,6 +51,8 @@ export function recordRun(state: State, pipeline: Pipeline): Promise<Run> {
         () => false,
       ),
   );
+  files.recordedAs(run.id);
+  return run;
 }
 
 /** The shots, refused where the run's budget cannot pay for one attempt of each. */

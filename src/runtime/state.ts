@@ -2,6 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.js';
+import { openBlobs, type Blobs } from '../blobs/index.js';
 import { openCandidates, type Candidates } from '../images/index.js';
 import { openLedger, type Ledger } from '../ledger/index.js';
 import { openQueues, type Queues } from '../queue/index.js';
@@ -15,6 +16,8 @@ export interface State {
   ledger: Ledger;
   queues: Queues;
   candidates: Candidates;
+  /** The files that runs name. */
+  blobs: Blobs;
   events: RunEvents;
   /** Several processes may have it open at a time: the ledger is a PostgreSQL server's. */
   isShared: boolean;
@@ -67,6 +70,7 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
       ledger,
       queues,
       candidates,
+      blobs: openBlobs(join(home, 'blobs')),
       events,
       isShared: Boolean(databaseUrl),
       store: `${hostname()}:${home}`,

@@ -94,7 +94,7 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       const shots = [{ request, tags: ['xl', 'big'], priority: 7, prompt: 'pianist' }, {}];
       const name = newName();
       const run = await ledger.createRun(aRun(name), someShots(shots), free);
-      expect({ ...run, hasBudget: true }).toEqual({
+      expect({ ...run, hasBudget: true, files: [] }).toEqual({
         ...aRun(name),
         id: `${name}-1`,
         state: 'running',
@@ -124,6 +124,27 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       });
       expect(second?.attempts).toHaveLength(1);
       await expectTrueCounters(run.id);
+    });
+
+    it('has the files that it and its shots name, each once', async () => {
+      const name = newName();
+      const aFile = (path: string) => ({ path, sha256: `hash of ${path}`, bytes: 2 ** 40, modifiedMs: 0.5 });
+      async function* shots() {
+        for await (const shot of someShots(700))
+          yield { ...shot, files: [aFile('/b'), aFile(`/p/${String(shot.index).padStart(3, '0')}`)] };
+      }
+      const { id } = await ledger.createRun(
+        { ...aRun(name), files: [aFile('/b'), aFile('/a')] },
+        shots(),
+        free,
+      );
+      expect(await ledger.file(id, '/a')).toEqual(aFile('/a'));
+      expect(await ledger.file(id, '/c')).toBeUndefined();
+      expect(await ledger.file(`${name}-2`, '/a')).toBeUndefined();
+      const paths = [];
+      for await (const { path } of ledger.files(id)) paths.push(path);
+      expect(paths).toHaveLength(702);
+      expect(paths.slice(0, 3)).toEqual(['/a', '/b', '/p/001']);
     });
 
     it('gets the first free number that the caller does not rule out', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { loadPipeline } from '../../src/pipeline/index.js';
-import { LocalService, openState, recordRun, RunHere, type State } from '../../src/runtime/index.js';
+import { LocalService, newRun, openState, RunHere, type State } from '../../src/runtime/index.js';
 import { freshHome } from '../support/home.js';
 
 let dir: string;
@@ -35,7 +35,7 @@ async function interrupted() {
     output: { dir: join(dir, 'out') },
   };
   await writeFile(file, stringify(config));
-  const run = await recordRun(state, await loadPipeline(file, { env: {} }));
+  const run = await newRun(state, await loadPipeline(file, { env: {} })).record();
   await state.ledger.recordSending({ run: run.id, shot: 1, number: 1 }, 'away', 'some id');
   return run.id;
 }

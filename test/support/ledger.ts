@@ -39,6 +39,7 @@ export const aRun = (name: string): NewRun => ({
   outputDir: '/out',
   store: 'here',
   hasBudget: true,
+  files: [],
 });
 
 /** `count` shots, or one for each given change. */

@@ -3,7 +3,7 @@
  * has ended, and leaves; without one it works for others until it is told to leave. It sends every event.
  */
 import { loadPipeline } from '../../src/pipeline/index.js';
-import { openState, recordRun, RunHere, type Role } from '../../src/runtime/index.js';
+import { openState, newRun, RunHere, type Role } from '../../src/runtime/index.js';
 
 const [home = '', roles = '', file] = process.argv.slice(2);
 const state = await openState(home, process.env);
@@ -18,7 +18,7 @@ process.on('message', () => void leave());
 if (file !== undefined) {
   const pipeline = await loadPipeline(file, { env: process.env });
   const { signal } = new AbortController();
-  const { id } = await here.take(pipeline, () => recordRun(state, pipeline), { env: process.env, signal });
+  const { id } = await here.take(newRun(state, pipeline), { env: process.env, signal });
   process.send?.({ summary: await here.ended(id) });
   await leave();
 }

@@ -7,7 +7,7 @@ import { loadPipeline } from '../../src/pipeline/index.js';
 import {
   openState,
   opening,
-  recordRun,
+  newRun,
   RunHere,
   type RunEvent,
   type RunSummary,
@@ -61,7 +61,7 @@ export async function runPipeline(dir: string, config: object, options: RunOptio
     releasers.add(() => here.stop({ force: true }));
     signals.drain.addEventListener('abort', () => void here.stop({ force: false }));
     signals.force.addEventListener('abort', () => void here.stop({ force: true }));
-    const run = await here.take(loaded, () => recordRun(state, loaded), { env: {}, signal: never });
+    const run = await here.take(newRun(state, loaded), { env: {}, signal: never });
     const summary = (await here.ended(run.id))!;
     const shots: ShotRecord[] = [];
     for await (const shot of state.ledger.shots(run.id)) shots.push(shot);

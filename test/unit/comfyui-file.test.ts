@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -27,7 +27,7 @@ const file = async (name: string, content: string | Buffer) => {
   return path;
 };
 const read = async (name: string, content: string | Buffer) =>
-  readWorkflow(await readWorkflowFile(await file(name, content))).graph;
+  readWorkflow(await readWorkflowFile(await file(name, content), readFile)).graph;
 
 it.each<[string, () => string | Promise<Buffer>]>([
   ['as it is', () => json],
@@ -59,5 +59,5 @@ it('a picture without one, the editor’s own format and no file are told in wor
   );
   const editor = { input: { workflow: { nodes: [], links: [] } } };
   await expect(read('b.json', JSON.stringify(editor))).rejects.toThrow("as ComfyUI's editor saves it");
-  await expect(readWorkflowFile(join(folder, 'none'))).rejects.toThrow(/cannot be read \(ENOENT\)/);
+  await expect(readWorkflowFile(join(folder, 'none'), readFile)).rejects.toThrow(/cannot be read \(ENOENT\)/);
 });

@@ -1,7 +1,8 @@
+import { readFile as readFromDisk } from 'node:fs/promises';
 import { BackendError, type Fault } from '../../errors.js';
 import { settle, type ImageRequest, type Repair } from '../../loop/index.js';
 import { HttpClient, NetError, withDeadline } from '../../net/index.js';
-import type { Backend, Generated, GenerateJob, Lack, Sent, ServerInfo } from '../port.js';
+import type { Backend, Generated, GenerateJob, Lack, ReadFile, Sent, ServerInfo } from '../port.js';
 import { withoutLarge } from '../sent.js';
 import { leftOut } from '../settings.js';
 import { Drafts } from './drafts.js';
@@ -21,6 +22,8 @@ export interface A1111Options extends Partial<Patience> {
   url: string;
   /** `user:password` of --api-auth, or `Bearer ...`. */
   auth?: string;
+  /** Reads the pictures that requests name. Default: from the disk, as they are now. */
+  readFile?: ReadFile;
 }
 
 const probeMs = 20_000;
@@ -36,12 +39,12 @@ export class A1111Backend implements Backend {
   readonly #sender: Sender;
   #server: Server | undefined;
 
-  constructor({ name, url, auth, pollMs = 1_000, stallMs = 600_000 }: A1111Options) {
+  constructor({ name, url, auth, readFile = readFromDisk, pollMs = 1_000, stallMs = 600_000 }: A1111Options) {
     this.name = name;
     this.#http = new HttpClient(url, auth);
     this.#lists = new Lists(this.#http);
     this.#work = new Work(name, this.#http, { pollMs, stallMs });
-    this.#drafts = new Drafts(name, this.#lists);
+    this.#drafts = new Drafts(name, this.#lists, readFile);
     this.#sender = new Sender(name, this.#http, this.#lists, this.#work);
   }
 

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { BackendError, systemCode } from '../../errors.js';
+import { BackendError } from '../../errors.js';
 import type { ImageRequest, Json } from '../../loop/index.js';
-import type { GenerateJob } from '../port.js';
+import type { GenerateJob, ReadFile } from '../port.js';
+import { unreadable } from '../unreadable.js';
 import { findCheckpoint } from './checks.js';
 import type { Family, Server } from './family.js';
 import type { Lists } from './lists.js';
@@ -17,6 +17,7 @@ export class Drafts {
   constructor(
     private readonly name: string,
     private readonly lists: Lists,
+    private readonly readFile: ReadFile,
   ) {}
 
   async callOf(job: GenerateJob, server: Server, signal: AbortSignal): Promise<Call> {
@@ -68,9 +69,10 @@ export class Drafts {
   }
 
   async #read(path: string): Promise<string> {
-    return readFile(path, 'base64').catch((error: unknown) => {
-      throw this.#error(`the picture ${path} cannot be read (${systemCode(error) ?? String(error)}).`);
+    const bytes = await this.readFile(path).catch((error: unknown) => {
+      throw unreadable(this.name, path, error);
     });
+    return bytes.toString('base64');
   }
 
   #error(message: string): BackendError {

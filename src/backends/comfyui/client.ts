@@ -1,7 +1,8 @@
+import { readFile as readFromDisk } from 'node:fs/promises';
 import { BackendError, type Fault } from '../../errors.js';
 import type { ImageRequest, Json, Repair } from '../../loop/index.js';
 import { HttpClient, NetError, withDeadline } from '../../net/index.js';
-import type { Backend, Generated, GenerateJob, Lack, Sent, ServerInfo } from '../port.js';
+import type { Backend, Generated, GenerateJob, Lack, ReadFile, Sent, ServerInfo } from '../port.js';
 import { withoutLarge } from '../sent.js';
 import { leftOut } from '../settings.js';
 import { describeBindings, warningsOf } from './bindings.js';
@@ -39,6 +40,8 @@ export interface ComfyUIOptions extends Partial<Patience> {
   apiKey?: string;
   /** Whether images stay in the server's output folder. Default true. */
   keepImages?: boolean;
+  /** Reads the pictures and the workflows of repairs. Default: from the disk, as they are now. */
+  readFile?: ReadFile;
 }
 
 const probeMs = 20_000;
@@ -71,6 +74,7 @@ export class ComfyUIBackend implements Backend {
       bindings,
       keepImages = true,
       apiKey,
+      readFile = readFromDisk,
       pollMs = 1_000,
       stallMs = 600_000,
     } = options;
@@ -81,7 +85,7 @@ export class ComfyUIBackend implements Backend {
     this.#events = new Events({ url, ...(auth !== undefined && { auth }) });
     this.#lists = new Lists(this.#http);
     this.#watch = new Watch(name, this.#http, { pollMs, stallMs }, (id) => this.#events.isOurs(id));
-    this.#drafts = new Drafts(name, this.#http, this.#lists, this.#workflow, keepImages);
+    this.#drafts = new Drafts(name, this.#http, this.#lists, this.#workflow, keepImages, readFile);
     this.#posts = new Posts(name, this.#http, this.#lists, this.#watch, apiKey);
   }
 

@@ -1,7 +1,7 @@
 import { BackendError, ConfigError } from '../../errors.js';
 import type { ImageRequest, Repair } from '../../loop/index.js';
 import type { HttpClient } from '../../net/index.js';
-import type { GenerateJob } from '../port.js';
+import type { GenerateJob, ReadFile } from '../port.js';
 import { describeLacks } from '../lacks.js';
 import { didYouMean } from './bindings.js';
 import { nodeName, type Graph } from './graph.js';
@@ -22,8 +22,9 @@ export class Drafts {
     private readonly lists: Lists,
     private readonly workflow: Workflow,
     private readonly keepImages: boolean,
+    private readonly readFile: ReadFile,
   ) {
-    this.#uploads = new Uploads(name, http);
+    this.#uploads = new Uploads(name, http, readFile);
   }
 
   /** The backend's own workflow, or the one that a repair names. */
@@ -77,7 +78,7 @@ export class Drafts {
       throw this.#error('is a ComfyUI server and has no ADetailer: repair with a workflow there.');
     }
     try {
-      return await readRepair(repair, this.keepImages);
+      return await readRepair(repair, this.readFile, this.keepImages);
     } catch (error) {
       if (error instanceof ConfigError) throw this.#error(error.message);
       throw error;

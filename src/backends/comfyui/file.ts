@@ -1,15 +1,17 @@
-import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
-import { ConfigError, systemCode } from '../../errors.js';
+import { ConfigError, systemCode, toError } from '../../errors.js';
+import type { ReadFile } from '../port.js';
 import type { WorkflowFile } from './workflow.js';
 
 /**
  * Reads a workflow's file: JSON, or a picture that ComfyUI made and wrote its workflow into. ConfigError where it
  * cannot be read, or is a picture without one.
  */
-export async function readWorkflowFile(path: string): Promise<WorkflowFile> {
+export async function readWorkflowFile(path: string, readFile: ReadFile): Promise<WorkflowFile> {
   const bytes = await readFile(path).catch((error: unknown) => {
-    throw new ConfigError(`the workflow ${path} cannot be read (${systemCode(error) ?? String(error)}).`);
+    throw new ConfigError(
+      `the workflow ${path} cannot be read (${systemCode(error) ?? toError(error).message}).`,
+    );
   });
   const header = await sharp(bytes)
     .metadata()

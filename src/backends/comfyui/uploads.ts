@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { BackendError, systemCode } from '../../errors.js';
+import { BackendError } from '../../errors.js';
 import type { HttpClient } from '../../net/index.js';
+import type { ReadFile } from '../port.js';
+import { unreadable } from '../unreadable.js';
 import { uploaded } from './schema.js';
 
 /** Puts pictures into the server's input folder. Each returns the name that LoadImage takes. */
@@ -10,13 +11,12 @@ export class Uploads {
   constructor(
     readonly backend: string,
     readonly http: HttpClient,
+    readonly readFile: ReadFile,
   ) {}
 
   async file(path: string, signal: AbortSignal): Promise<string> {
-    const bytes = await readFile(path).catch((error: unknown) => {
-      const why = systemCode(error) ?? String(error);
-      const message = `the picture ${path} cannot be read (${why}).`;
-      throw new BackendError(message, { backend: this.backend, fault: 'request' });
+    const bytes = await this.readFile(path).catch((error: unknown) => {
+      throw unreadable(this.backend, path, error);
     });
     return this.bytes(bytes, extname(path), signal);
   }

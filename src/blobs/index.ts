@@ -1,0 +1,1 @@
+export { openBlobs, type Blobs } from './blobs.js';
