@@ -89,7 +89,7 @@ async function sequentially(urls: string[], count: number): Promise<number> {
     });
     const { images } = (await response.json()) as { images: string[] };
     const scores = await classifier.classify(Buffer.from(images[0] ?? '', 'base64'));
-    judge([{ labels: ['*Bad_Anatomy'], threshold: 0.5 }], scores);
+    judge([{ kind: 'share', labels: ['*Bad_Anatomy'], threshold: 0.5 }], scores);
   }
   const seconds = (performance.now() - startedAt) / 1000;
   await classifier.close();

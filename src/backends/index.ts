@@ -1,5 +1,6 @@
 import { A1111Backend, type A1111Options } from './a1111/index.js';
 import { ComfyUIBackend, type ComfyUIOptions } from './comfyui/index.js';
+import type { BackendKind, Of } from '../loop/index.js';
 import type { Backend } from './port.js';
 
 export {
@@ -21,6 +22,11 @@ export type * from './port.js';
 
 export type BackendOptions = A1111Options | ComfyUIOptions;
 
+const makers: { [Kind in BackendKind]: (options: Of<BackendOptions, Kind>) => Backend } = {
+  a1111: (options) => new A1111Backend(options),
+  comfyui: (options) => new ComfyUIBackend(options),
+};
+
 export function createBackend(options: BackendOptions): Backend {
-  return options.kind === 'comfyui' ? new ComfyUIBackend(options) : new A1111Backend(options);
+  return (makers[options.kind] as (options: BackendOptions) => Backend)(options);
 }

@@ -1,6 +1,4 @@
-import type { ImageRequest, Json, Repair } from '../loop/index.js';
-
-export type BackendKind = 'a1111' | 'comfyui';
+import type { BackendKind, ImageRequest, Json, Repair } from '../loop/index.js';
 
 /** Bytes of a file that a request names. Throws as the file system does. */
 export type ReadFile = (path: string) => Promise<Buffer>;

@@ -1,6 +1,6 @@
-import type { Repair } from '../loop/index.js';
+import type { BackendKind, Repair } from '../loop/index.js';
 import { readRepair } from './comfyui/index.js';
-import type { BackendKind, ReadFile } from './port.js';
+import type { ReadFile } from './port.js';
 
 const repairers: Record<Repair['with'], BackendKind> = { adetailer: 'a1111', workflow: 'comfyui' };
 

@@ -1,6 +1,6 @@
 import { canRepair, describeLacks, describeSent, type Lack } from '../backends/index.js';
 import { LockedError, RerollError } from '../errors.js';
-import { laneOf, planAttempt, type ImageRequest, type Rung } from '../loop/index.js';
+import { laneOf, planAttempt, repairsIn, type ImageRequest, type Rung } from '../loop/index.js';
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
 import { connect, homeOf, withState, openGate, opening, vainSettings } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
@@ -130,7 +130,7 @@ function examineBackend(
     const { signal } = stop;
     const info = await backend.probe(signal);
     const lacks: Lack[] = [];
-    const repairs = pipeline.retry.ladder.flatMap((rung) => ('repair' in rung ? rung.repair : []));
+    const repairs = repairsIn(pipeline.retry.ladder);
     const able = repairs.filter((repair) => canRepair(backend.kind, repair));
     const served = requests.filter(({ tags }) => tags.every((tag) => config.tags.includes(tag)));
     for (const { request } of served) {

@@ -1,4 +1,4 @@
-import type { Adjust, ImageRequest, Json, Rung } from './types.js';
+import type { Adjust, ImageRequest, Json } from './types.js';
 
 /** What servers take: a relative change never leaves these bounds. */
 const bounds: Record<string, { min: number; max: number; step?: number }> = {
@@ -45,12 +45,6 @@ export function settle<Own extends Partial<ImageRequest>>(
 ): ImageRequest & Own {
   const { adjust: waiting = [], ...said } = request;
   return waiting.reduce<ImageRequest>(adjust, { ...own, ...said }) as ImageRequest & Own;
-}
-
-/** The settings that a ladder changes, each once. */
-export function adjustedBy(ladder: readonly Rung[]): string[] {
-  const keys = ladder.flatMap((rung) => ('adjust' in rung ? Object.keys(rung.adjust) : []));
-  return [...new Set(keys.map(settingOf))];
 }
 
 /** The setting that a key of `adjust` changes: `prompt_append` is the prompt's. */

@@ -1,5 +1,5 @@
 import { requireProbabilities } from '../base/scores.js';
-import type { GateRule, LabelScore, Scores, Verdict } from './types.js';
+import type { GateRule, LabelScore, Of, Scores, Verdict } from './types.js';
 
 /**
  * What the gate decides about label scores. A rule fires when every condition it names holds: its labels'
@@ -31,26 +31,53 @@ export function idleRules(rules: readonly GateRule[], labels: readonly string[])
 /** The rules that fire on any picture: the only label of a model is always the most probable one. */
 export function constantRules(rules: readonly GateRule[], labels: readonly string[]): GateRule[] {
   if (labels.length !== 1) return [];
-  return rules.filter(({ when, threshold }) => when === 'top' && threshold === undefined);
+  return rules.filter((rule) => conditionOf(rule)({ share: 0, isOnTop: true }) !== undefined);
 }
+
+/** What a rule sees of a candidate. */
+interface Seen {
+  /** The summed probability of the rule's labels. */
+  share: number;
+  /** Whether the most probable label is one of them. */
+  isOnTop: boolean;
+}
+
+/** Why a rule rejects, in words that follow its labels; undefined where it does not. */
+type Condition = (seen: Seen) => string | undefined;
+
+const conditions: { [Kind in GateRule['kind']]: (rule: Of<GateRule, Kind>) => Condition } = {
+  share:
+    ({ threshold }) =>
+    ({ share }) =>
+      share >= threshold ? `${round(share)} >= ${threshold}` : undefined,
+  top:
+    ({ threshold }) =>
+    ({ share, isOnTop }) => {
+      if (!isOnTop) return undefined;
+      if (threshold === undefined) return 'on top';
+      return share >= threshold ? `${round(share)} >= ${threshold}` : undefined;
+    },
+};
+
+const conditionOf = (rule: GateRule) => (conditions[rule.kind] as (rule: GateRule) => Condition)(rule);
 
 function examine(
   rule: GateRule,
   sorted: readonly LabelScore[],
 ): Pick<Verdict, 'decision'> & { words: string } {
-  const share = sum(sorted.filter(({ label }) => matches(rule, label)));
   const top = sorted[0];
+  const seen: Seen = {
+    share: sum(sorted.filter(({ label }) => matches(rule, label))),
+    isOnTop: top !== undefined && matches(rule, top.label),
+  };
   const name = rule.labels.join(' + ');
-  if (rule.when === 'top' && !(top && matches(rule, top.label))) return { decision: 'accept', words: '' };
-  const threshold = rule.threshold ?? 0;
-  if (share >= threshold) {
-    const words = rule.threshold === undefined ? `${name} on top` : `${name} ${round(share)} >= ${threshold}`;
-    return { decision: 'reject', words };
-  }
-  if (rule.review !== undefined && share >= rule.review) {
-    return { decision: 'review', words: `${name} ${round(share)} >= ${rule.review} (review)` };
-  }
-  return { decision: 'accept', words: '' };
+  const why = conditionOf(rule)(seen);
+  if (why !== undefined) return { decision: 'reject', words: `${name} ${why}` };
+  const { review } = rule;
+  const almost = review === undefined ? undefined : conditionOf({ ...rule, threshold: review })(seen);
+  return almost === undefined
+    ? { decision: 'accept', words: '' }
+    : { decision: 'review', words: `${name} ${almost} (review)` };
 }
 
 const matches = (rule: GateRule, label: string): boolean =>

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { adjust } from './adjust.js';
-import type { ImageRequest, Repair, Rung } from './types.js';
+import { adjust, settingOf } from './adjust.js';
+import type { Adjust, ImageRequest, Of, Repair, Rung } from './types.js';
 
 /** What an attempt asks for. */
 export interface Plan {
@@ -29,18 +29,46 @@ export function planAttempt(
   let newSeeds = false;
   const asked = [first];
   for (let attempt = 2; attempt <= number; attempt++) {
-    const rung = rungOf(ladder, attempt);
-    const changed = rung && 'adjust' in rung ? adjust(plan.request, rung.adjust) : plan.request;
-    // A repair with the seed of the picture that it repairs would draw the same hand again.
-    newSeeds ||= rung !== undefined && ('new_seed' in rung || 'repair' in rung);
+    const { changes, newSeed, repair } = effectOf(rungOf(ladder, attempt));
+    const changed = changes ? adjust(plan.request, changes) : plan.request;
+    newSeeds ||= newSeed === true;
     const repeats = asked.some((request) => isDeepStrictEqual(request, changed));
     const request = newSeeds || repeats ? { ...changed, seed: seedOf(attempt) } : changed;
     // A detector that found nothing will find nothing again.
     const inVain = unchanged.includes(attempt - 1);
-    plan = rung && 'repair' in rung && !inVain ? { request, repair: rung.repair } : { request };
+    plan = repair && !inVain ? { request, repair } : { request };
     asked.push(request);
   }
   return plan;
+}
+
+/** What a rung does to the attempt that it leads to. */
+interface Effect {
+  newSeed?: boolean;
+  changes?: Adjust;
+  repair?: Repair;
+}
+
+const effects: { [Kind in Rung['kind']]: (rung: Of<Rung, Kind>) => Effect } = {
+  new_seed: () => ({ newSeed: true }),
+  adjust: ({ adjust }) => ({ changes: adjust }),
+  // A repair with the seed of the picture that it repairs would draw the same hand again.
+  repair: ({ repair }) => ({ newSeed: true, repair }),
+};
+
+export function effectOf(rung: Rung | undefined): Effect {
+  return rung ? (effects[rung.kind] as (rung: Rung) => Effect)(rung) : {};
+}
+
+/** The repairs of a ladder. */
+export function repairsIn(ladder: readonly Rung[]): Repair[] {
+  return ladder.flatMap((rung) => effectOf(rung).repair ?? []);
+}
+
+/** The settings that a ladder changes, each once. */
+export function adjustedBy(ladder: readonly Rung[]): string[] {
+  const keys = ladder.flatMap((rung) => Object.keys(effectOf(rung).changes ?? {}));
+  return [...new Set(keys.map(settingOf))];
 }
 
 /** The rung that leads to attempt `number` (2 or more); the last one repeats. */

@@ -1,3 +1,4 @@
+import { traitsOf } from './repair.js';
 import type { ImageRequest, Repair } from './types.js';
 
 /**
@@ -10,7 +11,12 @@ export function laneOf(
   tags: readonly string[],
   repair?: Repair,
 ): string {
-  const needs = [request.checkpoint ?? '', request.vae ?? '', repairerOf(repair), ...[...tags].sort()];
+  const needs = [
+    request.checkpoint ?? '',
+    request.vae ?? '',
+    repair ? traitsOf(repair).needs : '',
+    ...[...tags].sort(),
+  ];
   if (needs.every((need) => need === '')) return 'any';
   const words = needs
     .join('-')
@@ -18,11 +24,6 @@ export function laneOf(
     .replace(/^-+|-+$/g, '')
     .slice(0, 40);
   return `${words}-${fnv1a(JSON.stringify(needs)).toString(36)}`;
-}
-
-/** Which servers can repair depends on the extension, or on the nodes of the workflow. */
-function repairerOf(repair: Repair | undefined): string {
-  return repair?.with === 'workflow' ? repair.workflow : (repair?.with ?? '');
 }
 
 /** 32-bit FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/): tells names apart that look alike once shortened. */

@@ -70,16 +70,31 @@ export interface Shot {
   tags: string[];
 }
 
-/** One rule of the gate. `labels` are globs over the model's labels. */
-export interface GateRule {
+/** A kind of server. */
+export type BackendKind = 'a1111' | 'comfyui';
+
+/** One rule of the gate. */
+export type GateRule = {
+  /** Globs over the model's labels. */
   labels: string[];
-  /** Reject from this summed probability of the matching labels on. */
-  threshold?: number;
-  /** Reject when the most probable label matches. */
-  when?: 'top';
-  /** From here up to `threshold` the candidate is not sure enough to accept: it is put aside for review. */
+  /** From this summed probability up to `threshold` the candidate is not sure enough to accept: it is put aside for review. */
   review?: number;
-}
+} & (
+  | {
+      kind: 'share';
+      /** Reject from this summed probability of the matching labels on. */
+      threshold: number;
+    }
+  | {
+      /** Reject when the most probable label matches. */
+      kind: 'top';
+      /** And only from this summed probability on. */
+      threshold?: number;
+    }
+);
+
+/** Those of a kind. */
+export type Of<Union extends { kind: string }, Kind extends Union['kind']> = Extract<Union, { kind: Kind }>;
 
 export type Decision = 'accept' | 'review' | 'reject';
 
@@ -99,10 +114,10 @@ export interface Adjust {
 }
 
 /** What changes from one attempt to the next. */
-export type Rung = ({ new_seed: true } | { adjust: Adjust } | { repair: Repair }) & {
+export type Rung = {
   /** How many attempts in a row use this rung; the last rung repeats anyway. Default 1. */
   times?: number;
-};
+} & ({ kind: 'new_seed' } | { kind: 'adjust'; adjust: Adjust } | { kind: 'repair'; repair: Repair });
 
 /** Repairs the last candidate instead of throwing it away. */
 export type Repair =

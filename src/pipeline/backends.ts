@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { duration, name, optional, share, strict, tags, text } from './shapes.js';
+import type { BackendKind } from '../loop/index.js';
+import { duration, name, oneOf, optional, share, strict, tags, text } from './shapes.js';
 
 const common = {
   name: name()
@@ -45,13 +46,13 @@ const remote = {
   }),
 };
 
-export const a1111 = strict({
+const a1111 = strict({
   kind: z.literal('a1111').describe('AUTOMATIC1111, Forge, reForge or SD.Next, started with --api.'),
   ...common,
   ...remote,
 });
 
-export const comfyui = strict({
+const comfyui = strict({
   kind: z.literal('comfyui').describe('ComfyUI.'),
   ...common,
   ...remote,
@@ -82,7 +83,7 @@ export const comfyui = strict({
   }),
 });
 
-export const sketch = strict({
+const sketch = strict({
   kind: z.literal('sketch').describe('A stand-in that draws hands, for trying things out. reroll starts it.'),
   ...common,
   protocol: z
@@ -111,7 +112,28 @@ export const sketch = strict({
   }),
 });
 
-export const backend = z.discriminatedUnion('kind', [a1111, comfyui, sketch]);
+const kinds = { a1111, comfyui, sketch } satisfies { [Kind in BackendKind | 'sketch']: z.ZodObject };
+
+export const backend = oneOf('kind', kinds);
 
 /** A server of the pipeline. Durations are in milliseconds, `workflow` is absolute. */
 export type BackendConfig = z.output<typeof backend>;
+
+type BackendOf<Kind extends BackendConfig['kind']> = Extract<BackendConfig, { kind: Kind }>;
+
+interface Traits {
+  /** The files that an entry names, by their keys. */
+  files: { [key: string]: string };
+  /** Whether the server's side has values of its own for settings that are left out, as a workflow has. */
+  hasSettings: boolean;
+}
+
+const traits: { [Kind in BackendConfig['kind']]: (backend: BackendOf<Kind>) => Traits } = {
+  a1111: () => ({ files: {}, hasSettings: false }),
+  comfyui: ({ workflow }) => ({ files: { workflow }, hasSettings: true }),
+  sketch: ({ protocol }) => ({ files: {}, hasSettings: protocol === 'comfyui' }),
+};
+
+export function traitsOf(backend: BackendConfig): Traits {
+  return (traits[backend.kind] as (backend: BackendConfig) => Traits)(backend);
+}

@@ -1,3 +1,4 @@
+import { traitsOf } from './backends.js';
 import { keyName } from './explain.js';
 import { childOf, type Located, type Path } from './located.js';
 import type { Problem } from './problems.js';
@@ -33,8 +34,7 @@ export function* changesOfNothing({ backends, generate, prompts, retry }: Settle
   message: string;
 }> {
   // A workflow has its own.
-  if (backends.some((one) => one.kind === 'comfyui' || (one.kind === 'sketch' && one.protocol === 'comfyui')))
-    return;
+  if (backends.some((one) => traitsOf(one).hasSettings)) return;
   const set = new Set([
     ...Object.keys(generate),
     ...[...changeable].filter((key) => !unknownThere.includes(key)),

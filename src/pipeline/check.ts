@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigError } from '../errors.js';
+import { workflowOfRepair } from '../loop/index.js';
+import { traitsOf } from './backends.js';
 import { changesOfNothing } from './changes.js';
 import type { Environment } from './environment.js';
 import { keyName } from './explain.js';
@@ -42,7 +44,7 @@ function* duplicateNames({ backends }: Settled): Generator<Fault> {
 
 function* urlsThatGoOn({ backends }: Settled): Generator<Fault> {
   for (const [index, backend] of backends.entries()) {
-    const mark = backend.kind === 'sketch' ? undefined : /[?#]/.exec(backend.url)?.[0];
+    const mark = 'url' in backend ? /[?#]/.exec(backend.url)?.[0] : undefined;
     if (mark === undefined) continue;
     const path = ['backends', index, 'url'];
     const message = `${keyName(path)}: leave out everything from the ${mark} on. A token goes into auth, as "Bearer ...".`;
@@ -72,7 +74,8 @@ function* missingFiles({
   retry,
 }: Settled): Generator<Fault> {
   for (const [index, backend] of backends.entries()) {
-    if (backend.kind === 'comfyui') yield* needFile(['backends', index, 'workflow'], backend.workflow);
+    for (const [key, file] of Object.entries(traitsOf(backend).files))
+      yield* needFile(['backends', index, key], file);
   }
   yield* needImages(['generate'], generate);
   for (const [index, prompt] of prompts.entries()) {
@@ -89,9 +92,8 @@ function* missingFiles({
   for (const [index, rung] of retry.ladder.entries()) {
     if (typeof rung === 'object' && rung.adjust)
       yield* needImages(['retry', 'ladder', index, 'adjust'], rung.adjust as { init_image?: string });
-    if (typeof rung === 'object' && rung.repair?.with === 'workflow') {
-      yield* needFile(['retry', 'ladder', index, 'repair', 'workflow'], rung.repair.workflow);
-    }
+    const workflow = typeof rung === 'object' && rung.repair && workflowOfRepair(rung.repair);
+    if (workflow) yield* needFile(['retry', 'ladder', index, 'repair', 'workflow'], workflow);
   }
 }
 

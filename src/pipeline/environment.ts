@@ -1,4 +1,4 @@
-import type { ImageRequest, Json, Repair } from '../loop/index.js';
+import { promptOfRepair, type ImageRequest, type Json, type Repair } from '../loop/index.js';
 import { mapStrings } from './paths.js';
 
 /**
@@ -53,8 +53,8 @@ export function putIntoRequest(request: ImageRequest, environment: Environment):
 
 /** The same for a repair. */
 export function putIntoRepair(repair: Repair, environment: Environment): Repair {
-  if (repair.with !== 'adetailer' || repair.prompt === undefined) return repair;
-  return { ...repair, prompt: putIn(repair.prompt, environment) };
+  const prompt = promptOfRepair(repair);
+  return prompt === undefined ? repair : ({ ...repair, prompt: putIn(prompt, environment) } as Repair);
 }
 
 function putIn<T extends Json>(value: T, environment: Environment): T {

@@ -1,4 +1,4 @@
-import type { ImageRequest, Repair } from '../loop/index.js';
+import { promptOfRepair, type ImageRequest, type Repair } from '../loop/index.js';
 import { lateParts, putIntoRepair, putIntoRequest, type Environment } from './environment.js';
 import { mapStrings } from './paths.js';
 
@@ -48,7 +48,7 @@ export function hider(request: ImageRequest, repair: Repair | undefined, environ
 
 /** The texts that variables may stand in, always in the same order. */
 function lateTexts(request: ImageRequest, repair?: Repair): string[] {
-  const detail = repair?.with === 'adetailer' ? repair.prompt : undefined;
+  const detail = repair && promptOfRepair(repair);
   const texts: string[] = [];
   mapStrings([lateParts(request), detail ?? null], [], (text) => {
     texts.push(text);

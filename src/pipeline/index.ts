@@ -1,4 +1,4 @@
-export type { BackendConfig } from './backends.js';
+export { traitsOf, type BackendConfig } from './backends.js';
 export { putIntoRepair, putIntoRequest, type Environment } from './environment.js';
 export { expandShots, type ExpandOptions } from './expand.js';
 export {

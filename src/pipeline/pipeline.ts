@@ -11,6 +11,7 @@ import { interpolate } from './interpolate.js';
 import { parseYaml, spotAt, toJson, type Located, type Path } from './located.js';
 import { applySet, readMerged } from './merge.js';
 import { resolvePaths } from './paths.js';
+import { ruleOf, rungOf } from './policy.js';
 import { configError, displayPath, type Problem } from './problems.js';
 import { schema, type Settled } from './schema.js';
 
@@ -155,12 +156,14 @@ function shape(settled: Settled, from: Pick<Pipeline, 'file' | 'dir' | 'raw' | '
     prompts,
     ...(wildcards === undefined ? {} : { wildcards }),
     pictures,
-    gate: { ...options, models: typeof model === 'string' ? [model] : (model as Models), rules },
+    gate: {
+      ...options,
+      models: typeof model === 'string' ? [model] : (model as Models),
+      rules: rules.map(ruleOf),
+    },
     retry: {
       ...retry,
-      ladder: retry.ladder.map((rung) =>
-        rung === 'new_seed' ? { new_seed: true } : rung,
-      ) as RetryPolicy['ladder'],
+      ladder: retry.ladder.map(rungOf),
     },
     output: { ...output, dir: path.resolve(from.dir, output.dir) },
   };

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { defaultModel } from '../base/default-model.js';
 import { devices } from '../base/devices.js';
 import { dtypes, type Dtype } from '../base/dtypes.js';
+import type { Repair, Rung } from '../loop/index.js';
 import { backend } from './backends.js';
 import { checkFilename } from './filename.js';
 import { adjust, anySetting, generate, matrix } from './settings.js';
-import { name, optional, share, strict, tags, text } from './shapes.js';
+import { name, oneOf, optional, share, strict, tags, text } from './shapes.js';
 
 /** What a prompt, and a row of a prompt file, may say besides its text. */
 const promptBasics = optional({
@@ -125,8 +126,8 @@ const gate = strict({
     .meta({ examples: [[{ labels: ['*Bad_Anatomy'], threshold: 0.4 }]] }),
 });
 
-const repair = z.discriminatedUnion('with', [
-  strict({
+const repairs = {
+  adetailer: strict({
     with: z.literal('adetailer').describe("A1111's ADetailer extension."),
     ...optional({
       model: text()
@@ -143,7 +144,7 @@ const repair = z.discriminatedUnion('with', [
         .meta({ examples: [0.3] }),
     }),
   }),
-  strict({
+  workflow: strict({
     with: z.literal('workflow').describe('A ComfyUI workflow that takes the candidate.'),
     workflow: text()
       .describe("Saved by ComfyUI's Export (API).")
@@ -158,26 +159,31 @@ const repair = z.discriminatedUnion('with', [
         .meta({ examples: [{ init_image: '10.inputs.image' }] }),
     }),
   }),
-]);
+} satisfies { [With in Repair['with']]: z.ZodObject };
 
-const rungKinds = ['new_seed', 'adjust', 'repair'] as const;
+const rungs = {
+  new_seed: z
+    .literal(true)
+    .describe('Draw a new seed.')
+    .meta({ examples: [true] }),
+  adjust: adjust
+    .describe('Change settings. Changes add up from attempt to attempt.')
+    .meta({ examples: [{ cfg_scale: '+1', negative_prompt_append: 'fused fingers' }] }),
+  repair: oneOf('with', repairs)
+    .describe(
+      'Repair the last candidate instead of making a new one. After a repair that changed nothing a new one is made.',
+    )
+    .meta({ examples: [{ with: 'adetailer', model: 'hand_yolov8n.pt' }] }),
+} satisfies { [Kind in Rung['kind']]: z.ZodType };
+
+/** The keys of a rung, one of which it has. */
+export const rungKinds = Object.keys(rungs) as (keyof typeof rungs)[];
 
 const rung = z.union([
   z.literal('new_seed'),
   strict(
     optional({
-      new_seed: z
-        .literal(true)
-        .describe('Draw a new seed.')
-        .meta({ examples: [true] }),
-      adjust: adjust
-        .describe('Change settings. Changes add up from attempt to attempt.')
-        .meta({ examples: [{ cfg_scale: '+1', negative_prompt_append: 'fused fingers' }] }),
-      repair: repair
-        .describe(
-          'Repair the last candidate instead of making a new one. After a repair that changed nothing a new one is made.',
-        )
-        .meta({ examples: [{ with: 'adetailer', model: 'hand_yolov8n.pt' }] }),
+      ...rungs,
       times: z
         .int()
         .min(1)

@@ -24,6 +24,14 @@ export function strict<S extends z.core.$ZodLooseShape>(shape: S): z.ZodObject<S
   });
 }
 
+/** One of several mappings: the key `tag` says which. */
+export function oneOf<Tag extends string, S extends Record<string, z.ZodObject>>(
+  tag: Tag,
+  shapes: S,
+): z.ZodDiscriminatedUnion<[S[keyof S], ...S[keyof S][]], Tag> {
+  return z.discriminatedUnion(tag, Object.values(shapes) as [S[keyof S], ...S[keyof S][]]);
+}
+
 export const text = (): z.ZodString => z.string().min(1);
 
 /** 0 to 1. */

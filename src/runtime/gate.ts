@@ -43,7 +43,7 @@ export function refuseVainRules(
   if (constantRules(rules, labels).length > 0) {
     throw new ConfigError(
       `gate.reject: ${labels.join()} is the only label of ${models.join(', ')}, and so always on top: ` +
-        '`when: top` would reject every image. Give the rule a `threshold` in its place.',
+        'the rule would reject every image. Give it a `threshold` above 0 in place of `when: top`.',
     );
   }
   const idle = idleRules(rules, labels);

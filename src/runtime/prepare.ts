@@ -1,22 +1,18 @@
-import { createHash, randomUUID } from 'node:crypto';
 import { checkRepair, type Backend, type ReadFile, type ServerInfo } from '../backends/index.js';
 import type { Classifier } from '../classifier/index.js';
 import { BackendError, ConfigError, toError } from '../errors.js';
-import { addressOf } from '../net/index.js';
+import { repairsIn } from '../loop/index.js';
 import type { BackendConfig, Pipeline } from '../pipeline/index.js';
-import { connect } from './connect.js';
+import { connect, placeOf, type ServerPlace } from './connect.js';
 import { gateKey, openModels, refuseVainRules } from './gate.js';
 import type { Judges } from './judges.js';
 import { opening, type Releasers } from './releasers.js';
 import type { RunFiles } from './run-files.js';
 
 /** A server of a pipeline, connected to and asked once. */
-export interface Server {
+export interface Server extends ServerPlace {
   backend: Backend;
   config: BackendConfig;
-  address: string;
-  /** What decides how it serves a request, beside its address. */
-  manner: string;
   info?: ServerInfo;
   /** Why it cannot be used now. */
   problem?: BackendError;
@@ -48,8 +44,7 @@ export interface PrepareOptions {
 export function prepare(pipeline: Pipeline, options: PrepareOptions): Promise<Prepared> {
   const { files, judges, env, signal, openClassifier = openModelsOf } = options;
   return opening(async (releasers) => {
-    for (const rung of pipeline.retry.ladder)
-      if ('repair' in rung) await checkRepair(rung.repair, files.read);
+    for (const repair of repairsIn(pipeline.retry.ladder)) await checkRepair(repair, files.read);
     const key = await gateKey(pipeline);
     const classifier = await judges?.use(key, () => openClassifier(pipeline, env));
     if (classifier) {
@@ -79,18 +74,7 @@ const openModelsOf = ({ gate, dir }: Pipeline, env: NodeJS.ProcessEnv) => openMo
 
 async function reach(config: BackendConfig, releasers: Releasers, read: ReadFile): Promise<Server> {
   const backend = await connect(config, releasers, read);
-  switch (config.kind) {
-    // Started for this run alone.
-    case 'sketch':
-      return { backend, config, address: `sketch/${randomUUID()}`, manner: config.name };
-    case 'a1111':
-      return { backend, config, address: addressOf(config.url), manner: config.kind };
-    case 'comfyui': {
-      const workflow = createHash('sha256').update(await read(config.workflow));
-      const manner = JSON.stringify([config.kind, workflow.digest('hex'), config.bindings]);
-      return { backend, config, address: addressOf(config.url), manner };
-    }
-  }
+  return { backend, config, ...(await placeOf(config, read)) };
 }
 
 async function ask(server: Server, signal: AbortSignal): Promise<Server> {

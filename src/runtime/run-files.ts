@@ -3,8 +3,8 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Blobs } from '../blobs/index.js';
 import { ConfigError, GoneError } from '../errors.js';
 import type { FileRecord, Ledger, NewShot } from '../ledger/index.js';
-import type { Shot } from '../loop/index.js';
-import type { Pipeline } from '../pipeline/index.js';
+import { effectOf, workflowOfRepair, type Shot } from '../loop/index.js';
+import { traitsOf, type Pipeline } from '../pipeline/index.js';
 
 /** Pictures that shots share are read once: so many are remembered while a run is recorded, so that memory stays flat. */
 const remembered = 1000;
@@ -43,12 +43,11 @@ export class RunFiles {
   /** Those that the pipeline itself names, kept from here on. */
   async named({ backends, retry }: Pipeline): Promise<FileRecord[]> {
     const paths = [
-      ...backends.flatMap((backend) => (backend.kind === 'comfyui' ? [backend.workflow] : [])),
+      ...backends.flatMap((backend) => Object.values(traitsOf(backend).files)),
       ...retry.ladder.flatMap((rung) => {
-        if ('repair' in rung) return rung.repair.with === 'workflow' ? [rung.repair.workflow] : [];
-        if (!('adjust' in rung)) return [];
-        const { init_image: start, mask } = rung.adjust;
-        return [start, mask].filter((path) => typeof path === 'string');
+        const { changes = {}, repair } = effectOf(rung);
+        const { init_image: start, mask } = changes;
+        return [start, mask, repair && workflowOfRepair(repair)].filter((path) => typeof path === 'string');
       }),
     ];
     const files = [];

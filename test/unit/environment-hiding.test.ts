@@ -68,7 +68,7 @@ prompts: [{ text: "a \${WHO:-dog} {in|in} \${PLACE:-town}" }, { file: p.jsonl }]
     const ladder = 'retry: { ladder: [{ adjust: { prompt_append: "${WHO}", comfyui: { a: "${TOKEN}" } } }] }';
     const pipeline = await load({ 'p.yaml': `${oneSketch}prompts: [{ text: a }]\n${ladder}` }, { env });
     expect(pipeline.retry.ladder).toEqual([
-      { adjust: { prompt_append: '${WHO}', comfyui: { a: '${TOKEN}' } } },
+      { kind: 'adjust', adjust: { prompt_append: '${WHO}', comfyui: { a: '${TOKEN}' } } },
     ]);
     expect([...pipeline.environment.keys()].sort()).toEqual(['TOKEN', 'WHO']);
   });

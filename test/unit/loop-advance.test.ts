@@ -24,7 +24,7 @@ const request: ImageRequest = {
 };
 const policy = (changes: Partial<RetryPolicy> = {}): RetryPolicy => ({
   attempts: 3,
-  ladder: [{ new_seed: true }],
+  ladder: [{ kind: 'new_seed' }],
   on_exhausted: 'keep_best',
   ...changes,
 });
@@ -71,7 +71,7 @@ describe('advance', () => {
   it('repairs again, unless the last repair changed nothing', () => {
     const verdicts = [verdict('reject'), verdict('reject')];
     const standpoint = { runSeed: 5, shot: { index: 1, request }, verdicts, budget: 'grant' } as const;
-    const repairing = policy({ ladder: [{ repair: { with: 'adetailer' } }] });
+    const repairing = policy({ ladder: [{ kind: 'repair', repair: { with: 'adetailer' } }] });
     expect(advance(repairing, { ...standpoint, unchanged: [] })).toHaveProperty('repair');
     expect(advance(repairing, { ...standpoint, unchanged: [2] })).not.toHaveProperty('repair');
   });

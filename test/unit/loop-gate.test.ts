@@ -9,7 +9,7 @@ const scores = (bad: number, good = 1 - bad) =>
     Unrealistic_Bad_Anatomy: bad / 2,
     Realistic_Good_Anatomy: good,
   });
-const badAnatomy: GateRule = { labels: ['*Bad_Anatomy'], threshold: 0.5 };
+const badAnatomy: GateRule = { kind: 'share', labels: ['*Bad_Anatomy'], threshold: 0.5 };
 
 describe('the gate', () => {
   it('sums the probabilities of all labels that a glob matches', () => {
@@ -25,7 +25,7 @@ describe('the gate', () => {
   });
 
   it('rejects by the most probable label where a rule says when: top', () => {
-    const top: GateRule = { labels: ['*Bad_Anatomy'], when: 'top' };
+    const top: GateRule = { kind: 'top', labels: ['*Bad_Anatomy'] };
     const barely = scoresOf({
       Realistic_Bad_Anatomy: 0.4,
       Realistic_Good_Anatomy: 0.35,
@@ -36,7 +36,7 @@ describe('the gate', () => {
   });
 
   it('needs both conditions where a rule names a threshold and when: top', () => {
-    const both: GateRule = { labels: ['Realistic_Bad_Anatomy'], threshold: 0.3, when: 'top' };
+    const both: GateRule = { kind: 'top', labels: ['Realistic_Bad_Anatomy'], threshold: 0.3 };
     expect(judge([both], scores(0.62)).decision).toBe('accept');
     expect(judge([both], scoresOf({ Realistic_Bad_Anatomy: 0.9 })).decision).toBe('reject');
   });
@@ -50,8 +50,8 @@ describe('the gate', () => {
 
   it('lets one rule that rejects beat another that asks for review', () => {
     const rules: GateRule[] = [
-      { labels: ['*Bad_Anatomy'], threshold: 0.9, review: 0.1 },
-      { labels: ['Realistic_*'], threshold: 0.5 },
+      { kind: 'share', labels: ['*Bad_Anatomy'], threshold: 0.9, review: 0.1 },
+      { kind: 'share', labels: ['Realistic_*'], threshold: 0.5 },
     ];
     expect(judge(rules, scores(0.4))).toMatchObject({ decision: 'reject', rule: 'Realistic_* 0.8 >= 0.5' });
   });
@@ -62,13 +62,13 @@ describe('the gate', () => {
 
   it('finds rules that no label of the model can fire', () => {
     const labels = scores(0.5).map(({ label }) => label);
-    expect(idleRules([badAnatomy, { labels: ['Bad_Hands'], threshold: 0.5 }], labels)).toEqual([
-      { labels: ['Bad_Hands'], threshold: 0.5 },
-    ]);
+    expect(idleRules([badAnatomy, { kind: 'share', labels: ['Bad_Hands'], threshold: 0.5 }], labels)).toEqual(
+      [{ kind: 'share', labels: ['Bad_Hands'], threshold: 0.5 }],
+    );
   });
 
   it('finds rules that fire on every picture: `when: top` of a single label', () => {
-    const top: GateRule = { labels: ['bad'], when: 'top' };
+    const top: GateRule = { kind: 'top', labels: ['bad'] };
     expect(constantRules([top, { ...top, threshold: 0.5 }, badAnatomy], ['bad'])).toEqual([top]);
     expect(constantRules([top], ['bad', 'good'])).toEqual([]);
   });
@@ -76,7 +76,9 @@ describe('the gate', () => {
   it('takes * for any letters, and every other letter for itself', () => {
     const names = ['anatomy/bad', 'Bad (fused) [hands]', '.good', 'a*b', 'good'];
     const matched = (pattern: string) =>
-      names.filter((name) => idleRules([{ labels: [pattern], threshold: 0.5 }], [name]).length === 0);
+      names.filter(
+        (name) => idleRules([{ kind: 'share', labels: [pattern], threshold: 0.5 }], [name]).length === 0,
+      );
     expect(matched('*')).toEqual(names);
     expect(matched('anatomy*')).toEqual(['anatomy/bad']);
     expect(matched('*bad')).toEqual(['anatomy/bad']);
@@ -96,7 +98,7 @@ describe('the gate', () => {
     fc.assert(
       fc.property(text('a', 'b', '.', '/', '(', '*'), text('a', 'b', '.', '/', '('), (pattern, label) => {
         const escaped = pattern.split('*').map((part) => part.replace(/[./()]/g, '\\$&'));
-        const found = idleRules([{ labels: [pattern], threshold: 0.5 }], [label]).length === 0;
+        const found = idleRules([{ kind: 'share', labels: [pattern], threshold: 0.5 }], [label]).length === 0;
         expect(found).toBe(new RegExp(`^${escaped.join('.*')}$`).test(label));
       }),
     );

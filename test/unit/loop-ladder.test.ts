@@ -13,7 +13,7 @@ const first: ImageRequest = {
 };
 const seedOf = (attempt: number) => 1000 + attempt;
 const plan = (ladder: Rung[], number: number) => planAttempt(first, ladder, number, seedOf, []).request;
-const newSeed: Rung = { new_seed: true };
+const newSeed: Rung = { kind: 'new_seed' };
 
 describe('the ladder', () => {
   it('leaves the first attempt as the pipeline asks', () => {
@@ -21,7 +21,7 @@ describe('the ladder', () => {
   });
 
   it('climbs a rung with each attempt and repeats the last', () => {
-    const second: Rung = { adjust: { steps: 30 } };
+    const second: Rung = { kind: 'adjust', adjust: { steps: 30 } };
     expect([2, 3, 4, 9].map((number) => rungOf([newSeed, second], number))).toEqual([
       newSeed,
       second,
@@ -31,25 +31,25 @@ describe('the ladder', () => {
   });
 
   it('stays on a rung as often as its times say', () => {
-    const last: Rung = { adjust: { steps: 30 } };
-    const ladder: Rung[] = [{ new_seed: true, times: 2 }, last];
+    const last: Rung = { kind: 'adjust', adjust: { steps: 30 } };
+    const ladder: Rung[] = [{ kind: 'new_seed', times: 2 }, last];
     expect([2, 3, 4].map((number) => rungOf(ladder, number) === last)).toEqual([false, false, true]);
   });
 
   it('keeps drawing new seeds once a rung drew one', () => {
-    const ladder: Rung[] = [newSeed, { adjust: { steps: 30 } }];
+    const ladder: Rung[] = [newSeed, { kind: 'adjust', adjust: { steps: 30 } }];
     expect([2, 3, 4].map((number) => plan(ladder, number).seed)).toEqual([1002, 1003, 1004]);
   });
 
   it('adds up relative numbers, within what servers take', () => {
-    const ladder: Rung[] = [{ adjust: { cfg_scale: '+1', steps: '*1.5', height: '-500' } }];
+    const ladder: Rung[] = [{ kind: 'adjust', adjust: { cfg_scale: '+1', steps: '*1.5', height: '-500' } }];
     expect(plan(ladder, 2)).toMatchObject({ cfg_scale: 7, steps: 30, height: 64 });
     expect(plan(ladder, 3)).toMatchObject({ cfg_scale: 8, steps: 45 });
     expect(plan(ladder, 300)).toMatchObject({ cfg_scale: 100, steps: 500 });
   });
 
   it('lets a change of what is left out wait for the value that the server’s side has', () => {
-    expect(plan([{ adjust: { clip_skip: '+1', steps: 30 } }], 2)).toStrictEqual({
+    expect(plan([{ kind: 'adjust', adjust: { clip_skip: '+1', steps: 30 } }], 2)).toStrictEqual({
       ...first,
       steps: 30,
       adjust: [{ clip_skip: '+1' }],
@@ -58,8 +58,8 @@ describe('the ladder', () => {
 
   it('appends, prepends and replaces prompts, and repeats no word that is there', () => {
     const ladder: Rung[] = [
-      { adjust: { negative_prompt_append: 'extra fingers', prompt_prepend: 'sharp' } },
-      { adjust: { prompt_replace: 'one open hand' } },
+      { kind: 'adjust', adjust: { negative_prompt_append: 'extra fingers', prompt_prepend: 'sharp' } },
+      { kind: 'adjust', adjust: { prompt_replace: 'one open hand' } },
     ];
     expect(plan(ladder, 2)).toMatchObject({
       prompt: 'sharp, a hand',
@@ -73,20 +73,20 @@ describe('the ladder', () => {
 
   it('appends to an empty prompt without a stray comma', () => {
     const empty = { ...first, negative_prompt: '' };
-    const ladder: Rung[] = [{ adjust: { negative_prompt_append: 'fused fingers' } }];
+    const ladder: Rung[] = [{ kind: 'adjust', adjust: { negative_prompt_append: 'fused fingers' } }];
     expect(planAttempt(empty, ladder, 2, seedOf, []).request.negative_prompt).toBe('fused fingers');
   });
 
   it('hands a repair on with a seed of its own', () => {
     const repair = { with: 'adetailer' } as const;
-    expect(planAttempt(first, [{ repair }], 2, seedOf, [])).toEqual({
+    expect(planAttempt(first, [{ kind: 'repair', repair }], 2, seedOf, [])).toEqual({
       request: { ...first, seed: 1002 },
       repair,
     });
   });
 
   it('makes a new image after a repair that changed nothing, and repairs that one', () => {
-    const ladder: Rung[] = [{ repair: { with: 'adetailer' } }];
+    const ladder: Rung[] = [{ kind: 'repair', repair: { with: 'adetailer' } }];
     const repairs = (unchanged: number[]) =>
       [1, 2, 3, 4, 5].filter((number) => planAttempt(first, ladder, number, seedOf, unchanged).repair);
     expect(repairs([])).toEqual([2, 3, 4, 5]);
@@ -97,11 +97,11 @@ describe('the ladder', () => {
 
   it('never asks for the same image twice', () => {
     const rung = fc.oneof(
-      fc.constant<Rung>({ new_seed: true }),
-      fc.constant<Rung>({ adjust: { steps: 20 } }),
-      fc.constant<Rung>({ adjust: { cfg_scale: '+1' } }),
-      fc.constant<Rung>({ adjust: { cfg_scale: '-1' } }),
-      fc.constant<Rung>({ adjust: { prompt_append: 'x' } }),
+      fc.constant<Rung>({ kind: 'new_seed' }),
+      fc.constant<Rung>({ kind: 'adjust', adjust: { steps: 20 } }),
+      fc.constant<Rung>({ kind: 'adjust', adjust: { cfg_scale: '+1' } }),
+      fc.constant<Rung>({ kind: 'adjust', adjust: { cfg_scale: '-1' } }),
+      fc.constant<Rung>({ kind: 'adjust', adjust: { prompt_append: 'x' } }),
     );
     fc.assert(
       fc.property(

@@ -15,9 +15,9 @@ describe('a pipeline file', () => {
       gate: {
         models: ['angusleung100/bad-anatomy-realism-classifier'],
         combine: 'mean',
-        rules: [{ labels: ['*Bad_Anatomy'], threshold: 0.5 }],
+        rules: [{ kind: 'share', labels: ['*Bad_Anatomy'], threshold: 0.5 }],
       },
-      retry: { attempts: 4, ladder: [{ new_seed: true }], on_exhausted: 'keep_best' },
+      retry: { attempts: 4, ladder: [{ kind: 'new_seed' }], on_exhausted: 'keep_best' },
       output: {
         dir: join(pipeline.dir, 'out'),
         filename: '{{prompt}}-{{shot}}-{{seed}}',
@@ -47,10 +47,10 @@ describe('a pipeline file', () => {
       'p.yaml': `${hand}retry: { ladder: [new_seed, { new_seed: true, times: 2 }, { adjust: { steps: "+5", cfg_scale: 6 } }, { repair: { with: adetailer } }] }`,
     });
     expect(pipeline.retry.ladder).toEqual([
-      { new_seed: true },
-      { new_seed: true, times: 2 },
-      { adjust: { steps: '+5', cfg_scale: 6 } },
-      { repair: { with: 'adetailer' } },
+      { kind: 'new_seed' },
+      { kind: 'new_seed', new_seed: true, times: 2 },
+      { kind: 'adjust', adjust: { steps: '+5', cfg_scale: 6 } },
+      { kind: 'repair', repair: { with: 'adetailer' } },
     ]);
   });
 

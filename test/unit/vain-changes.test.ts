@@ -3,9 +3,9 @@ import { adjustedBy } from '../../src/loop/index.js';
 import { vainSettings } from '../../src/runtime/vain.js';
 
 const ladder = [
-  { new_seed: true as const },
-  { adjust: { cfg_scale: '+1', prompt_append: 'detailed hands' } },
-  { adjust: { cfg_scale: '+1', steps: 40 } },
+  { kind: 'new_seed' as const },
+  { kind: 'adjust' as const, adjust: { cfg_scale: '+1', prompt_append: 'detailed hands' } },
+  { kind: 'adjust' as const, adjust: { cfg_scale: '+1', steps: 40 } },
 ];
 
 it('the settings that a ladder changes are named once each, prompts without how', () => {
