@@ -34,58 +34,81 @@ export async function hostSketchServers(options: Partial<SketchOptions>[]): Prom
   };
 }
 
-/** What a run took, from its first job to its last, opening and closing left out. */
+/** What runs took, from the first job to the last, opening and closing left out. */
 export interface Measured {
+  /** Of the first run. */
   summary: RunSummary;
   seconds: number;
   /** Until the last shot ended: manifest and report are written after that, and need no server. */
   secondsToLastShot: number;
   cpuMs: number;
   peakRssMb: number;
+  /** Up to the last verdict. */
+  judged: { attempts: number; cpuMs: number };
 }
 
-/** Runs a pipeline in a temporary folder. With `classifier`, that one judges instead of the pipeline's model. */
-export async function runPipeline(pipeline: object, classifier?: Classifier): Promise<Measured> {
+export interface MeasureOptions {
+  /** That one judges instead of the pipelines' model. */
+  classifier?: Classifier;
+  /** So many verdicts are enough: the runs are left then. */
+  attempts?: number;
+}
+
+/** Runs pipelines at the same time, in a temporary folder. */
+export async function runPipelines(
+  pipelines: readonly object[],
+  { classifier, attempts = Infinity }: MeasureOptions = {},
+): Promise<Measured> {
   const dir = await mkdtemp(join(tmpdir(), 'reroll-bench-'));
   try {
-    const file = join(dir, 'pipeline.yaml');
-    await writeFile(file, stringify(pipeline));
-    const loaded = await loadPipeline(file, { env: {} });
+    const loaded = await Promise.all(
+      pipelines.map(async (pipeline, place) => {
+        const file = join(dir, `pipeline-${place}.yaml`);
+        await writeFile(file, stringify(pipeline));
+        return loadPipeline(file, { env: {} });
+      }),
+    );
     return await opening(async (releasers) => {
       const state = await openState(join(dir, '.reroll'), {});
       releasers.add(() => state.close());
       const here = new RunHere(state, classifier && { openClassifier: async () => classifier });
       releasers.add(() => here.stop({ force: true }));
-      let startedAt = 0;
+      let startedAt: number | undefined;
       let cpu = process.cpuUsage();
+      const cpuMs = () => {
+        const { user, system } = process.cpuUsage(cpu);
+        return (user + system) / 1000;
+      };
+      const seconds = () => (performance.now() - (startedAt ?? 0)) / 1000;
+      let secondsToLastShot = 0;
+      const judged = { attempts: 0, cpuMs: 0 };
+      releasers.add(
+        state.events.listen(({ type }) => {
+          if (type === 'shot-ended') secondsToLastShot = seconds();
+          if (type !== 'judged' || judged.attempts === attempts) return;
+          judged.attempts += 1;
+          judged.cpuMs = cpuMs();
+          if (judged.attempts === attempts) for (const { id } of here.runs) void here.leave(id);
+        }),
+      );
       const onTaken = () => {
+        if (startedAt !== undefined) return;
         startedAt = performance.now();
         cpu = process.cpuUsage();
       };
-      let secondsToLastShot = 0;
-      releasers.add(
-        state.events.listen(({ type }) => {
-          if (type === 'shot-ended') secondsToLastShot = (performance.now() - startedAt) / 1000;
+      const never = new AbortController().signal;
+      const summaries = await Promise.all(
+        loaded.map(async (pipeline) => {
+          const { id } = await here.take(newRun(state, pipeline), { env: {}, signal: never, onTaken });
+          return here.ended(id);
         }),
       );
-      const never = new AbortController().signal;
-      const run = await here.take(newRun(state, loaded), {
-        env: {},
-        signal: never,
-        onTaken,
-      });
-      const summary = await here.ended(run.id);
+      const [summary] = summaries;
       if (!summary) throw new Error('a run that was taken on has an end');
-      const { user, system } = process.cpuUsage(cpu);
-      const seconds = (performance.now() - startedAt) / 1000;
+      const measured = { seconds: seconds(), cpuMs: cpuMs() };
       await releasers.close();
-      return {
-        summary,
-        seconds,
-        secondsToLastShot,
-        cpuMs: (user + system) / 1000,
-        peakRssMb: process.resourceUsage().maxRSS / 1024,
-      };
+      const peakRssMb = process.resourceUsage().maxRSS / 1024;
+      return { summary, ...measured, secondsToLastShot, peakRssMb, judged };
     });
   } finally {
     await rm(dir, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import { freeClassifier, hostSketchServers, printFigures, runPipeline } from './arena.js';
+import { freeClassifier, hostSketchServers, printFigures, runPipelines } from './arena.js';
 
 /**
  * Two checkpoints that take turns in the pipeline, and servers that take 2 s to load another one: what it brings that
@@ -11,18 +11,20 @@ const checkpoints = ['first.safetensors', 'second.safetensors'];
 const options = [0, 1].map(() => ({ latencyMs, reloadMs, checkpoints }));
 
 const host = await hostSketchServers(options);
-const { seconds } = await runPipeline(
-  {
-    name: 'thrash',
-    seed: 1,
-    backends: host.urls.map((url, place) => ({ name: `s${place}`, kind: 'a1111', url, slots: 2 })),
-    generate: { width: 64, height: 64 },
-    prompts: [{ text: 'a hand', matrix: { checkpoint: checkpoints }, count: shots / 2 }],
-    gate: { model: 'free' },
-    retry: { attempts: 1, ladder: ['new_seed'] },
-    output: { dir: 'out' },
-  },
-  freeClassifier(1),
+const { seconds } = await runPipelines(
+  [
+    {
+      name: 'thrash',
+      seed: 1,
+      backends: host.urls.map((url, place) => ({ name: `s${place}`, kind: 'a1111', url, slots: 2 })),
+      generate: { width: 64, height: 64 },
+      prompts: [{ text: 'a hand', matrix: { checkpoint: checkpoints }, count: shots / 2 }],
+      gate: { model: 'free' },
+      retry: { attempts: 1, ladder: ['new_seed'] },
+      output: { dir: 'out' },
+    },
+  ],
+  { classifier: freeClassifier(1) },
 );
 host.close();
 
