@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { systemCode } from '../errors.js';
 import { storing } from './storage.js';
 
 /** Node refuses single writes of 2 GiB and more. */
@@ -29,9 +30,8 @@ export async function writeAtomically(
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path).slice(0, 100)}.${randomUUID()}.tmp`);
   await storing('write in', folder, async () => {
-    await makeFolder(folder, isPrivate);
     try {
-      const file = await fs.open(temporary, 'wx', isPrivate ? 0o600 : 0o666);
+      const file = await openNew(temporary, isPrivate);
       try {
         if (typeof content === 'function') await content(new FileSink(file));
         else await fs.writeFile(file, content);
@@ -62,8 +62,20 @@ class FileSink implements Sink {
   }
 }
 
+/** Most folders are there already: to ask first would cost as much as to open. */
+async function openNew(path: string, isPrivate: boolean): Promise<fs.FileHandle> {
+  const open = () => fs.open(path, 'wx', isPrivate ? 0o600 : 0o666);
+  try {
+    return await open();
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    await makeFolder(dirname(path), isPrivate);
+    return open();
+  }
+}
+
 /** Makes a folder and those above it, each on the disk: a power cut would take what is in it along. */
-async function makeFolder(folder: string, isPrivate: boolean): Promise<void> {
+export async function makeFolder(folder: string, isPrivate: boolean): Promise<void> {
   const first = await fs.mkdir(folder, { recursive: true, mode: isPrivate ? 0o700 : 0o777 });
   if (first === undefined) return;
   for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { sep } from 'node:path';
 import { GoneError, systemCode } from '../errors.js';
-import { writeAtomically } from '../base/atomic.js';
+import { makeFolder, writeAtomically } from '../base/atomic.js';
 import { storing } from '../base/storage.js';
-import { pathInside } from './files.js';
+import { pathInside, realFolder } from './files.js';
 
 /** The images that attempts produced, as their servers made them, until they are published or discarded. */
 export interface Candidates {
@@ -20,14 +20,15 @@ export interface Candidates {
 
 /** Opens the candidates folder, made if there is none. Throws StorageError where it cannot be. */
 export async function openCandidates(folder: string): Promise<Candidates> {
-  await storing('make the folder', folder, () => fs.mkdir(folder, { recursive: true, mode: 0o700 }));
+  await storing('make the folder', folder, () => makeFolder(folder, true));
+  const base = await realFolder(folder);
   return {
     async put(name, bytes) {
-      await writeAtomically(await pathInside(folder, name), bytes, { isPrivate: true });
+      await writeAtomically(await pathInside(base, name), bytes, { isPrivate: true });
       return { file: name.replaceAll(sep, '/'), sha256: createHash('sha256').update(bytes).digest('hex') };
     },
     async read(file) {
-      const path = await pathInside(folder, file);
+      const path = await pathInside(base, file);
       return storing('read', path, async () => {
         try {
           return await fs.readFile(path);
@@ -37,12 +38,16 @@ export async function openCandidates(folder: string): Promise<Candidates> {
       });
     },
     async remove(file) {
-      const path = await pathInside(folder, file);
-      await storing('remove', path, () => fs.rm(path, { force: true }));
+      const path = await pathInside(base, file);
+      await storing('remove', path, () => fs.unlink(path).catch(unlessGone));
     },
     async removeAll(run) {
-      const path = await pathInside(folder, run);
+      const path = await pathInside(base, run);
       await storing('remove', path, () => fs.rm(path, { recursive: true, force: true }));
     },
   };
+}
+
+function unlessGone(error: unknown): void {
+  if (systemCode(error) !== 'ENOENT') throw error;
 }

@@ -3,18 +3,21 @@ import { dirname, resolve, sep } from 'node:path';
 import { storing } from '../base/storage.js';
 import { ConfigError, systemCode } from '../errors.js';
 
+/** The path of a folder that exists, without links. */
+export const realFolder = (folder: string): Promise<string> =>
+  storing('open', folder, () => fs.realpath(folder));
+
 /**
- * The absolute path of `relative` below `folder`, which must exist. Throws ConfigError where it leads
+ * The absolute path of `relative` below `base`, a folder's real path. Throws ConfigError where it leads
  * outside: by `..`, by an absolute path, or through a symbolic link.
  */
-export async function pathInside(folder: string, relative: string): Promise<string> {
-  const base = await storing('open', folder, () => fs.realpath(folder));
+export async function pathInside(base: string, relative: string): Promise<string> {
   const path = resolve(base, relative);
   const isInside = (real: string): boolean => real.startsWith(base.endsWith(sep) ? base : base + sep);
-  if (!isInside(path)) throw leavesFolder(folder, relative);
+  if (!isInside(path)) throw leavesFolder(base, relative);
   // What exists of the path may be a link to somewhere else; what does not exist yet cannot be.
   const real = await realpathOfExisting(path);
-  if (real !== base && !isInside(real)) throw leavesFolder(folder, relative);
+  if (real !== base && !isInside(real)) throw leavesFolder(base, relative);
   return path;
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { systemCode } from '../errors.js';
-import { writeAtomically } from '../base/atomic.js';
+import { makeFolder, writeAtomically } from '../base/atomic.js';
 import { storing } from '../base/storage.js';
-import { pathInside } from './files.js';
+import { pathInside, realFolder } from './files.js';
 import { addTextChunk, isPng, readTextChunks, withoutText } from './png.js';
 
 /** The keyword of the text chunk that says how a published image was made. */
@@ -26,8 +26,8 @@ export async function publish(image: {
   bytes: Buffer;
   provenance: Provenance;
 }): Promise<{ path: string; sha256: string } | undefined> {
-  await storing('make the folder', image.folder, () => fs.mkdir(image.folder, { recursive: true }));
-  const path = await pathInside(image.folder, image.relativePath);
+  await storing('make the folder', image.folder, () => makeFolder(image.folder, false));
+  const path = await pathInside(await realFolder(image.folder), image.relativePath);
   const json = JSON.stringify(image.provenance);
   const beside = `${path}.json`;
   const files = isPng(image.bytes) ? [path] : [path, beside];

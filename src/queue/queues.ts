@@ -55,11 +55,8 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
     add: (name, jobs) =>
       ask('add jobs', async () => {
         const queue = open(name);
-        const [first] = jobs;
-        if (first && jobs.length === 1) {
-          // Several times cheaper than a bulk of one.
-          const { name: jobName, data, opts } = toBull(first);
-          await queue.add(jobName, data, opts);
+        if (jobs.length <= server.few) {
+          for (const { name: jobName, data, opts } of jobs.map(toBull)) await queue.add(jobName, data, opts);
           return;
         }
         for (let from = 0; from < jobs.length; from += CHUNK) {

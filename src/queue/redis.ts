@@ -49,6 +49,7 @@ export async function redisServer(redisUrl: string, warn: (message: string) => v
       ),
     ),
     locks: SHARED_LOCKS,
+    few: 1,
     isConnectionError: isLost,
     close,
   };

@@ -7,6 +7,8 @@ export interface Server {
   /** BullMQ's Queue and Worker, bound to that place. */
   bull: BackendClasses<IQueueBackend, object>;
   locks: Locks;
+  /** So many jobs are added one after another: a bulk costs more there. */
+  few: number;
   /** True for failures of the connection, which come and go by themselves. */
   isConnectionError(error: Error): boolean;
   close(): Promise<void>;

