@@ -7,14 +7,14 @@ import { configFile, isTimm, preprocessorFile, readLabels, readModelJson } from 
 import { readManifest } from '../base/model-manifest.js';
 import { findOnnx, onnxParts, onnxPlaces } from '../base/onnx-files.js';
 import { ModelError } from '../errors.js';
+import type { NetworkFile } from './network.js';
 import type { ModelIdentity } from './port.js';
 
 /** A model folder in the Hugging Face layout, checked. */
 export interface ModelFolder {
   folder: string;
   identity: ModelIdentity;
-  /** Path of its ONNX file. */
-  onnx: string;
+  onnx: NetworkFile;
   labels: string[];
   /** Labels that are independent of each other: sigmoid instead of softmax. */
   independent: boolean;
@@ -42,7 +42,7 @@ export async function readModelFolder(folder: string, dtype: Dtype): Promise<Mod
   }
   return {
     folder,
-    onnx: join(folder, file),
+    onnx: { folder, file, dtype },
     labels,
     independent: isIndependent(config) || labels.length === 1,
     config,

@@ -1,4 +1,8 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { dirname, join, resolve } from 'node:path';
+import type * as Library from '@huggingface/transformers';
+import type { Tensor } from '@huggingface/transformers';
+import type { InferenceSession } from 'onnxruntime-node';
+import type { Dtype } from '../base/dtypes.js';
 import { floatToHalf, halfToFloat } from '../base/floats.js';
 import { ModelError, toError } from '../errors.js';
 import type { Device } from '../base/devices.js';
@@ -24,40 +28,76 @@ export interface NetworkOptions {
   threads?: number;
 }
 
-/** Loads an ONNX file, and the files with its weights beside it. Throws ModelError. */
+/** Which ONNX file of a model folder. */
+export interface NetworkFile {
+  folder: string;
+  /** Path of the ONNX file below the folder: in `onnx/`, or in the root. */
+  file: string;
+  dtype: Dtype;
+}
+
+type Transformers = typeof Library;
+let transformers: Promise<Transformers> | undefined;
+
+/** A third of a second to import, so only where a model is opened. Its settings are global: made once, here. */
+function loadTransformers(): Promise<Transformers> {
+  transformers ??= import('@huggingface/transformers').then((library) => {
+    // Promise: nothing leaves the machine that the pipeline does not name. Models come from local folders.
+    library.env.allowRemoteModels = false;
+    library.env.remoteHost = 'file://';
+    library.env.remotePathTemplate = '{model}';
+    // Names every file by its path. Without it the file is read whole, and dropped, beside onnxruntime's own reading.
+    library.env.useCustomCache = true;
+    library.env.customCache = {
+      match: (name: string) => Promise.resolve(resolve('/', name.replace('file://', ''))),
+      put: () => Promise.resolve(),
+    };
+    // What it would print, it also throws; stderr belongs to the live display.
+    library.env.logLevel = library.LogLevel.NONE;
+    return library;
+  });
+  return transformers;
+}
+
+/** Loads a model with transformers.js, and the files with its weights beside it. Throws ModelError. */
 export async function openNetwork(
-  file: string,
+  { folder, file, dtype }: NetworkFile,
   { device = 'cpu', threads }: NetworkOptions,
 ): Promise<Network> {
-  // A quarter of a second to import, so only where a model is opened.
-  const ort = await import('onnxruntime-node');
-  let session: InferenceSession;
+  const { PretrainedConfig, PreTrainedModel, Tensor } = await loadTransformers();
+  const path = join(folder, file);
+  let model: Library.PreTrainedModel;
   try {
-    const known = ort.listSupportedBackends().map(({ name }) => name);
-    if (!known.includes(device)) {
-      throw new Error(`Unsupported device: onnxruntime has ${known.join(', ')} on this machine.`);
-    }
-    session = await ort.InferenceSession.create(file, {
-      executionProviders: [device],
-      // What it would print, it also throws; stderr belongs to the live display.
-      logSeverityLevel: 4,
-      // Threads that wait by spinning take the cores that decode the next picture, or serve somebody else.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-      ...(threads !== undefined && { intraOpNumThreads: threads }),
+    // Its class for any encoder: those for single architectures add nothing to it, and there is none for timm's,
+    // CLIP's, LeViT's and others. What config.json says to transformers.js (other files, types, devices) is not asked:
+    // pipeline and command line say it.
+    model = await PreTrainedModel.from_pretrained(folder, {
+      config: new PretrainedConfig({ model_type: 'custom' }),
+      subfolder: dirname(file),
+      dtype,
+      device,
+      local_files_only: true,
+      session_options: {
+        logSeverityLevel: 4,
+        // Threads that wait by spinning take the cores that decode the next picture, or serve somebody else.
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        ...(threads !== undefined && { intraOpNumThreads: threads }),
+      },
     });
   } catch (error) {
-    throw new ModelError(`the model ${file} (on ${device}) does not load: ${toError(error).message}`, {
+    throw new ModelError(`the model ${path} (on ${device}) does not load: ${toError(error).message}`, {
       cause: error,
     });
   }
+  const session = model.sessions.model as InferenceSession;
   const [input] = session.inputMetadata;
   const output = session.outputNames.includes('logits') ? 'logits' : session.outputNames[0];
   const isClassifier =
     session.inputNames.length === 1 && (output === 'logits' || session.outputNames.length === 1);
   if (!input?.isTensor || output === undefined || !isClassifier) {
-    await session.release();
+    await model.dispose();
     throw new ModelError(
-      `the model ${file} is no image classifier: it takes ${session.inputNames.join(', ')} and gives ` +
+      `the model ${path} is no image classifier: it takes ${session.inputNames.join(', ')} and gives ` +
         `${session.outputNames.join(', ')}; reroll gives pixel_values and wants logits.`,
     );
   }
@@ -66,12 +106,15 @@ export async function openNetwork(
       const shape = [1, 3, height, width];
       const pixels =
         input.type === 'float16'
-          ? new ort.Tensor('float16', floatToHalf(values), shape)
-          : new ort.Tensor('float32', values, shape);
-      const answer = (await session.run({ [input.name]: pixels }, [output]))[output];
+          ? new Tensor('float16', floatToHalf(values), shape)
+          : new Tensor('float32', values, shape);
+      // Not the model's own call: that looks for `logits` alone.
+      const answer = ((await model.forward({ [input.name]: pixels })) as Record<string, Tensor>)[output];
       return answer ? floatsOf(answer) : [];
     },
-    close: () => session.release(),
+    async close() {
+      await model.dispose();
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openNetwork, type Network } from '../../src/classifier/network.js';
 import { parsePreprocessing } from '../../src/classifier/preprocessing.js';
@@ -15,12 +16,12 @@ interface Case {
 /** Made by scripts/parity/labels.py. */
 const fixtures = new URL('../fixtures/parity/labels.json', import.meta.url);
 const cases = JSON.parse(await readFile(fixtures, 'utf8')) as Record<string, Case>;
-const onnx = new URL('../../models/demo/onnx/model.onnx', import.meta.url);
+const folder = fileURLToPath(new URL('../../models/demo', import.meta.url));
 
 let network: Network;
 let pictures: Buffer[];
 beforeAll(async () => {
-  network = await openNetwork(onnx.pathname, {});
+  network = await openNetwork({ folder, file: 'onnx/model.onnx', dtype: 'fp32' }, {});
   pictures = [];
   for (let seed = 0; seed < drawings; seed++) pictures.push((await drawing(seed)).pixels);
 });
