@@ -56,3 +56,12 @@ console.log(all.every((one) => typeof one === 'function'));
   const { stdout } = await execute('node', [program.replace('.mts', '.mjs')]);
   expect(stdout).toBe('true\n');
 }, 60_000);
+
+test('the demo runs in an empty folder, and writes nothing where the package lies', async () => {
+  const empty = await mkdtemp(join(folder, 'empty-'));
+  await execute('node', [join(folder, 'package/dist/src/cli/main.js'), 'demo'], { cwd: empty });
+  const { stdout } = await execute('find', ['out', '-name', 'report.html'], { cwd: empty });
+  expect(stdout).toContain('report.html');
+  const inside = await execute('find', [join(folder, 'package'), '-name', '.reroll']);
+  expect(inside.stdout).toBe('');
+}, 90_000);

@@ -11,4 +11,12 @@ export function addInitCommand(program: Command, exit: (code: number) => void): 
       const { init } = await import('../init.js');
       exit(await init(file, { force: force ?? false }));
     });
+
+  program
+    .command('demo')
+    .description('run the demo in this folder: two sketch servers, a small model, no GPU')
+    .action(async () => {
+      const { demo } = await import('../demo.js');
+      exit(await demo());
+    });
 }
