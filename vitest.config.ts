@@ -14,7 +14,13 @@ class LongestFirst extends BaseSequencer {
 
 /** Each folder under test/ is a project, so that `vitest --project unit` runs one of them. */
 const project = (name: string, testTimeout: number, folder = `test/${name}`) => ({
-  test: { name, include: [`${folder}/**/*.test.ts`], testTimeout, hookTimeout: 180_000 },
+  test: {
+    name,
+    include: [`${folder}/**/*.test.ts`],
+    setupFiles: ['test/support/leaks.ts'],
+    testTimeout,
+    hookTimeout: 180_000,
+  },
 });
 
 export default defineConfig({

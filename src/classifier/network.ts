@@ -41,8 +41,11 @@ let transformers: Promise<Transformers> | undefined;
 
 /** A third of a second to import, so only where a model is opened. Its settings are global: made once, here. */
 function loadTransformers(): Promise<Transformers> {
+  // Nothing leaves the machine that the pipeline does not name. onnxruntime would report its use to Microsoft, and leave
+  // files of that in the temporary folder; it asks this when it is loaded.
+  process.env['ORT_DISABLE_TELEMETRY'] = '1';
   transformers ??= import('@huggingface/transformers').then((library) => {
-    // Promise: nothing leaves the machine that the pipeline does not name. Models come from local folders.
+    // Models come from local folders.
     library.env.allowRemoteModels = false;
     library.env.remoteHost = 'file://';
     library.env.remotePathTemplate = '{model}';

@@ -565,7 +565,7 @@ describe('queues that cannot be opened', () => {
   });
 
   test('where something answers that is no Redis, or nothing comes, the wait is bounded', async () => {
-    const mute = createServer().listen(0, '127.0.0.1');
+    const mute = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
     await once(mute, 'listening');
     const { port } = mute.address() as { port: number };
     await expect(openQueues({ redisUrl: `redis://127.0.0.1:${port}` }, unheard)).rejects.toThrow(

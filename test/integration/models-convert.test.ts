@@ -12,6 +12,7 @@ import fs, {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import '../support/no-telemetry.js';
 import {
   AutoModelForImageClassification,
   env,

@@ -185,7 +185,9 @@ describe('what does not answer', () => {
   });
 
   it('a server that says nothing is given up after its time', async () => {
-    const client = new HttpClient(`http://127.0.0.1:${await listen(createTcpServer())}`);
+    const client = new HttpClient(
+      `http://127.0.0.1:${await listen(createTcpServer((socket) => socket.resume()))}`,
+    );
     closers.push(() => client.close());
     expect((await failure(client.getJson('/', { signal, timeoutMs: 50 }))).kind).toBe('timeout');
   });
