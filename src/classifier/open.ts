@@ -27,7 +27,7 @@ export async function openClassifier({
   const folder = await readModelFolder(model, dtype);
   const preprocessing = parsePreprocessing(folder.preprocessor, folder.config);
   const preprocessor = new Preprocessor(preprocessing);
-  const network = await openNetwork({ ...folder, dtype }, options);
+  const network = await openNetwork(folder.onnx, options);
   try {
     await checkModel(network, folder, preprocessor);
     return new LocalClassifier(folder, preprocessing.notes, network, preprocessor);
