@@ -77,6 +77,19 @@ export default tseslint.config(
       // A port's method may be async in one implementation and not in another.
       '@typescript-eslint/require-await': 'off',
       'no-console': 'error',
+      // One style: what a class keeps to itself is `#private`, a constant is named like any other value.
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'PropertyDefinition[accessibility="private"], MethodDefinition[accessibility="private"][kind!="constructor"], TSParameterProperty[accessibility="private"]',
+          message: 'Write #name: the language keeps it private, not the compiler alone.',
+        },
+        {
+          selector: 'VariableDeclarator[id.name=/^[A-Z][A-Z0-9_]+$/]',
+          message: 'Constants are in camelCase.',
+        },
+      ],
     },
   },
   ...Object.keys(rooms).map((room) => ({

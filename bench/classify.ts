@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { convertModel, Graph, writeOnnx } from '../src/models/index.js';
-import { VIT_BASE, writeRandomVit } from '../scripts/parity/random-vit.js';
+import { vitBase, writeRandomVit } from '../scripts/parity/random-vit.js';
 import { printFigures } from './arena.js';
 import type { Contestant, Opened, Round } from './classify-host.js';
 
@@ -31,7 +31,7 @@ const folder = await mkdtemp(join(tmpdir(), 'reroll-bench-classify-'));
 try {
   const pictures = await Promise.all(Array.from({ length: pictureCount }, (_, seed) => drawPicture(seed)));
   const model = join(folder, 'model');
-  await convertModel(await writeRandomVit(join(folder, 'checkpoint'), VIT_BASE), model, {
+  await convertModel(await writeRandomVit(join(folder, 'checkpoint'), vitBase), model, {
     variants: ['fp32', 'uint8', 'q8'],
   });
   const peaks = { fp32: await peakGflops('fp32'), int8: await peakGflops('int8') };

@@ -1,7 +1,7 @@
 import { luck, pick } from './luck.js';
 import type { Fault, Protocol } from './types.js';
 
-const COMMON: readonly Fault[] = [
+const common: readonly Fault[] = [
   'slow',
   'hang',
   'error',
@@ -18,9 +18,9 @@ const COMMON: readonly Fault[] = [
 ];
 
 /** The faults that a protocol knows. */
-export const FAULTS_OF: Readonly<Record<Protocol, readonly Fault[]>> = {
-  a1111: [...COMMON, 'substituted'],
-  comfyui: [...COMMON, 'lost', 'zombie', 'mute-socket', 'garbage-socket', 'execution-error'],
+export const faultsOf: Readonly<Record<Protocol, readonly Fault[]>> = {
+  a1111: [...common, 'substituted'],
+  comfyui: [...common, 'lost', 'zombie', 'mute-socket', 'garbage-socket', 'execution-error'],
 };
 
 /**
@@ -30,54 +30,53 @@ export const FAULTS_OF: Readonly<Record<Protocol, readonly Fault[]>> = {
  */
 function passing(protocol: Protocol): readonly Fault[] {
   const excluded: readonly Fault[] = ['hang', 'zombie', 'substituted', 'poisoned', 'stuck'];
-  return FAULTS_OF[protocol].filter((fault) => !excluded.includes(fault));
+  return faultsOf[protocol].filter((fault) => !excluded.includes(fault));
 }
 
 /** Decides which generation meets which fault: by a counter and the seed, so that a run repeats. */
 export class FaultPlan {
-  private readonly waiting: Fault[] = [];
-  private readonly ofWords = new Map<string, Fault>();
-  private counter = 0;
-  private rate = 0;
-  private faults: readonly Fault[] = [];
+  readonly #waiting: Fault[] = [];
+  readonly #ofWords = new Map<string, Fault>();
+  #counter = 0;
+  #rate = 0;
+  #faults: readonly Fault[] = [];
 
-  constructor(
-    private readonly protocol: Protocol,
-    rate: number,
-    faults: readonly Fault[],
-  ) {
+  readonly #protocol: Protocol;
+
+  constructor(protocol: Protocol, rate: number, faults: readonly Fault[]) {
+    this.#protocol = protocol;
     this.set(rate, faults);
   }
 
   set(rate: number, faults: readonly Fault[]): void {
-    faults.forEach((fault) => this.check(fault));
-    this.rate = rate;
-    this.faults = faults.length === 0 ? passing(this.protocol) : faults;
+    faults.forEach((fault) => this.#check(fault));
+    this.#rate = rate;
+    this.#faults = faults.length === 0 ? passing(this.#protocol) : faults;
   }
 
   push(fault: Fault): void {
-    this.check(fault);
-    this.waiting.push(fault);
+    this.#check(fault);
+    this.#waiting.push(fault);
   }
 
   setFor(words: string, fault: Fault): void {
-    this.check(fault);
-    this.ofWords.set(words, fault);
+    this.#check(fault);
+    this.#ofWords.set(words, fault);
   }
 
   /** The fault of the generation that arrives now, if it meets one. */
   next(seed: number, prompt = ''): Fault | undefined {
-    const count = this.counter++;
-    const [, ofWords] = [...this.ofWords].find(([words]) => prompt.includes(words)) ?? [];
-    const asked = ofWords ?? this.waiting.shift();
+    const count = this.#counter++;
+    const [, ofWords] = [...this.#ofWords].find(([words]) => prompt.includes(words)) ?? [];
+    const asked = ofWords ?? this.#waiting.shift();
     if (asked !== undefined) return asked;
-    if (luck('fails', count, seed) >= this.rate) return undefined;
-    return pick(this.faults, 'fault', count, seed);
+    if (luck('fails', count, seed) >= this.#rate) return undefined;
+    return pick(this.#faults, 'fault', count, seed);
   }
 
-  private check(fault: Fault): void {
-    if (!FAULTS_OF[this.protocol].includes(fault)) {
-      throw new RangeError(`a sketch server that speaks ${this.protocol} has no fault '${fault}'`);
+  #check(fault: Fault): void {
+    if (!faultsOf[this.#protocol].includes(fault)) {
+      throw new RangeError(`a sketch server that speaks ${this.#protocol} has no fault '${fault}'`);
     }
   }
 }

@@ -21,20 +21,21 @@ export class Gpu {
   isPoisoned = false;
   /** Milliseconds with the lock held, up to now. */
   busyMs = 0;
-  private last: Promise<unknown> = Promise.resolve();
+  #last: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    checkpoint: string,
-    private readonly reloadMs: number,
-    private readonly gone: AbortSignal,
-  ) {
+  readonly #reloadMs: number;
+  readonly #gone: AbortSignal;
+
+  constructor(checkpoint: string, reloadMs: number, gone: AbortSignal) {
+    this.#reloadMs = reloadMs;
+    this.#gone = gone;
     this.loaded = checkpoint;
   }
 
   /** Runs `task` when everybody who came before is done. */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.last.then(async () => {
-      if (this.gone.aborted) throw new ServerGone('the sketch server has stopped');
+    const turn = this.#last.then(async () => {
+      if (this.#gone.aborted) throw new ServerGone('the sketch server has stopped');
       const start = performance.now();
       try {
         return await task();
@@ -42,14 +43,14 @@ export class Gpu {
         this.busyMs += performance.now() - start;
       }
     });
-    this.last = turn.catch(() => undefined);
+    this.#last = turn.catch(() => undefined);
     return turn;
   }
 
   /** Makes `checkpoint` the loaded one, which takes time unless it is. Call with the lock held. */
   async load(checkpoint: string): Promise<void> {
     if (checkpoint === this.loaded) return;
-    await this.work(this.reloadMs, () => undefined);
+    await this.work(this.#reloadMs, () => undefined);
     this.loaded = checkpoint;
   }
 
@@ -61,7 +62,7 @@ export class Gpu {
       const share = (): number => (ms === 0 ? 1 : Math.min(1, (performance.now() - start) / ms));
       const leave = (): void => {
         clearTimeout(timer);
-        this.gone.removeEventListener('abort', abandon);
+        this.#gone.removeEventListener('abort', abandon);
       };
       const end = (done: number): void => {
         leave();
@@ -76,11 +77,11 @@ export class Gpu {
         if (left <= 0) end(1);
         else timer = setTimeout(wait, Math.min(left, 2 ** 31 - 1));
       };
-      if (this.gone.aborted) {
+      if (this.#gone.aborted) {
         abandon();
         return;
       }
-      this.gone.addEventListener('abort', abandon);
+      this.#gone.addEventListener('abort', abandon);
       onStart({ share, stop: () => end(share()) });
       wait();
     });

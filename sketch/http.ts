@@ -26,22 +26,22 @@ export type Handler = (call: Call) => void | Promise<void>;
 
 /** Routes by method and path: `GET /history/:` has one parameter, a whole path segment. */
 export class Router {
-  private readonly routes: { method: string; path: string; pattern: RegExp; handler: Handler }[] = [];
+  readonly #routes: { method: string; path: string; pattern: RegExp; handler: Handler }[] = [];
 
   add(methodAndPath: string, handler: Handler): void {
     const [method = '', path = ''] = methodAndPath.split(' ');
     const pattern = new RegExp(`^${path.replaceAll(':', '([^/]+)')}$`);
-    this.routes.push({ method, path, pattern, handler });
+    this.#routes.push({ method, path, pattern, handler });
   }
 
   /** Every path with a handler, once. */
   paths(): string[] {
-    return [...new Set(this.routes.map((route) => route.path))];
+    return [...new Set(this.#routes.map((route) => route.path))];
   }
 
   /** The handler for a request; 'method' if only other methods have one there. */
   find(method: string, path: string): { handler: Handler; params: string[] } | 'method' | undefined {
-    const here = this.routes.flatMap((route) => {
+    const here = this.#routes.flatMap((route) => {
       const match = route.pattern.exec(path);
       return match ? [{ route, params: match.slice(1).map((part) => decodeURIComponent(part)) }] : [];
     });
@@ -102,7 +102,7 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /** What a proxy shows instead of the server it cannot reach. */
-export const PROXY_PAGE = `<html>
+export const proxyPage = `<html>
 <head><title>502 Bad Gateway</title></head>
 <body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body>
 </html>

@@ -14,10 +14,10 @@ export {
   type DrawRequest,
   type Truth,
 } from './drawing/index.js';
-export { FAULTS_OF } from './faults.js';
+export { faultsOf } from './faults.js';
 export { readTruth, type SketchChunk } from './png.js';
 export {
-  FAULTS,
+  allFaults,
   type Fault,
   type Flavour,
   type Protocol,

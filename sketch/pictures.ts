@@ -42,12 +42,12 @@ export async function spoiled(png: Buffer, fault: Fault | undefined): Promise<Bu
   const { width, height } = await sizeOf(png);
   const picture =
     fault === 'stuck'
-      ? sharp(Buffer.from(STUCK)).resize(width, height, { fit: 'fill' }).removeAlpha()
+      ? sharp(Buffer.from(stuck)).resize(width, height, { fit: 'fill' }).removeAlpha()
       : sharp({ create: { width, height, channels: 3, background: fault } });
   return picture.png().toBuffer();
 }
 
-const STUCK =
+const stuck =
   '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64" fill="red"/>' +
   '<circle cx="32" cy="32" r="20" fill="blue"/></svg>';
 

@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib';
 import type { DrawRequest, Truth } from './drawing/index.js';
 
-const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 /** The signature and the IHDR chunk, which comes first and is always 25 bytes long. */
-const HEADER_LENGTH = SIGNATURE.length + 25;
+const headerLength = signature.length + 25;
 
 /** What the drawing itself says about what it shows. */
 export interface SketchChunk {
@@ -23,14 +23,14 @@ export function addText(png: Buffer, texts: Readonly<Record<string, string>>): B
       : // keyword, no compression, no language tag, no translated keyword
         chunk('iTXt', Buffer.concat([Buffer.from(`${key}\0\0\0\0\0`, 'latin1'), Buffer.from(text, 'utf8')])),
   );
-  return Buffer.concat([png.subarray(0, HEADER_LENGTH), ...chunks, png.subarray(HEADER_LENGTH)]);
+  return Buffer.concat([png.subarray(0, headerLength), ...chunks, png.subarray(headerLength)]);
 }
 
 /** The tEXt chunks and uncompressed iTXt chunks of a PNG by keyword. Empty for other files; stops where a file breaks off. */
 export function readTexts(png: Buffer): Map<string, string> {
   const texts = new Map<string, string>();
-  if (!png.subarray(0, SIGNATURE.length).equals(SIGNATURE)) return texts;
-  for (let at = SIGNATURE.length; at + 12 <= png.length;) {
+  if (!png.subarray(0, signature.length).equals(signature)) return texts;
+  for (let at = signature.length; at + 12 <= png.length;) {
     const length = png.readUInt32BE(at);
     const type = png.toString('latin1', at + 4, at + 8);
     const data = png.subarray(at + 8, at + 8 + length);

@@ -5,7 +5,7 @@ import type { SketchChunk } from './png.js';
 import type { Artist } from './types.js';
 
 /** How often repainting a bad hand makes it right. */
-const REPAIR_RATE = 0.7;
+const repairRate = 0.7;
 
 /** A drawing and what it was drawn from. */
 export interface Drawn {
@@ -15,7 +15,7 @@ export interface Drawn {
 
 /** Whether repainting the hand with this seed makes it right: always the same for the same seed. */
 export function repairs(seed: number): boolean {
-  return luck('repair', seed) < REPAIR_RATE;
+  return luck('repair', seed) < repairRate;
 }
 
 export async function drawn(draw: Artist, request: DrawRequest): Promise<Drawn> {

@@ -15,12 +15,12 @@ export interface Face {
   upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
-const FACES: Readonly<Record<Protocol, (life: Life, files: Files) => Face>> = {
+const faces: Readonly<Record<Protocol, (life: Life, files: Files) => Face>> = {
   a1111: a1111Face,
   comfyui: comfyFace,
 };
 
-export const DEFAULTS: SketchOptions = {
+export const defaults: SketchOptions = {
   protocol: 'a1111',
   flavour: 'a1111',
   port: 0,
@@ -35,7 +35,7 @@ export const DEFAULTS: SketchOptions = {
 
 /** Starts a server whose hands `draw` draws. Resolves when it listens; rejects when the port is taken. */
 export async function openServer(given: Partial<SketchOptions>, draw: Artist): Promise<SketchServer> {
-  const options = { ...DEFAULTS, ...withoutUndefined(given) };
+  const options = { ...defaults, ...withoutUndefined(given) };
   const studio = new Studio(options, draw);
   const files = new Files();
   let port = options.port;
@@ -45,7 +45,7 @@ export async function openServer(given: Partial<SketchOptions>, draw: Artist): P
     const end = new AbortController();
     const gpu = new Gpu(options.checkpoints[0] ?? 'none', options.reloadMs, end.signal);
     studio.work(gpu);
-    const face = FACES[options.protocol]({ studio, gpu, gone: end.signal }, files);
+    const face = faces[options.protocol]({ studio, gpu, gone: end.signal }, files);
     const http = createServer((request, response) => void face.handle(request, response));
     http.requestTimeout = 0; // the work may take longer than Node's default of five minutes
     http.on('upgrade', (request, socket, head) =>

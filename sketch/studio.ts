@@ -7,13 +7,13 @@ import type { Artist, SketchEvents, SketchOptions, SketchStats } from './types.j
 export class Studio {
   readonly plan: FaultPlan;
   readonly events = new EventEmitter<SketchEvents>();
-  private gpu: Gpu | undefined;
-  private earlierBusyMs = 0;
-  private readonly generated = new Map<string, number>();
-  private requests = 0;
-  private held = 0;
-  private maxHeld = 0;
-  private images = 0;
+  #gpu: Gpu | undefined;
+  #earlierBusyMs = 0;
+  readonly #generated = new Map<string, number>();
+  #requests = 0;
+  #held = 0;
+  #maxHeld = 0;
+  #images = 0;
 
   constructor(
     readonly options: SketchOptions,
@@ -24,40 +24,40 @@ export class Studio {
 
   /** The "GPU" of the life that begins now. */
   work(gpu: Gpu): void {
-    this.earlierBusyMs += this.gpu?.busyMs ?? 0;
-    this.gpu = gpu;
+    this.#earlierBusyMs += this.#gpu?.busyMs ?? 0;
+    this.#gpu = gpu;
   }
 
   asked(): void {
-    this.requests++;
+    this.#requests++;
   }
 
   /** A generation is here, running or waiting, until the returned function is called. */
   hold(remoteId: string): () => void {
-    this.held++;
-    this.maxHeld = Math.max(this.maxHeld, this.held);
+    this.#held++;
+    this.#maxHeld = Math.max(this.#maxHeld, this.#held);
     this.events.emit('queued', remoteId);
     let over = false;
     return () => {
       if (over) return;
       over = true;
-      this.held--;
+      this.#held--;
       this.events.emit('finished', remoteId);
     };
   }
 
   made(remoteId: string): void {
-    this.images++;
-    this.generated.set(remoteId, (this.generated.get(remoteId) ?? 0) + 1);
+    this.#images++;
+    this.#generated.set(remoteId, (this.#generated.get(remoteId) ?? 0) + 1);
   }
 
   stats(): SketchStats {
     return {
-      busyMs: this.earlierBusyMs + (this.gpu?.busyMs ?? 0),
-      images: this.images,
-      requests: this.requests,
-      maxHeld: this.maxHeld,
-      generated: Object.fromEntries(this.generated),
+      busyMs: this.#earlierBusyMs + (this.#gpu?.busyMs ?? 0),
+      images: this.#images,
+      requests: this.#requests,
+      maxHeld: this.#maxHeld,
+      generated: Object.fromEntries(this.#generated),
     };
   }
 }

@@ -8,7 +8,7 @@ export type Protocol = 'a1111' | 'comfyui';
 /** Which member of AUTOMATIC1111's family the server speaks like. */
 export type Flavour = 'a1111' | 'forge' | 'reforge' | 'sdnext';
 
-export const FAULTS = [
+export const allFaults = [
   /** Takes five times as long. */
   'slow',
   /** A1111: the work is done and the answer never leaves. ComfyUI: runs without end until it is interrupted. */
@@ -49,7 +49,7 @@ export const FAULTS = [
   'execution-error',
 ] as const;
 
-export type Fault = (typeof FAULTS)[number];
+export type Fault = (typeof allFaults)[number];
 
 export interface SketchOptions {
   protocol: Protocol;
@@ -114,7 +114,7 @@ export interface SketchServer {
 }
 
 /** Said on every surface of the server. */
-export const PLAINLY = 'sketch: drawings of hands, not a diffusion model';
+export const plainly = 'sketch: drawings of hands, not a diffusion model';
 
 /** The version that infotexts, stats and pages carry. */
-export const VERSION = 'sketch 1.0 (a drawing and not a diffusion model)';
+export const version = 'sketch 1.0 (a drawing and not a diffusion model)';

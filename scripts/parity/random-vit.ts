@@ -123,7 +123,7 @@ export function configOf(vit: RandomVit): object {
   };
 }
 
-export const PREPROCESSOR = {
+export const vitPreprocessor = {
   do_normalize: true,
   do_rescale: true,
   do_resize: true,
@@ -140,14 +140,14 @@ export async function writeRandomVit(folder: string, vit: RandomVit): Promise<st
   const [height, width] = pair(vit.image_size);
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'config.json'), JSON.stringify(configOf(vit)));
-  const preprocessor = { ...PREPROCESSOR, size: { height, width } };
+  const preprocessor = { ...vitPreprocessor, size: { height, width } };
   await writeFile(join(folder, 'preprocessor_config.json'), JSON.stringify(preprocessor));
   await writeSafetensors(join(folder, 'model.safetensors'), randomTensors(vit), { format: 'pt' });
   return folder;
 }
 
 /** A ViT that runs in milliseconds. */
-export const TINY_VIT: RandomVit = {
+export const tinyVit: RandomVit = {
   architecture: 'ViTForImageClassification',
   model_type: 'vit',
   hidden_size: 32,
@@ -169,8 +169,8 @@ export const TINY_VIT: RandomVit = {
 };
 
 /** google/vit-base-patch16-224's shape, with the default classifier's four labels. */
-export const VIT_BASE: RandomVit = {
-  ...TINY_VIT,
+export const vitBase: RandomVit = {
+  ...tinyVit,
   hidden_size: 768,
   num_hidden_layers: 12,
   num_attention_heads: 12,

@@ -1,9 +1,9 @@
 import { isObject, type JsonObject } from '../http.js';
 import type { Detailer } from './family/family.js';
 
-export const AD_VERSION = '25.3.0';
+export const adVersion = '25.3.0';
 
-export const AD_MODELS = [
+export const adModels = [
   'face_yolov8n.pt',
   'face_yolov8s.pt',
   'hand_yolov8n.pt',
@@ -13,7 +13,7 @@ export const AD_MODELS = [
 ];
 
 /** The keys of ADetailer's args.py. It forbids all others: one misspelled key switches it off without a word. */
-const KEYS = new Set(
+const keys = new Set(
   (
     'ad_model ad_model_classes ad_tab_enable ad_prompt ad_negative_prompt ad_confidence ad_mask_filter_method ' +
     'ad_mask_k ad_mask_min_ratio ad_mask_max_ratio ad_dilate_erode ad_x_offset ad_y_offset ad_mask_merge_invert ' +
@@ -26,9 +26,9 @@ const KEYS = new Set(
   ).split(' '),
 );
 
-const DEFAULT_MAX_MODELS = 4;
+const defaultMaxModels = 4;
 /** A detector that must be surer finds nothing in a drawing. */
-const SURE_OF_HANDS = 0.8;
+const sureOfHands = 0.8;
 
 /**
  * ADetailer's part of `alwayson_scripts`, if it takes effect: on, with one valid dict at least. Anything else has no
@@ -41,16 +41,16 @@ export function readADetailer(scripts: JsonObject): Detailer | undefined {
   if (args[0] === false) return undefined;
   const units = args
     .filter(isObject)
-    .slice(0, DEFAULT_MAX_MODELS)
-    .filter((unit) => Object.keys(unit).every((key) => KEYS.has(key)))
+    .slice(0, defaultMaxModels)
+    .filter((unit) => Object.keys(unit).every((key) => keys.has(key)))
     .filter((unit) => unit['ad_model'] !== 'None' && unit['ad_tab_enable'] !== false);
   if (units.length === 0) return undefined;
-  const unknown = units.findIndex((unit) => !AD_MODELS.includes(modelOf(unit)));
+  const unknown = units.findIndex((unit) => !adModels.includes(modelOf(unit)));
   const working = unknown === -1 ? units : units.slice(0, unknown); // it gives up at the first unknown one
   return {
     skipImg2img: args[1] === true,
-    hands: working.some((unit) => modelOf(unit).startsWith('hand') && confidenceOf(unit) <= SURE_OF_HANDS),
-    settings: Object.assign({}, ...units.map(settingsOf), { 'ADetailer version': AD_VERSION }) as Settings,
+    hands: working.some((unit) => modelOf(unit).startsWith('hand') && confidenceOf(unit) <= sureOfHands),
+    settings: Object.assign({}, ...units.map(settingsOf), { 'ADetailer version': adVersion }) as Settings,
   };
 }
 

@@ -31,7 +31,7 @@ const sampler = (name: string, alias: string, options: Record<string, string> = 
 });
 
 /** AUTOMATIC1111 1.10.1's samplers; the first one stands in for every unknown name. */
-export const SAMPLERS: readonly Sampler[] = [
+export const knownSamplers: readonly Sampler[] = [
   sampler('DPM++ 2M', 'k_dpmpp_2m', { scheduler: 'karras' }),
   sampler('DPM++ SDE', 'k_dpmpp_sde', { scheduler: 'karras', second_order: 'True', brownian_noise: 'True' }),
   sampler('DPM++ 2M SDE', 'k_dpmpp_2m_sde', { scheduler: 'exponential', brownian_noise: 'True' }),
@@ -80,7 +80,7 @@ const scheduler = (
 ): Scheduler => ({ name, label, aliases, default_rho, need_inner_model });
 
 /** AUTOMATIC1111 1.10.1's schedulers; the first one stands in for every unknown name. */
-export const SCHEDULERS: readonly Scheduler[] = [
+export const knownSchedulers: readonly Scheduler[] = [
   scheduler('automatic', 'Automatic'),
   scheduler('uniform', 'Uniform', true),
   scheduler('karras', 'Karras', false, 7),
@@ -120,9 +120,9 @@ export function samplerAndScheduler(
   };
 }
 
-export const UPSCALERS = ['None', 'Lanczos', 'Nearest', 'R-ESRGAN 4x+', 'R-ESRGAN 4x+ Anime6B'];
+export const upscalers = ['None', 'Lanczos', 'Nearest', 'R-ESRGAN 4x+', 'R-ESRGAN 4x+ Anime6B'];
 
-export const LATENT_UPSCALE_MODES = [
+export const latentUpscaleModes = [
   'Latent',
   'Latent (antialiased)',
   'Latent (bicubic)',
@@ -131,10 +131,10 @@ export const LATENT_UPSCALE_MODES = [
   'Latent (nearest-exact)',
 ];
 
-export const VAES = ['sketch-ink.vae.safetensors'];
+export const vaes = ['sketch-ink.vae.safetensors'];
 
 /** Where the checkpoints would lie, if there were any. */
-const FOLDER = '/sketch/drawings-not-a-diffusion-model';
+const folder = '/sketch/drawings-not-a-diffusion-model';
 
 export function checkpointOf(name: string): Checkpoint {
   const sha256 = createHash('sha256').update(name).digest('hex');
@@ -144,15 +144,15 @@ export function checkpointOf(name: string): Checkpoint {
     model_name: name.replace(/[/\\]/g, '_').replace(/\.[^.]+$/, ''),
     hash,
     sha256,
-    filename: `${FOLDER}/Stable-diffusion/${name}`,
+    filename: `${folder}/Stable-diffusion/${name}`,
     config: null,
   };
 }
 
-export const LORAS = ['sketch-ink-style'];
+export const loras = ['sketch-ink-style'];
 
 /** Forge's modules: VAEs and text encoders, by path. */
-export const MODULES = [...VAES, 'sketch-t5xxl.safetensors'];
+export const knownModules = [...vaes, 'sketch-t5xxl.safetensors'];
 
 /** The names that an infotext of Forge gives for module paths, or for a VAE. */
 export function modulesOf(paths: readonly string[], vae: unknown): string[] {
@@ -160,12 +160,12 @@ export function modulesOf(paths: readonly string[], vae: unknown): string[] {
   return all.map((path) => path.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, ''));
 }
 
-export const loraFile = (name: string): string => `${FOLDER}/Lora/${name}.safetensors`;
+export const loraFile = (name: string): string => `${folder}/Lora/${name}.safetensors`;
 
-export const vaeFile = (name: string): string => `${FOLDER}/VAE/${name}`;
+export const vaeFile = (name: string): string => `${folder}/VAE/${name}`;
 
 /** Scripts by the names of /sdapi/v1/scripts, which are lower case. */
-export const SCRIPTS = {
+export const scripts = {
   txt2img: [
     'prompt matrix',
     'prompts from file or textbox',
@@ -179,7 +179,7 @@ export const SCRIPTS = {
 };
 
 /** Scripts that a request names in `script_name`, not in `alwayson_scripts`. */
-export const SELECTABLE_SCRIPTS = [
+export const selectableScripts = [
   'prompt matrix',
   'prompts from file or textbox',
   'x/y/z plot',

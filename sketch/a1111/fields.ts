@@ -5,7 +5,7 @@ type Type = 'str' | 'int' | 'float' | 'bool' | 'list' | 'dict';
 /** A request field: its type and default, as pydantic makes them of the real server's classes. */
 export type Fields = Readonly<Record<string, readonly [Type, unknown]>>;
 
-const COMMON: Fields = {
+const common: Fields = {
   prompt: ['str', ''],
   negative_prompt: ['str', ''],
   styles: ['list', null],
@@ -49,8 +49,8 @@ const COMMON: Fields = {
   infotext: ['str', null],
 };
 
-export const TXT2IMG: Fields = {
-  ...COMMON,
+export const txt2img: Fields = {
+  ...common,
   enable_hr: ['bool', false],
   denoising_strength: ['float', 0.75],
   firstphase_width: ['int', 0],
@@ -67,8 +67,8 @@ export const TXT2IMG: Fields = {
   hr_negative_prompt: ['str', ''],
 };
 
-export const IMG2IMG: Fields = {
-  ...COMMON,
+export const img2img: Fields = {
+  ...common,
   init_images: ['list', null],
   resize_mode: ['int', 0],
   denoising_strength: ['float', 0.75],
@@ -130,7 +130,7 @@ export function readRequest(body: unknown, fields: Fields): Request {
     const given = body[field];
     if (given === undefined || given === null) return [field, given === null ? null : fallback] as const;
     const value = coerce(given, type);
-    if (value === undefined) problems.push({ loc: ['body', field], ...MESSAGES[type] });
+    if (value === undefined) problems.push({ loc: ['body', field], ...messages[type] });
     return [field, value] as const;
   });
   if (problems.length > 0) throw invalid(problems);
@@ -143,13 +143,13 @@ export function parseJson(body: Buffer): unknown {
     return JSON.parse(body.toString('utf8'));
   } catch (error) {
     const problem = { loc: ['body', 0], msg: String(error), type: 'value_error.jsondecode' };
-    throw invalid(body.length === 0 ? [{ loc: ['body'], ...MISSING }] : [problem]);
+    throw invalid(body.length === 0 ? [{ loc: ['body'], ...missing }] : [problem]);
   }
 }
 
-const MISSING = { msg: 'field required', type: 'value_error.missing' };
+const missing = { msg: 'field required', type: 'value_error.missing' };
 
-const MESSAGES: Readonly<Record<Type, { msg: string; type: string }>> = {
+const messages: Readonly<Record<Type, { msg: string; type: string }>> = {
   str: { msg: 'str type expected', type: 'type_error.str' },
   int: { msg: 'value is not a valid integer', type: 'type_error.integer' },
   float: { msg: 'value is not a valid float', type: 'type_error.float' },

@@ -1,7 +1,7 @@
-import { HttpAnswer, PROXY_PAGE, send, sendHtml, type Call } from '../http.js';
+import { HttpAnswer, proxyPage, send, sendHtml, type Call } from '../http.js';
 import type { Fault } from '../types.js';
 import { develop, drawSample, grid, type Sample } from './develop.js';
-import { ILLEGAL_ACCESS, OUT_OF_MEMORY } from './cuda.js';
+import { illegalAccess, outOfMemory } from './cuda.js';
 import type { JobKind } from './family/index.js';
 import type { Request } from './fields.js';
 import { writeInfotext } from './infotext.js';
@@ -32,7 +32,7 @@ export async function generate(webui: Webui, kind: JobKind, request: Request, ca
     if (!request.flag('override_settings_restore_afterwards')) webui.keep(request.dict('override_settings'));
     if (fault === 'hang') return;
     if (fault === 'html') {
-      sendHtml(call.response, 200, PROXY_PAGE);
+      sendHtml(call.response, 200, proxyPage);
       return;
     }
     if (fault === 'rate-limited') {
@@ -114,8 +114,8 @@ function failsMidway({ family, state, life }: Webui, fault: Fault | undefined, c
     state.interrupted = true;
     return true;
   }
-  if (isPoisoned) throw family.failure(500, 'RuntimeError', '', ILLEGAL_ACCESS);
-  if (fault === 'out-of-memory') throw family.failure(500, 'OutOfMemoryError', '', OUT_OF_MEMORY);
+  if (isPoisoned) throw family.failure(500, 'RuntimeError', '', illegalAccess);
+  if (fault === 'out-of-memory') throw family.failure(500, 'OutOfMemoryError', '', outOfMemory);
   const errors =
     'Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!';
   throw family.failure(500, 'RuntimeError', '', errors);

@@ -20,13 +20,13 @@ function quote(value: string): string {
   return /[,\n:]/.test(value) ? JSON.stringify(value) : value;
 }
 
-const SETTING = /\s*([\p{L}\p{N}_][\p{L}\p{N}_ \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)/gu;
+const setting = /\s*([\p{L}\p{N}_][\p{L}\p{N}_ \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)/gu;
 
 /** The settings of an infotext by name, `Prompt` and `Negative prompt` among them, as /png-info answers. */
 export function readInfotext(text: string): Record<string, string> {
   const lines = text.trim().split('\n');
   const last = lines.at(-1) ?? '';
-  const hasSettings = [...last.matchAll(SETTING)].length >= 3;
+  const hasSettings = [...last.matchAll(setting)].length >= 3;
   const words: { prompt: string[]; negative: string[] } = { prompt: [], negative: [] };
   let into = words.prompt;
   for (const line of hasSettings ? lines.slice(0, -1) : lines) {
@@ -39,7 +39,7 @@ export function readInfotext(text: string): Record<string, string> {
     'Negative prompt': words.negative.join('\n'),
   };
   if (!hasSettings) return settings;
-  for (const [, key = '', value = ''] of last.matchAll(SETTING)) {
+  for (const [, key = '', value = ''] of last.matchAll(setting)) {
     const size = /^(\d+)x(\d+)$/.exec(value);
     if (size) {
       settings[`${key}-1`] = size[1] ?? '';

@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { pick } from '../luck.js';
 import type { DrawRequest } from '../drawing/index.js';
 import type { Fault } from '../types.js';
-import { LATENT_UPSCALE_MODES, SELECTABLE_SCRIPTS } from './catalogue.js';
-import { OUT_OF_MEMORY } from './cuda.js';
+import { latentUpscaleModes, selectableScripts } from './catalogue.js';
+import { outOfMemory } from './cuda.js';
 import type { Detailer, Family, JobKind } from './family/index.js';
 import type { Request } from './fields.js';
 import { Tasks } from './state.js';
@@ -53,7 +53,7 @@ export function planJob(webui: Webui, kind: JobKind, request: Request, fault: Fa
   }
   const hires = kind === 'txt2img' && family.resizes(request);
   const upscaler = request.name('hr_upscaler');
-  if (hires && upscaler !== undefined && ![...family.upscalers, ...LATENT_UPSCALE_MODES].includes(upscaler)) {
+  if (hires && upscaler !== undefined && ![...family.upscalers, ...latentUpscaleModes].includes(upscaler)) {
     throw family.failure(500, 'Exception', '', `could not find upscaler named ${upscaler}`);
   }
   const seed = request.number('seed') === -1 ? randomInt(2 ** 32) : request.number('seed');
@@ -122,7 +122,7 @@ function checkScripts(family: Family, kind: JobKind, request: Request): void {
   const known = family.scripts[kind];
   const selected = request.name('script_name')?.toLowerCase();
   const isKnown =
-    selected === undefined || (SELECTABLE_SCRIPTS.includes(selected) && known.includes(selected));
+    selected === undefined || (selectableScripts.includes(selected) && known.includes(selected));
   // SD.Next leaves an unknown one out, silently.
   if (!isKnown && !family.isSdNext) {
     throw family.failure(422, 'HTTPException', `Script '${request.text('script_name')}' not found`);
@@ -135,7 +135,7 @@ function checkScripts(family: Family, kind: JobKind, request: Request): void {
         family.isSdNext ? `Always on script not found: ${name}` : `Script '${name}' not found`,
       );
     }
-    if (SELECTABLE_SCRIPTS.includes(name.toLowerCase())) {
+    if (selectableScripts.includes(name.toLowerCase())) {
       const detail = 'Cannot have a selectable script in the always on scripts params';
       throw family.failure(422, 'HTTPException', detail);
     }
@@ -155,8 +155,7 @@ function sizeOf(family: Family, request: Request, hires: boolean): Job['size'] {
         : [toX === 0 ? (toY * width) / height : toX, toY === 0 ? (toX * height) / width : toY];
   }
   const size = { width: wholeLatents(width), height: wholeLatents(height) };
-  if (size.width * size.height > 4096 * 4096)
-    throw family.failure(500, 'OutOfMemoryError', '', OUT_OF_MEMORY);
+  if (size.width * size.height > 4096 * 4096) throw family.failure(500, 'OutOfMemoryError', '', outOfMemory);
   return size;
 }
 

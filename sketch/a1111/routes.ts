@@ -1,17 +1,17 @@
 import { readBody, Router, send, sendHtml, type Call } from '../http.js';
 import { readTexts } from '../png.js';
-import { PLAINLY, VERSION } from '../types.js';
-import { AD_MODELS, AD_VERSION } from './adetailer.js';
+import { plainly, version } from '../types.js';
+import { adModels, adVersion } from './adetailer.js';
 import {
-  LATENT_UPSCALE_MODES,
+  latentUpscaleModes,
   loraFile,
-  LORAS,
-  MODULES,
-  SELECTABLE_SCRIPTS,
+  loras,
+  knownModules,
+  selectableScripts,
   vaeFile,
-  VAES,
+  vaes,
 } from './catalogue.js';
-import { DETAILERS } from './family/index.js';
+import { detailers } from './family/index.js';
 import { parseJson, readRequest, type Fields } from './fields.js';
 import { generate } from './generate.js';
 import { readInfotext } from './infotext.js';
@@ -20,7 +20,7 @@ import { askProgress, progress } from './progress.js';
 import type { Webui } from './webui.js';
 
 /** Longest request body, bytes: img2img carries whole pictures. */
-const BODY_LIMIT = 64 * 1024 * 1024;
+const bodyLimit = 64 * 1024 * 1024;
 
 /** Every route of the server. */
 export function routes(webui: Webui): Router {
@@ -35,7 +35,7 @@ export function routes(webui: Webui): Router {
     answer: (call: Call, body: ReturnType<typeof readRequest>) => unknown,
   ): void =>
     router.add(`POST ${path}`, async (call) => {
-      const body = await readBody(call.request, BODY_LIMIT);
+      const body = await readBody(call.request, bodyLimit);
       send(call.response, 200, await answer(call, readRequest(parseJson(body), fields)));
     });
   /** SD.Next answers 204 without a body where the others answer 200. */
@@ -47,11 +47,11 @@ export function routes(webui: Webui): Router {
     });
 
   router.add('GET /', ({ response }) =>
-    sendHtml(response, 200, `<!doctype html><title>${PLAINLY}</title><p>${PLAINLY}`),
+    sendHtml(response, 200, `<!doctype html><title>${plainly}</title><p>${plainly}`),
   );
   for (const kind of ['txt2img', 'img2img'] as const) {
     router.add(`POST /sdapi/v1/${kind}`, async (call) => {
-      const body = await readBody(call.request, BODY_LIMIT);
+      const body = await readBody(call.request, bodyLimit);
       await generate(webui, kind, readRequest(parseJson(body), family.fields[kind]), call);
     });
   }
@@ -70,9 +70,10 @@ export function routes(webui: Webui): Router {
 
   get('/sdapi/v1/options', () => webui.said());
   router.add('POST /sdapi/v1/options', async ({ request, response }) => {
-    const settings = readRequest({ settings: parseJson(await readBody(request, BODY_LIMIT)) }, SETTINGS).dict(
-      'settings',
-    );
+    const settings = readRequest(
+      { settings: parseJson(await readBody(request, bodyLimit)) },
+      knownSettings,
+    ).dict('settings');
     const wanted = settings['sd_model_checkpoint'];
     if (wanted !== undefined && webui.findCheckpoint(wanted) === undefined && !family.isSdNext) {
       const name = JSON.stringify(wanted).replaceAll('"', "'");
@@ -84,7 +85,7 @@ export function routes(webui: Webui): Router {
   });
 
   get('/sdapi/v1/sd-models', () => studio.options.checkpoints.map(family.checkpoint));
-  const modules = family.modules === 'sd-vae' ? VAES : MODULES;
+  const modules = family.modules === 'sd-vae' ? vaes : knownModules;
   get(`/sdapi/v1/${family.modules}`, () =>
     modules.map((name) => ({ model_name: name, filename: vaeFile(name) })),
   );
@@ -98,7 +99,7 @@ export function routes(webui: Webui): Router {
     family.upscalers.map((name) => ({ name, model_name: null, model_path: null, model_url: null, scale: 4 })),
   );
   get('/sdapi/v1/loras', () =>
-    LORAS.map((name) => ({ name, alias: name, path: loraFile(name), metadata: {} })),
+    loras.map((name) => ({ name, alias: name, path: loraFile(name), metadata: {} })),
   );
   get('/sdapi/v1/embeddings', () => ({ loaded: {}, skipped: {} }));
   get('/sdapi/v1/hypernetworks', () => []);
@@ -109,7 +110,7 @@ export function routes(webui: Webui): Router {
     (['txt2img', 'img2img'] as const).flatMap((kind) =>
       family.scripts[kind].map((name) => ({
         name,
-        is_alwayson: !SELECTABLE_SCRIPTS.includes(name),
+        is_alwayson: !selectableScripts.includes(name),
         is_img2img: kind === 'img2img',
         args: [],
       })),
@@ -117,9 +118,9 @@ export function routes(webui: Webui): Router {
   );
   get('/sdapi/v1/memory', () => ({
     ram: { free: 8e9, used: 8e9, total: 16e9 },
-    cuda: { error: `unavailable: ${PLAINLY}` },
+    cuda: { error: `unavailable: ${plainly}` },
   }));
-  get('/sdapi/v1/cmd-flags', () => ({ api: true, api_auth: null, nowebui: false, sketch: PLAINLY }));
+  get('/sdapi/v1/cmd-flags', () => ({ api: true, api_auth: null, nowebui: false, sketch: plainly }));
   for (const path of ['refresh-checkpoints', 'refresh-vae', 'refresh-loras', 'refresh-embeddings']) {
     act(`/sdapi/v1/${path}`, () => null);
   }
@@ -133,34 +134,34 @@ export function routes(webui: Webui): Router {
 
   get('/internal/ping', () => ({}));
   get('/internal/pending-tasks', () => ({ size: webui.tasks.pending.size, tasks: [...webui.tasks.pending] }));
-  post('/internal/progress', ASK_PROGRESS, (_, body) => askProgress(webui, body));
+  post('/internal/progress', askForProgress, (_, body) => askProgress(webui, body));
   if (family.isSdNext) {
     get('/sdapi/v1/version', () => ({
       app: 'sd.next',
       updated: '2026-07-23',
-      commit: VERSION,
+      commit: version,
       branch: 'sketch',
     }));
     get('/sdapi/v1/options-info', () => ({ options: webui.defaults(), sections: [] }));
     get('/sdapi/v1/status', () => ({ status: webui.tasks.current === undefined ? 'idle' : 'running' }));
     get('/sdapi/v1/checkpoint', () => ({ type: 'sd', title: family.checkpoint(webui.checkpoint).title }));
-    get('/sdapi/v1/detailers', () => DETAILERS.map((name) => ({ name, path: vaeFile(name) })));
+    get('/sdapi/v1/detailers', () => detailers.map((name) => ({ name, path: vaeFile(name) })));
   } else {
-    get('/sdapi/v1/latent-upscale-modes', () => LATENT_UPSCALE_MODES.map((name) => ({ name })));
-    get('/adetailer/v1/version', () => ({ version: AD_VERSION }));
-    get('/adetailer/v1/ad_model', () => ({ ad_model: AD_MODELS }));
+    get('/sdapi/v1/latent-upscale-modes', () => latentUpscaleModes.map((name) => ({ name })));
+    get('/adetailer/v1/version', () => ({ version: adVersion }));
+    get('/adetailer/v1/ad_model', () => ({ ad_model: adModels }));
   }
   get('/openapi.json', () => ({
     openapi: '3.0.2',
-    info: { title: 'FastAPI', version: '0.1.0', description: PLAINLY },
+    info: { title: 'FastAPI', version: '0.1.0', description: plainly },
     paths: Object.fromEntries(router.paths().map((path) => [path, {}])),
   }));
   return router;
 }
 
-const SETTINGS: Fields = { settings: ['dict', {}] };
+const knownSettings: Fields = { settings: ['dict', {}] };
 
-const ASK_PROGRESS: Fields = {
+const askForProgress: Fields = {
   id_task: ['str', null],
   id_live_preview: ['int', -1],
   live_preview: ['bool', true],

@@ -79,7 +79,7 @@ export class WebuiState {
 export class Tasks {
   current: string | undefined;
   readonly pending = new Set<string>();
-  private readonly finished: string[] = [];
+  readonly #finished: string[] = [];
 
   static newId(kind: string): string {
     return `task(${kind}-${randomUUID().replaceAll('-', '').slice(0, 7).toUpperCase()})`;
@@ -92,11 +92,11 @@ export class Tasks {
 
   finish(id: string): void {
     if (this.current === id) this.current = undefined;
-    this.finished.push(id);
-    if (this.finished.length > 16) this.finished.shift();
+    this.#finished.push(id);
+    if (this.#finished.length > 16) this.#finished.shift();
   }
 
   isFinished(id: string): boolean {
-    return this.finished.includes(id);
+    return this.#finished.includes(id);
   }
 }

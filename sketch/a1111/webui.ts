@@ -1,6 +1,6 @@
 import type { JsonObject } from '../http.js';
 import type { Life } from '../studio.js';
-import { FAMILIES, type Family } from './family/index.js';
+import { families, type Family } from './family/index.js';
 import { Tasks, WebuiState } from './state.js';
 
 /** One life of the server: what modules.shared holds in the real one. */
@@ -12,7 +12,7 @@ export class Webui {
   readonly family: Family;
 
   constructor(readonly life: Life) {
-    this.family = FAMILIES[life.studio.options.flavour];
+    this.family = families[life.studio.options.flavour];
     this.options = {
       sd_model_checkpoint: this.family.checkpoint(life.gpu.loaded).title,
       sd_checkpoint_hash: this.family.checkpoint(life.gpu.loaded).sha256,

@@ -6,26 +6,26 @@ export type Folder = 'input' | 'output' | 'temp';
 export const isFolder = (name: string): name is Folder => ['input', 'output', 'temp'].includes(name);
 
 /** Files kept of each folder: the oldest are forgotten, so that a long run does not fill the memory. */
-const KEPT = 256;
+const kept = 256;
 
 /** The input, output and temp folders, in memory. They outlive a restart, as files on a disk do. */
 export class Files {
-  private readonly folders: Record<Folder, Map<string, Buffer>> = {
+  readonly #folders: Record<Folder, Map<string, Buffer>> = {
     input: new Map(),
     output: new Map(),
     temp: new Map(),
   };
-  private readonly counters = new Map<string, number>();
+  readonly #counters = new Map<string, number>();
 
   read(folder: Folder, path: string): Buffer | undefined {
-    return this.folders[folder].get(posix.normalize(path));
+    return this.#folders[folder].get(posix.normalize(path));
   }
 
   write(folder: Folder, path: string, bytes: Buffer): void {
-    const files = this.folders[folder];
+    const files = this.#folders[folder];
     files.set(posix.normalize(path), bytes);
     const [oldest] = files.keys();
-    if (files.size > KEPT && oldest !== undefined) files.delete(oldest);
+    if (files.size > kept && oldest !== undefined) files.delete(oldest);
   }
 
   hash(folder: Folder, path: string): string {
@@ -34,7 +34,7 @@ export class Files {
   }
 
   inputNames(): string[] {
-    return [...this.folders.input.keys()].sort();
+    return [...this.#folders.input.keys()].sort();
   }
 
   /** The next free place for `prefix`, which may contain folders. @throws Error for one outside the folder. */
@@ -44,8 +44,8 @@ export class Files {
       throw new Error('**** ERROR: Saving image outside the output folder is not allowed.');
     }
     const key = `${folder}/${path}`;
-    const counter = (this.counters.get(key) ?? 0) + 1;
-    this.counters.set(key, counter);
+    const counter = (this.#counters.get(key) ?? 0) + 1;
+    this.#counters.set(key, counter);
     const subfolder = posix.dirname(path);
     return {
       subfolder: subfolder === '.' ? '' : subfolder,

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import sharp from 'sharp';
 import { HttpAnswer, readBody, send, type Call } from '../http.js';
-import { BODY_LIMIT } from './comfy.js';
+import { bodyLimit } from './comfy.js';
 import { annotated, isFolder, leaves, type Files } from './files.js';
 import { internalError } from './prompt.js';
 
@@ -60,7 +60,7 @@ export async function viewImage(files: Files, { response, url }: Call): Promise<
 
 /** POST /upload/image and /upload/mask: keeps a file, under another name if a different one has its own. */
 export async function uploadImage(files: Files, { request, response }: Call): Promise<void> {
-  const body = await readBody(request, BODY_LIMIT);
+  const body = await readBody(request, bodyLimit);
   const form = await readForm(body, request.headers['content-type']);
   const image = form.get('image');
   if (image === null || typeof image === 'string' || image.name === '') {

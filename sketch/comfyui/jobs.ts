@@ -2,16 +2,16 @@ import { isObject, send, type Call, type JsonObject } from '../http.js';
 import type { Comfy } from './comfy.js';
 import type { History, Item } from './queue.js';
 
-const STATUSES = ['pending', 'in_progress', 'completed', 'failed', 'cancelled'];
+const statuses = ['pending', 'in_progress', 'completed', 'failed', 'cancelled'];
 
 /** GET /api/jobs: filtered, sorted, a page of it. */
 export function listJobs(comfy: Comfy, { response, url }: Call): void {
   const query = url.searchParams;
   const refuse = (error: string): void => send(response, 400, { error });
   const wanted = (query.get('status') ?? '').split(',').flatMap((word) => word.trim().toLowerCase() || []);
-  const unknown = wanted.filter((status) => !STATUSES.includes(status));
+  const unknown = wanted.filter((status) => !statuses.includes(status));
   if (unknown.length > 0) {
-    refuse(`Invalid status value(s): ${unknown.join(', ')}. Valid values: ${STATUSES.join(', ')}`);
+    refuse(`Invalid status value(s): ${unknown.join(', ')}. Valid values: ${statuses.join(', ')}`);
     return;
   }
   const sortBy = (query.get('sort_by') ?? 'created_at').toLowerCase();

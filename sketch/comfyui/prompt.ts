@@ -2,21 +2,21 @@ import { randomUUID } from 'node:crypto';
 import {
   HttpAnswer,
   isObject,
-  PROXY_PAGE,
+  proxyPage,
   readBody,
   send,
   sendHtml,
   type Call,
   type JsonObject,
 } from '../http.js';
-import { BODY_LIMIT, type Comfy } from './comfy.js';
+import { bodyLimit, type Comfy } from './comfy.js';
 import { looksLikeGraph, seedOf } from './graph.js';
 import { nodeTypes } from './nodes/index.js';
 import { validatePrompt } from './validate.js';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-export const isJobId = (value: unknown): value is string => typeof value === 'string' && UUID.test(value);
+export const isJobId = (value: unknown): value is string => typeof value === 'string' && uuid.test(value);
 
 /** What aiohttp answers when a handler throws. */
 export const internalError = (): HttpAnswer =>
@@ -24,7 +24,7 @@ export const internalError = (): HttpAnswer =>
 
 /** A body as JSON. @throws HttpAnswer 500 where it is none, as the real server does. */
 export async function readJson({ request }: Call): Promise<JsonObject> {
-  const body = await readBody(request, BODY_LIMIT);
+  const body = await readBody(request, bodyLimit);
   try {
     const json: unknown = JSON.parse(body.toString('utf8'));
     if (isObject(json)) return json;
@@ -80,7 +80,7 @@ export async function postPrompt(comfy: Comfy, call: Call): Promise<void> {
   if (fault === 'rate-limited') throw new HttpAnswer(429, '429: Too Many Requests', { 'retry-after': '1' });
   if (fault === 'error') throw internalError();
   if (fault === 'html') {
-    sendHtml(call.response, 200, PROXY_PAGE);
+    sendHtml(call.response, 200, proxyPage);
     return;
   }
   if (fault !== 'lost') {
@@ -117,9 +117,9 @@ function numberOf(comfy: Comfy, body: JsonObject): number {
 function extraDataOf(body: JsonObject): JsonObject {
   const given = isObject(body['extra_data']) ? body['extra_data'] : {};
   const client = body['client_id'] === undefined ? {} : { client_id: body['client_id'] };
-  const shown = Object.entries({ ...given, ...client }).filter(([key]) => !SECRETS.has(key));
+  const shown = Object.entries({ ...given, ...client }).filter(([key]) => !secrets.has(key));
   return { ...Object.fromEntries(shown), create_time: Date.now() };
 }
 
 /** Parts of extra_data that the server keeps out of queue and history. */
-const SECRETS = new Set(['api_key_comfy_org', 'auth_token_comfy_org']);
+const secrets = new Set(['api_key_comfy_org', 'auth_token_comfy_org']);

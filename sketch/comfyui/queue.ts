@@ -24,7 +24,7 @@ export interface History {
 }
 
 /** Finished prompts kept. ComfyUI keeps 10,000; a sketch must not fill the memory of the process that it lives in. */
-const KEPT = 1000;
+const kept = 1000;
 
 /** The queue and history of one life: in memory only, so a restart forgets both. */
 export class PromptQueue {
@@ -33,7 +33,11 @@ export class PromptQueue {
   readonly history = new Map<string, History>();
 
   /** @param updated told whenever the number of waiting and running prompts changes. */
-  constructor(private readonly updated: () => void) {}
+  readonly #updated: () => void;
+
+  constructor(updated: () => void) {
+    this.#updated = updated;
+  }
 
   get remaining(): number {
     return this.pending.length + (this.running === undefined ? 0 : 1);
@@ -43,14 +47,14 @@ export class PromptQueue {
     this.pending.push(item);
     // Smaller numbers first; of equal ones the smaller id: ComfyUI's heap is not FIFO among them.
     this.pending.sort((a, b) => a.number - b.number || (a.id < b.id ? -1 : 1));
-    this.updated();
+    this.#updated();
   }
 
   /** Makes the first prompt the running one. Undefined while there is none, or while a zombie stands in the way. */
   take(): Item | undefined {
     if (this.running !== undefined || this.pending[0]?.fault === 'zombie') return undefined;
     this.running = this.pending.shift();
-    if (this.running !== undefined) this.updated();
+    if (this.running !== undefined) this.#updated();
     return this.running;
   }
 
@@ -59,9 +63,9 @@ export class PromptQueue {
     this.running = undefined;
     this.history.set(item.id, { prompt: listed(item), ...result });
     const [oldest] = this.history.keys();
-    if (this.history.size > KEPT && oldest !== undefined) this.history.delete(oldest);
+    if (this.history.size > kept && oldest !== undefined) this.history.delete(oldest);
     item.release();
-    this.updated();
+    this.#updated();
   }
 
   /** The server goes away with all that it holds. */
@@ -79,7 +83,7 @@ export class PromptQueue {
       item.release();
     }
     if (this.pending.length === before) return false;
-    this.updated();
+    this.#updated();
     return true;
   }
 }

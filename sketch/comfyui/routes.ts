@@ -1,13 +1,13 @@
 import { Router, send, sendHtml, type Call, type JsonObject } from '../http.js';
-import { PLAINLY, VERSION } from '../types.js';
-import { FEATURES, type Comfy } from './comfy.js';
+import { plainly, version } from '../types.js';
+import { features, type Comfy } from './comfy.js';
 import { uploadImage, viewImage } from './images.js';
 import { listJobs, showJob } from './jobs.js';
-import { MODEL_FOLDERS, nodeInfo, nodeTypes } from './nodes/index.js';
+import { modelFolders, nodeInfo, nodeTypes } from './nodes/index.js';
 import { isJobId, postPrompt, readJson } from './prompt.js';
 import { listed } from './queue.js';
 
-const GIB = 1024 ** 3;
+const gib = 1024 ** 3;
 
 /** Every route of the server. All but /api/jobs also answer under /api. */
 export function routes(comfy: Comfy): Router {
@@ -23,7 +23,7 @@ export function routes(comfy: Comfy): Router {
     });
 
   router.add('GET /', ({ response }) =>
-    sendHtml(response, 200, `<!doctype html><title>${PLAINLY}</title><p>${PLAINLY}`),
+    sendHtml(response, 200, `<!doctype html><title>${plainly}</title><p>${plainly}`),
   );
   get('/prompt', () => comfy.info());
   router.add('POST /prompt', (call) => postPrompt(comfy, call));
@@ -78,14 +78,14 @@ export function routes(comfy: Comfy): Router {
     const type = nodeTypes(workshop)[name];
     return type === undefined ? {} : { [name]: nodeInfo(name, type) };
   });
-  get('/models', () => ['checkpoints', ...Object.keys(MODEL_FOLDERS)]);
+  get('/models', () => ['checkpoints', ...Object.keys(modelFolders)]);
   router.add('GET /models/:', ({ response, params: [folder = ''] }) => {
-    const names = folder === 'checkpoints' ? workshop.checkpoints : MODEL_FOLDERS[folder];
+    const names = folder === 'checkpoints' ? workshop.checkpoints : modelFolders[folder];
     send(response, names === undefined ? 404 : 200, names ?? '');
   });
-  get('/embeddings', () => MODEL_FOLDERS['embeddings']);
+  get('/embeddings', () => modelFolders['embeddings']);
   get('/extensions', () => []);
-  get('/features', () => FEATURES);
+  get('/features', () => features);
   get('/system_stats', () => systemStats());
 
   router.add('GET /api/jobs', (call) => listJobs(comfy, call));
@@ -121,23 +121,23 @@ function systemStats(): JsonObject {
   return {
     system: {
       os: process.platform,
-      ram_total: 16 * GIB,
-      ram_free: 8 * GIB,
-      comfyui_version: VERSION,
-      python_version: PLAINLY,
-      pytorch_version: PLAINLY,
+      ram_total: 16 * gib,
+      ram_free: 8 * gib,
+      comfyui_version: version,
+      python_version: plainly,
+      pytorch_version: plainly,
       embedded_python: false,
       argv: ['main.py'],
     },
     devices: [
       {
-        name: PLAINLY,
+        name: plainly,
         type: 'cpu',
         index: 0,
-        vram_total: 8 * GIB,
-        vram_free: 6 * GIB,
-        torch_vram_total: 8 * GIB,
-        torch_vram_free: 6 * GIB,
+        vram_total: 8 * gib,
+        vram_free: 6 * gib,
+        torch_vram_total: 8 * gib,
+        torch_vram_free: 6 * gib,
       },
     ],
   };

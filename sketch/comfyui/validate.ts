@@ -101,39 +101,43 @@ interface Result {
 }
 
 class Checker {
-  private readonly results = new Map<string, Result>();
+  readonly #results = new Map<string, Result>();
 
-  constructor(
-    private readonly graph: Graph,
-    private readonly types: NodeTypes,
-    private readonly workshop: Workshop,
-  ) {}
+  readonly #graph: Graph;
+  readonly #types: NodeTypes;
+  readonly #workshop: Workshop;
+
+  constructor(graph: Graph, types: NodeTypes, workshop: Workshop) {
+    this.#graph = graph;
+    this.#types = types;
+    this.#workshop = workshop;
+  }
 
   failures(): [string, Problem[]][] {
-    return [...this.results].flatMap(([id, { valid, problems }]) =>
+    return [...this.#results].flatMap(([id, { valid, problems }]) =>
       valid || problems.length === 0 ? [] : [[id, problems] as [string, Problem[]]],
     );
   }
 
   checkOutput(id: string): Result {
     try {
-      return this.check(id, []);
+      return this.#check(id, []);
     } catch (error) {
       const result = {
         valid: false,
         problems: [exception('exception_during_validation', 'Exception when validating node', error)],
       };
-      this.results.set(id, result);
+      this.#results.set(id, result);
       return result;
     }
   }
 
-  private check(id: string, visiting: string[]): Result {
-    const known = this.results.get(id);
+  #check(id: string, visiting: string[]): Result {
+    const known = this.#results.get(id);
     if (known !== undefined) return known;
-    if (visiting.includes(id)) return this.cycle(id, visiting);
-    const node = this.graph[id];
-    const type = node && this.types[node.class_type];
+    if (visiting.includes(id)) return this.#cycle(id, visiting);
+    const node = this.#graph[id];
+    const type = node && this.#types[node.class_type];
     if (node === undefined || type === undefined) throw new KeyError(id);
     const problems: Problem[] = [];
     let valid = true;
@@ -146,7 +150,7 @@ class Checker {
           );
         }
       } else if (Array.isArray(value)) {
-        const found = this.checkLink(id, name, spec, value, visiting);
+        const found = this.#checkLink(id, name, spec, value, visiting);
         if (found === 'upstream') valid = false;
         else if (found !== undefined) problems.push(found);
       } else {
@@ -155,19 +159,19 @@ class Checker {
         else node.inputs[name] = checked.value;
       }
     }
-    problems.push(...this.refusal(type, node.inputs));
+    problems.push(...this.#refusal(type, node.inputs));
     // A cycle that was found below may have left a result here already.
-    const before = this.results.get(id);
+    const before = this.#results.get(id);
     const result = {
       valid: valid && problems.length === 0 && before?.valid !== false,
       problems: [...(before?.problems ?? []), ...problems],
     };
-    this.results.set(id, result);
+    this.#results.set(id, result);
     return result;
   }
 
-  private refusal(type: NodeType, inputs: JsonObject): Problem[] {
-    const reason = type.refuses?.(new Inputs(inputs), this.workshop);
+  #refusal(type: NodeType, inputs: JsonObject): Problem[] {
+    const reason = type.refuses?.(new Inputs(inputs), this.#workshop);
     if (reason === undefined) return [];
     const [name, words] = reason;
     const details = `${name} - ${words}`;
@@ -176,7 +180,7 @@ class Checker {
     ];
   }
 
-  private checkLink(
+  #checkLink(
     id: string,
     name: string,
     spec: readonly unknown[],
@@ -193,9 +197,9 @@ class Checker {
       });
     }
     const [from, slot] = link;
-    const source = this.graph[from];
+    const source = this.#graph[from];
     if (source === undefined) throw new KeyError(from);
-    const received = this.types[source.class_type]?.output[slot];
+    const received = this.#types[source.class_type]?.output[slot];
     if (received === undefined) throw new IndexError('tuple index out of range');
     const wanted = spec[0];
     if (received !== wanted) {
@@ -208,7 +212,7 @@ class Checker {
       });
     }
     try {
-      return this.check(from, [...visiting, id]).valid ? undefined : 'upstream';
+      return this.#check(from, [...visiting, id]).valid ? undefined : 'upstream';
     } catch (error) {
       const found = exception(
         'exception_during_inner_validation',
@@ -216,23 +220,23 @@ class Checker {
         error,
       );
       Object.assign(found.extra_info, { input_name: name, input_config: spec, linked_node: value });
-      this.results.set(from, { valid: false, problems: [found] });
+      this.#results.set(from, { valid: false, problems: [found] });
       return 'upstream';
     }
   }
 
-  private cycle(id: string, visiting: string[]): Result {
+  #cycle(id: string, visiting: string[]): Result {
     const path = [...visiting.slice(visiting.indexOf(id)), id];
-    const details = path.map((each) => `${each} (${this.graph[each]?.class_type ?? ''})`).join(' -> ');
+    const details = path.map((each) => `${each} (${this.#graph[each]?.class_type ?? ''})`).join(' -> ');
     const nodes = [...new Set(path)];
     for (const node of nodes) {
       const found = problem('dependency_cycle', 'Dependency cycle detected', details, {
         node_id: node,
         cycle_nodes: nodes,
       });
-      this.results.set(node, { valid: false, problems: [found] });
+      this.#results.set(node, { valid: false, problems: [found] });
     }
-    return this.results.get(id) ?? { valid: false, problems: [] };
+    return this.#results.get(id) ?? { valid: false, problems: [] };
   }
 }
 

@@ -32,19 +32,23 @@ export type ValueOf<T extends Value['type']> = Extract<Value, { type: T }>;
 
 /** A node's inputs with its links replaced by the values that they lead to. */
 export class Inputs {
-  constructor(private readonly values: Readonly<Record<string, unknown>>) {}
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values;
+  }
 
   has(name: string): boolean {
-    return this.values[name] !== undefined;
+    return this.#values[name] !== undefined;
   }
 
   text(name: string): string {
-    const value = this.values[name];
+    const value = this.#values[name];
     return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   }
 
   number(name: string): number {
-    return Number(this.values[name] ?? 0);
+    return Number(this.#values[name] ?? 0);
   }
 
   /** A seed of up to 64 bits, as a number or a string, as a number that JavaScript holds exactly. */
@@ -55,7 +59,7 @@ export class Inputs {
 
   /** @throws TypeError where the input leads to something else: validation has been passed by. */
   value<T extends Value['type']>(name: string, type: T): ValueOf<T> {
-    const value = this.values[name] as Value | undefined;
+    const value = this.#values[name] as Value | undefined;
     if (value?.type !== type) throw new TypeError(`'NoneType' object is not a ${type}`);
     return value as ValueOf<T>;
   }

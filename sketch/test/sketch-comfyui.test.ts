@@ -44,7 +44,7 @@ async function ask(
 class Ear {
   readonly heard: { type: string; data: any }[] = [];
   readonly binary: Buffer[] = [];
-  private readonly waiting: { matches: (type: string, data: any) => boolean; resolve: () => void }[] = [];
+  readonly #waiting: { matches: (type: string, data: any) => boolean; resolve: () => void }[] = [];
 
   private constructor(readonly socket: WebSocket) {
     socket.on('message', (data: Buffer, isBinary) => {
@@ -54,7 +54,7 @@ class Ear {
       }
       const message = JSON.parse(data.toString()) as { type: string; data: any };
       this.heard.push(message);
-      for (const { matches, resolve } of this.waiting) if (matches(message.type, message.data)) resolve();
+      for (const { matches, resolve } of this.#waiting) if (matches(message.type, message.data)) resolve();
     });
   }
 
@@ -68,7 +68,7 @@ class Ear {
 
   hears(matches: (type: string, data: any) => boolean): Promise<void> {
     if (this.heard.some(({ type, data }) => matches(type, data))) return Promise.resolve();
-    return new Promise((resolve) => this.waiting.push({ matches, resolve }));
+    return new Promise((resolve) => this.#waiting.push({ matches, resolve }));
   }
 
   ended(id: string): Promise<void> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FaultPlan, FAULTS_OF } from '../faults.js';
+import { FaultPlan, faultsOf } from '../faults.js';
 import { Gpu, ServerGone, type Work } from '../gpu.js';
 import { readInfotext, writeInfotext } from '../a1111/infotext.js';
 import { luck, pick } from '../luck.js';
@@ -40,7 +40,7 @@ describe('a plan of faults', () => {
     const plan = new FaultPlan('a1111', 1, []);
     const met = new Set(Array.from({ length: 500 }, (_, seed) => plan.next(seed)));
     expect(met).not.toContain('hang');
-    expect(met.size).toBe(FAULTS_OF.a1111.length - 4);
+    expect(met.size).toBe(faultsOf.a1111.length - 4);
     plan.set(1, ['hang']);
     expect(plan.next(0)).toBe('hang');
   });

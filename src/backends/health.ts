@@ -76,10 +76,12 @@ class Watch implements Health {
   #onTried: () => void = () => undefined;
   #closed = false;
 
-  constructor(
-    private readonly backend: Pick<Backend, 'name' | 'probe'>,
-    private readonly options: HealthOptions,
-  ) {
+  readonly #backend: Pick<Backend, 'name' | 'probe'>;
+  readonly #options: HealthOptions;
+
+  constructor(backend: Pick<Backend, 'name' | 'probe'>, options: HealthOptions) {
+    this.#backend = backend;
+    this.#options = options;
     this.#probeMs = options.probeMs ?? { first: 1_000, longest: 15_000 };
     this.#trialMs = options.trialMs ?? { first: 1_000, longest: 300_000 };
   }
@@ -98,7 +100,7 @@ class Watch implements Health {
 
   async run<T>(attempt: string, work: () => Promise<T>): Promise<T> {
     if (this.#blame.isBlamed(attempt)) throw this.#refuse('fails this attempt again and again.');
-    if (!this.isTaking) throw new RestingError(`${this.backend.name} rests: ${this.#reason}`);
+    if (!this.isTaking) throw new RestingError(`${this.#backend.name} rests: ${this.#reason}`);
     const trial = this.#takes === 'one' ? this.#rest : undefined;
     if (trial) this.#take('none');
     let isTried = false;
@@ -126,7 +128,7 @@ class Watch implements Health {
 
   async probe(signal: AbortSignal): Promise<ServerInfo> {
     try {
-      const info = await this.backend.probe(signal);
+      const info = await this.#backend.probe(signal);
       if (!this.#blame.isSick) this.#recover();
       return info;
     } catch (error) {
@@ -166,7 +168,7 @@ class Watch implements Health {
   }
 
   #refuse(message: string, cause?: BackendError): BackendError {
-    return new BackendError(message, { backend: this.backend.name, fault: 'request', cause });
+    return new BackendError(message, { backend: this.#backend.name, fault: 'request', cause });
   }
 
   #startRest(state: 'down' | 'sick', reason: string): void {
@@ -220,7 +222,7 @@ class Watch implements Health {
       const left = over - performance.now();
       const ms = pauseMs(this.#probeMs, probes);
       await sleep(left > 0 ? Math.min(left, ms) : ms, undefined, { signal: stop });
-      const failure = await this.backend.probe(stop).then(() => undefined, toError);
+      const failure = await this.#backend.probe(stop).then(() => undefined, toError);
       stop.throwIfAborted();
       if (!failure && (wentAway || performance.now() >= over)) return;
       if (!failure) {
@@ -236,7 +238,7 @@ class Watch implements Health {
   #take(takes: 'all' | 'one' | 'none'): void {
     if (takes === this.#takes) return;
     this.#takes = takes;
-    this.options.onTaking?.();
+    this.#options.onTaking?.();
   }
 
   #move(state: BackendHealthState, reason?: string): void {
@@ -244,7 +246,7 @@ class Watch implements Health {
     // What ends while it rests says nothing new, and a sick server that is being restarted is told of once.
     if (this.#rest && (state === 'ailing' || this.#state === 'sick')) return;
     this.#state = state;
-    this.options.onChange?.(state, reason);
+    this.#options.onChange?.(state, reason);
   }
 }
 

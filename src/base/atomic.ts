@@ -5,7 +5,7 @@ import { systemCode } from '../errors.js';
 import { storing } from './storage.js';
 
 /** Node refuses single writes of 2 GiB and more. */
-const WRITE_BYTES = 2 ** 30;
+const writeBytes = 2 ** 30;
 
 /** Where bytes go one after another. */
 export interface Sink {
@@ -51,12 +51,16 @@ export async function writeAtomically(
 class FileSink implements Sink {
   length = 0;
 
-  constructor(private readonly file: fs.FileHandle) {}
+  readonly #file: fs.FileHandle;
+
+  constructor(file: fs.FileHandle) {
+    this.#file = file;
+  }
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length;) {
-      const size = Math.min(bytes.length - done, WRITE_BYTES);
-      done += (await this.file.write(bytes, done, size)).bytesWritten;
+      const size = Math.min(bytes.length - done, writeBytes);
+      done += (await this.#file.write(bytes, done, size)).bytesWritten;
     }
     this.length += bytes.length;
   }

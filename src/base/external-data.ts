@@ -53,7 +53,11 @@ class Reader {
   #window = Buffer.alloc(0);
   #start = 0;
 
-  constructor(private readonly file: FileHandle) {}
+  readonly #file: FileHandle;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
 
   /** The messages of this number in a message. Ends where what follows is no protobuf. */
   async *messages(span: Span, wanted: number): AsyncGenerator<Span> {
@@ -102,7 +106,7 @@ class Reader {
     const known = at >= this.#start && at + length <= this.#start + this.#window.length;
     if (!known) {
       const window = Buffer.alloc(Math.max(length, windowBytes));
-      const { bytesRead } = await this.file.read(window, 0, window.length, at);
+      const { bytesRead } = await this.#file.read(window, 0, window.length, at);
       this.#window = window.subarray(0, bytesRead);
       this.#start = at;
     }

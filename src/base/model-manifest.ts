@@ -7,7 +7,7 @@ import { ModelError, systemCode } from '../errors.js';
 import { writeAtomically } from './atomic.js';
 
 /** What reroll leaves beside the files of a model, written last: a folder without it is unfinished. */
-export const MANIFEST_FILE = 'reroll.json';
+export const manifestFile = 'reroll.json';
 
 const verification = z.object({
   /** The variant that was compared with. */
@@ -48,7 +48,7 @@ export type Manifest = z.infer<typeof manifest>;
 
 /** The folder's manifest; undefined where it has none. Throws ModelError where it is broken. */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
-  const path = join(folder, MANIFEST_FILE);
+  const path = join(folder, manifestFile);
   try {
     return manifest.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
@@ -61,5 +61,5 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
 }
 
 export async function writeManifest(folder: string, content: Manifest): Promise<void> {
-  await writeAtomically(join(folder, MANIFEST_FILE), `${JSON.stringify(content, null, 2)}\n`);
+  await writeAtomically(join(folder, manifestFile), `${JSON.stringify(content, null, 2)}\n`);
 }

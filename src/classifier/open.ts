@@ -45,12 +45,17 @@ class LocalClassifier implements Classifier {
   #free: Promise<unknown> = Promise.resolve();
   #closed = false;
 
+  readonly #network: Network;
+  readonly #preprocessor: Preprocessor;
+
   constructor(
     folder: ModelFolder,
     readonly notes: readonly string[],
-    private readonly network: Network,
-    private readonly preprocessor: Preprocessor,
+    network: Network,
+    preprocessor: Preprocessor,
   ) {
+    this.#network = network;
+    this.#preprocessor = preprocessor;
     this.model = folder.identity;
     this.labels = folder.labels;
     this.#scored = scoredOf(folder);
@@ -59,12 +64,12 @@ class LocalClassifier implements Classifier {
   async classify(image: Buffer | string, signal?: AbortSignal): Promise<Scores> {
     signal?.throwIfAborted();
     // Decoding runs beside the inference of the picture before.
-    const fill = await this.preprocessor.prepare(image);
+    const fill = await this.#preprocessor.prepare(image);
     const logits = this.#free.then(() => {
       signal?.throwIfAborted();
       if (this.#closed)
         throw new Error('classify() after close(): the caller must wait for its verdicts first.');
-      return run(this.network, this.model.name, fill());
+      return run(this.#network, this.model.name, fill());
     });
     this.#free = logits.catch(() => undefined);
     return labelScores(this.#scored, await logits);
@@ -74,7 +79,7 @@ class LocalClassifier implements Classifier {
     if (this.#closed) return;
     this.#closed = true;
     await this.#free;
-    await this.network.close();
+    await this.#network.close();
   }
 }
 

@@ -10,7 +10,11 @@ import { sizeOf, type Size } from './sizes.js';
 export class Preprocessor {
   #values = new Float32Array();
 
-  constructor(private readonly preprocessing: Preprocessing) {}
+  readonly #preprocessing: Preprocessing;
+
+  constructor(preprocessing: Preprocessing) {
+    this.#preprocessing = preprocessing;
+  }
 
   /** Decodes and resizes; what it returns fills the model's input, and is called while the model is free. */
   async prepare(image: Buffer | string): Promise<() => Pixels> {
@@ -24,19 +28,19 @@ export class Preprocessor {
     for (const data of [black, black.map(() => Math.random() * 256)]) {
       const picture = { width: 96, height: 64, data };
       const { width, height } = this.#resized(picture);
-      yield this.#fill(resample(picture, width, height, this.preprocessing.resize?.filter ?? 'bilinear'));
+      yield this.#fill(resample(picture, width, height, this.#preprocessing.resize?.filter ?? 'bilinear'));
     }
   }
 
   async #read(image: Buffer | string): Promise<Rgb> {
-    const { resize } = this.preprocessing;
+    const { resize } = this.#preprocessing;
     if (!resize) return readRgb(image);
     const { width, height } = this.#resized(await readSize(image));
     return readResized(image, width, height, resize.filter);
   }
 
   #resized(picture: Size): Size {
-    const { resize } = this.preprocessing;
+    const { resize } = this.#preprocessing;
     if (!resize) return picture;
     const size = sizeOf(resize.to, picture);
     if (size.width * size.height > maxPixels) {
@@ -48,10 +52,10 @@ export class Preprocessor {
   }
 
   #fill(picture: Rgb): Pixels {
-    const { width, height } = inputSize(this.preprocessing, picture);
+    const { width, height } = inputSize(this.#preprocessing, picture);
     const length = 3 * width * height;
     if (this.#values.length !== length) this.#values = new Float32Array(length);
-    normalise(picture, this.preprocessing, this.#values);
+    normalise(picture, this.#preprocessing, this.#values);
     return { values: this.#values, width, height };
   }
 }

@@ -78,21 +78,24 @@ const remembered = 100;
 class Server {
   readonly sent = new Map<string, Sent[]>();
 
-  constructor(
-    private readonly backend: Backend,
-    private readonly tags: readonly string[],
-  ) {}
+  readonly #backend: Backend;
+  readonly #tags: readonly string[];
+
+  constructor(backend: Backend, tags: readonly string[]) {
+    this.#backend = backend;
+    this.#tags = tags;
+  }
 
   get name(): string {
-    return this.backend.name;
+    return this.#backend.name;
   }
 
   serves({ tags }: Shot): boolean {
-    return tags.every((tag) => this.tags.includes(tag));
+    return tags.every((tag) => this.#tags.includes(tag));
   }
 
   take({ request }: Shot): Sent[] {
-    const sent = this.backend.settings(request);
+    const sent = this.#backend.settings(request);
     if (this.sent.size < remembered) this.sent.set(JSON.stringify(sent), sent);
     return sent;
   }

@@ -4,7 +4,7 @@ import { toJsonb } from './json.js';
 import type { FileRecord, NewRun, NewShot } from './types.js';
 
 /** Shots per insert: more are no faster, and a page of them is what is held in memory. */
-const PAGE = 500;
+const pageSize = 500;
 
 /** Writes a run, its shots and attempt 1 of each, within the transaction of `client`. Returns the run's id. */
 export async function insertRun(
@@ -19,7 +19,7 @@ export async function insertRun(
   let page: NewShot[] = [];
   for await (const shot of shots) {
     page.push(shot);
-    if (page.length < PAGE) continue;
+    if (page.length < pageSize) continue;
     total += page.length;
     await insertShots(client, id, page);
     page = [];

@@ -1,9 +1,9 @@
 import { StorageError, systemCode, toError } from '../errors.js';
 
 /** Connection errors of PostgreSQL (classes 08 and 57P) and of the network under it. */
-const UNREACHABLE_CODE = /^(08|57P0|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/;
+const unreachableCode = /^(08|57P0|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/;
 /** node-postgres gives these no code. */
-const UNREACHABLE_MESSAGE = /^(Connection terminated|timeout exceeded when trying to connect)/;
+const unreachableMessage = /^(Connection terminated|timeout exceeded when trying to connect)/;
 
 /**
  * A database's error that is no bug of ours, in plain words; any other as it is.
@@ -17,7 +17,7 @@ export function databaseError(thrown: unknown): Error {
       'The disk of the ledger’s database is full. Free some space; nothing that was recorded is lost.',
       { cause: error },
     );
-  if (UNREACHABLE_CODE.test(code) || UNREACHABLE_MESSAGE.test(error.message))
+  if (unreachableCode.test(code) || unreachableMessage.test(error.message))
     return new StorageError(
       `The ledger’s database does not answer: ${error.message}. Nothing that was recorded is lost: see that it runs, then resume.`,
       { cause: error },

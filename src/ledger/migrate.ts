@@ -4,12 +4,12 @@ import { migrations } from './migrations.js';
 import { transaction } from './transaction.js';
 
 /** Any number, as long as all processes use the same: only one may change the tables at a time. */
-const MIGRATION_LOCK = 7_265_011;
+const migrationLock = 7_265_011;
 
 /** Brings the database up to this version of reroll, all steps or none. */
 export async function migrate(pool: pg.Pool): Promise<void> {
   await transaction(pool, async (client) => {
-    await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+    await client.query('select pg_advisory_xact_lock($1)', [migrationLock]);
     await client.query('create schema if not exists reroll');
     await client.query(
       'create table if not exists reroll.migrations (number integer primary key, name text not null, applied_at timestamptz not null default now())',

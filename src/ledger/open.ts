@@ -25,7 +25,7 @@ export interface OpenLedger {
 }
 
 /** They are opened as needed. The queue has its own, and so has the heartbeat. */
-const MAX_CONNECTIONS = 20;
+const maxConnections = 20;
 
 /**
  * Opens the ledger of the state folder `home`: the embedded database in it, which is this process's alone until
@@ -103,7 +103,7 @@ async function openServer(databaseUrl: string): Promise<pg.Pool> {
   registerPassword(databaseUrl);
   const pool = new pg.Pool({
     connectionString: databaseUrl,
-    max: MAX_CONNECTIONS,
+    max: maxConnections,
     connectionTimeoutMillis: 15_000,
     application_name: 'reroll',
   });

@@ -83,13 +83,13 @@ const local = new Set([
   0x2011_bab0, // exFAT
   0x7366_746e, // NTFS
 ]);
-const NFS = 0x6969;
+const nfs = 0x6969;
 
 /** Whether every machine that sees the folder sees its locks. False where that is not known. */
 export async function reachesAllHosts(folder: string): Promise<boolean> {
   if (process.platform !== 'linux') return false;
   const { type } = await statfs(folder);
-  if (type !== NFS) return local.has(type);
+  if (type !== nfs) return local.has(type);
   // NFS passes locks to its server, unless it was mounted not to.
   const options = await mountOptions(folder);
   return options !== undefined && !/\bnolock\b|\blocal_lock=(?!none)/.test(options);

@@ -47,7 +47,7 @@ export class PGliteSession {
   leave(connection: Connection): void {
     this.#listeners.delete(connection);
     this.#turns = this.#turns.filter((turn) => turn.connection !== connection);
-    if (this.#holder === connection) this.submit(connection, ROLLBACK);
+    if (this.#holder === connection) this.submit(connection, rollback);
   }
 
   /** One turn per round of the event loop: PGlite blocks while it works, and timers and sockets must live on. */
@@ -106,7 +106,7 @@ export class PGliteSession {
         for (const listener of this.#listeners) this.#answers.push({ connection: listener, frames: frame });
         continue;
       }
-      if (type === COMMAND_COMPLETE && frame.subarray(5, 11).equals(LISTEN_TAG))
+      if (type === COMMAND_COMPLETE && frame.subarray(5, 11).equals(listenTag))
         this.#listeners.add(connection);
       if (type === READY) this.#holder = frame[5] === IDLE ? undefined : connection;
       own.push(frame);
@@ -177,7 +177,7 @@ class Connection extends Duplex {
     if (this.#received.length < length) return;
     this.#received = this.#received.subarray(length);
     this.#started = true;
-    this.push(WELCOME);
+    this.push(welcome);
   }
 
   #submitTurns(): void {
@@ -216,10 +216,10 @@ class Connection extends Duplex {
 const byte = (character: string): number => character.charCodeAt(0);
 const [PARSE, QUERY, SYNC, TERMINATE] = [byte('P'), byte('Q'), byte('S'), byte('X')];
 const [NOTIFICATION, COMMAND_COMPLETE, READY, IDLE] = [byte('A'), byte('C'), byte('Z'), byte('I')];
-const LISTEN_TAG = Buffer.from('LISTEN');
+const listenTag = Buffer.from('LISTEN');
 /** AuthenticationOk and ReadyForQuery, idle. */
-const WELCOME = Buffer.from([byte('R'), 0, 0, 0, 8, 0, 0, 0, 0, READY, 0, 0, 0, 5, IDLE]);
-const ROLLBACK = message('Q', Buffer.from('ROLLBACK\0'));
+const welcome = Buffer.from([byte('R'), 0, 0, 0, 8, 0, 0, 0, 0, READY, 0, 0, 0, 5, IDLE]);
+const rollback = message('Q', Buffer.from('ROLLBACK\0'));
 
 function message(type: string, body: Buffer): Buffer {
   const head = Buffer.alloc(5);

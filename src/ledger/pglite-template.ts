@@ -7,7 +7,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { closeToOthers, syncEntry, syncTree } from './folders.js';
 
 /** Changes whenever PGlite's PostgreSQL does, so that no old template meets a new server. */
-const TEMPLATE = 'pglite-0.5';
+const templateName = 'pglite-0.5';
 /** A draft that nobody has touched for so long has nobody any more. */
 const draftMs = 600_000;
 
@@ -17,7 +17,7 @@ const draftMs = 600_000;
  * that is killed meanwhile leaves no half of a database behind.
  */
 export async function fillDataDir(dataDir: string): Promise<void> {
-  const template = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'reroll', TEMPLATE);
+  const template = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'reroll', templateName);
   await Promise.all([sweepDrafts(dataDir), sweepDrafts(template)]);
   if ((await filesIn(dataDir)).length > 0) return;
   if ((await filesIn(template)).length === 0) {

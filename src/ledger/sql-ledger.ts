@@ -33,15 +33,15 @@ import type {
 } from './types.js';
 
 /** Shots, with all their attempts, that are read at a time. */
-const PAGE = 200;
-const LAST_INDEX = 2 ** 31 - 1;
+const pageSize = 200;
+const lastIndex = 2 ** 31 - 1;
 
 type ShotWithoutAttempts = Omit<ShotRecord, 'attempts'>;
 type AttemptWithoutTags = Omit<Attempt, 'tags'>;
 
 /** Events of a run that stay, and how many come before the older ones go. */
-const KEPT_EVENTS = 50_000;
-const TRIM_EVERY = 5_000;
+const keptEvents = 50_000;
+const trimEvery = 5_000;
 
 /** From which states a run may move to one. Cancelling has a method of its own. */
 const legalMoves = { running: ['paused'], paused: ['running'], completed: ['running', 'paused'] };
@@ -94,8 +94,8 @@ export class SqlLedger implements Ledger {
     const [counted] = await this.#query<{ last: number }>(statements.appendEvents, [run, toJsonb(events)]);
     const last = counted?.last ?? 0;
     // Now and then: to delete one for each that comes would cost as much as to write it.
-    const isDue = Math.floor(last / TRIM_EVERY) > Math.floor((last - events.length) / TRIM_EVERY);
-    if (isDue && last > KEPT_EVENTS) await this.#send(statements.trimEvents, [run, last - KEPT_EVENTS]);
+    const isDue = Math.floor(last / trimEvery) > Math.floor((last - events.length) / trimEvery);
+    if (isDue && last > keptEvents) await this.#send(statements.trimEvents, [run, last - keptEvents]);
     return last;
   }
 
@@ -126,7 +126,7 @@ export class SqlLedger implements Ledger {
 
   async *files(run: string): AsyncIterable<FileRecord> {
     for (let after = ''; ;) {
-      const page = await this.#query<FileRecord>(reads.filesPage, [run, after, PAGE]);
+      const page = await this.#query<FileRecord>(reads.filesPage, [run, after, pageSize]);
       yield* page;
       const end = page.at(-1);
       if (!end) return;
@@ -191,7 +191,7 @@ export class SqlLedger implements Ledger {
 
   async *shots(run: string, first = 1): AsyncIterable<ShotRecord> {
     for (let from = first; ;) {
-      const page = await this.#page(run, from, LAST_INDEX, PAGE);
+      const page = await this.#page(run, from, lastIndex, pageSize);
       yield* page;
       const end = page.at(-1);
       if (!end) return;

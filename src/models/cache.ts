@@ -8,10 +8,10 @@ import { writeAtomically } from '../base/atomic.js';
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** A model on the Hub is named `owner/name`; a few old ones have no owner. */
-const HUB_NAME = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?$/;
+const hubName = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?$/;
 
 export function isHubName(name: string): boolean {
-  return HUB_NAME.test(name) && !name.includes('..') && !name.includes('--');
+  return hubName.test(name) && !name.includes('..') && !name.includes('--');
 }
 
 /** Throws ConfigError for what cannot be the name of a model on the Hub: it would become a path. */

@@ -13,4 +13,4 @@ export {
   type Tensors,
   writeSafetensors,
 } from './safetensors/index.js';
-export { type Bounds, DEFAULT_BOUNDS, verifyModel, type VerifyOptions } from './verify.js';
+export { type Bounds, defaultBounds, verifyModel, type VerifyOptions } from './verify.js';

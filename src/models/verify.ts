@@ -11,7 +11,7 @@ export interface Bounds {
 }
 
 /** A gate decides by thresholds on probabilities: both its labels and its numbers must stay. */
-export const DEFAULT_BOUNDS: Bounds = { agreement: 0.98, largestDifference: 0.2 };
+export const defaultBounds: Bounds = { agreement: 0.98, largestDifference: 0.2 };
 
 export interface VerifyOptions<Image> {
   /** The probability of every label, most probable first, by one variant of the model. */
@@ -36,7 +36,7 @@ export async function verifyModel<Image>(
   options: VerifyOptions<Image>,
 ): Promise<Verification> {
   const { classify, dtype = 'q8', reference = 'fp32', signal } = options;
-  const bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
+  const bounds = { ...defaultBounds, ...options.bounds };
   let count = 0;
   let same = 0;
   let largestDifference = 0;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { isTimm, readLabels } from '../base/model-json.js';
 import { ModelError } from '../errors.js';
-import { ACTIVATIONS } from '../onnx/index.js';
+import { activations } from '../onnx/index.js';
 
 /** What the weights of a ViT classifier mean: read from its config.json. */
 export interface VitConfig {
@@ -32,7 +32,7 @@ export interface VitConfig {
   labels: string[];
 }
 
-const CONVERTIBLE = new Map([
+const convertible = new Map([
   ['ViTForImageClassification', 'vit'],
   ['DeiTForImageClassification', 'deit'],
   ['DeiTForImageClassificationWithTeacher', 'deit'],
@@ -62,10 +62,10 @@ const schema = z.object({
 /** Reads the config.json of a classifier that can be converted. Throws ModelError that says what is wrong with it. */
 export function readVitConfig(json: unknown): VitConfig {
   const { architecture, modelType } = architectureOf(json);
-  if (CONVERTIBLE.get(architecture) !== modelType) {
+  if (convertible.get(architecture) !== modelType) {
     throw new ModelError(
       `A ${architecture} (model_type "${modelType}") cannot be converted: reroll converts ` +
-        `${[...CONVERTIBLE.keys()].join(', ')}. A repository of another architecture works where it has ONNX files`,
+        `${[...convertible.keys()].join(', ')}. A repository of another architecture works where it has ONNX files`,
     );
   }
   const parsed = schema.safeParse(json);
@@ -78,9 +78,9 @@ export function readVitConfig(json: unknown): VitConfig {
       `config.json is unusable: hidden_size ${hidden} is no multiple of ${heads} attention heads`,
     );
   }
-  if (!ACTIVATIONS.has(config.hidden_act)) {
+  if (!activations.has(config.hidden_act)) {
     throw new ModelError(
-      `The activation "${config.hidden_act}" cannot be converted: reroll knows ${[...ACTIVATIONS.keys()].join(', ')}`,
+      `The activation "${config.hidden_act}" cannot be converted: reroll knows ${[...activations.keys()].join(', ')}`,
     );
   }
   const [height, width] = config.image_size;

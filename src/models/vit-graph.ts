@@ -1,5 +1,5 @@
 import type { Variant } from '../base/dtypes.js';
-import { ACTIVATIONS, Graph, Layers, type Linear, type Parameter, type Value } from '../onnx/index.js';
+import { activations, Graph, Layers, type Linear, type Parameter, type Value } from '../onnx/index.js';
 import type { VitConfig } from './vit-config.js';
 import type { VitWeights } from './vit-weights.js';
 
@@ -98,7 +98,7 @@ function block(layers: Layers, config: VitConfig, weights: VitWeights, tokens: V
 
   const normedSum = layers.layerNorm(sum, ...weights.norm(at('layernorm_after'), hidden), epsilon);
   const widened = layers.linear(normedSum, weights.linear(at('mlp.fc1'), intermediate, hidden, true));
-  const activation = ACTIVATIONS.get(config.activation);
+  const activation = activations.get(config.activation);
   if (!activation) throw new Error(`unchecked activation ${config.activation}`);
   const narrowed = weights.linear(at('mlp.fc2'), hidden, intermediate, true);
   return graph.node('Add', [sum, layers.linear(activation(graph, widened), narrowed)]);

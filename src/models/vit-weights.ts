@@ -3,7 +3,7 @@ import type { Linear, Parameter } from '../onnx/index.js';
 import type { Tensors } from './safetensors/index.js';
 
 /** What older transformers call the parts of a layer, and what version 5 calls them. */
-const RENAMES: [RegExp, string][] = [
+const renames: [RegExp, string][] = [
   [/^(vit|deit)\./, ''],
   [/^encoder\.layer\./, 'layers.'],
   [/\.attention\.attention\.(q)uery\./, '.attention.$1_proj.'],
@@ -16,24 +16,27 @@ const RENAMES: [RegExp, string][] = [
 
 /** A checkpoint's weights by the names of transformers 5, without the model's own prefix. */
 export class VitWeights {
-  private readonly names = new Map<string, string>();
+  readonly #names = new Map<string, string>();
 
-  constructor(private readonly checkpoint: Tensors) {
+  readonly #checkpoint: Tensors;
+
+  constructor(checkpoint: Tensors) {
+    this.#checkpoint = checkpoint;
     for (const name of checkpoint.tensors.keys()) {
-      const canonical = RENAMES.reduce(
+      const canonical = renames.reduce(
         (text, [pattern, replacement]) => text.replace(pattern, replacement),
         name,
       );
-      const other = this.names.get(canonical);
+      const other = this.#names.get(canonical);
       if (other) throw new ModelError(`The checkpoint has one weight twice: "${other}" and "${name}"`);
-      this.names.set(canonical, name);
+      this.#names.set(canonical, name);
     }
   }
 
   /** A weight that must have this shape. Throws ModelError where it is missing or has another. */
   get(canonical: string, dims: number[]): Parameter {
-    const name = this.names.get(canonical);
-    const tensor = name === undefined ? undefined : this.checkpoint.tensors.get(name);
+    const name = this.#names.get(canonical);
+    const tensor = name === undefined ? undefined : this.#checkpoint.tensors.get(name);
     if (name === undefined || !tensor) {
       throw new ModelError(
         canonical.includes('classifier')
@@ -46,7 +49,7 @@ export class VitWeights {
         `"${name}" has the shape [${tensor.shape.join(', ')}]; config.json makes it [${dims.join(', ')}]`,
       );
     }
-    return { name: canonical, dims, load: () => this.checkpoint.readFloats(name) };
+    return { name: canonical, dims, load: () => this.#checkpoint.readFloats(name) };
   }
 
   linear(canonical: string, outputs: number, inputs: number, bias: boolean): Linear {

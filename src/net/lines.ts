@@ -54,13 +54,17 @@ class GrowingLine {
   #bytes = Buffer.alloc(0);
   #size = 0;
 
-  constructor(private readonly maxBytes: number) {}
+  readonly #maxBytes: number;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
 
   add(part: Buffer): void {
     const size = this.#size + part.length;
-    if (size > this.maxBytes) throw new RerollError(`sent a line of more than ${this.maxBytes} bytes.`);
+    if (size > this.#maxBytes) throw new RerollError(`sent a line of more than ${this.#maxBytes} bytes.`);
     if (size > this.#bytes.length) {
-      const larger = Buffer.alloc(Math.min(this.maxBytes, Math.max(size, 2 * this.#bytes.length)));
+      const larger = Buffer.alloc(Math.min(this.#maxBytes, Math.max(size, 2 * this.#bytes.length)));
       this.#bytes.copy(larger, 0, 0, this.#size);
       this.#bytes = larger;
     }

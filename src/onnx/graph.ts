@@ -1,7 +1,7 @@
 /** Builds an ONNX graph: named values, nodes between them, and weights that are loaded only when the file is written. */
 
 /** ONNX's TensorProto.DataType numbers, and the bytes of one element. */
-export const ELEMENT = {
+export const elementCodes = {
   float: { code: 1, bytes: 4 },
   uint8: { code: 2, bytes: 1 },
   int8: { code: 3, bytes: 1 },
@@ -10,7 +10,7 @@ export const ELEMENT = {
   float16: { code: 10, bytes: 2 },
 } as const;
 
-export type Element = keyof typeof ELEMENT;
+export type Element = keyof typeof elementCodes;
 
 /** The name of a value inside the graph. */
 export type Value = string;
@@ -46,15 +46,15 @@ export interface Port {
   dims: (number | string)[];
 }
 
-export const MICROSOFT = 'com.microsoft';
+export const microsoft = 'com.microsoft';
 
 export class Graph {
   readonly nodes: Node[] = [];
   readonly inputs: Port[] = [];
   readonly outputs: Port[] = [];
   readonly groups: WeightGroup[] = [];
-  private readonly constants = new Map<string, Value>();
-  private values = 0;
+  readonly #constants = new Map<string, Value>();
+  #values = 0;
 
   input(name: Value, element: Element, dims: (number | string)[]): Value {
     this.inputs.push({ name, element, dims });
@@ -69,7 +69,7 @@ export class Graph {
 
   /** Adds a node with one output and returns that. An input '' is one left out. */
   node(op: string, inputs: Value[], attributes: Record<string, Attribute> = {}, domain = ''): Value {
-    const output = this.fresh(op);
+    const output = this.#fresh(op);
     this.nodes.push({ op, domain, inputs, outputs: [output], attributes });
     return output;
   }
@@ -81,7 +81,7 @@ export class Graph {
 
   /** Adds a node with several outputs. */
   several(op: string, count: number, inputs: Value[], attributes: Record<string, Attribute> = {}): Value[] {
-    const outputs = Array.from({ length: count }, () => this.fresh(op));
+    const outputs = Array.from({ length: count }, () => this.#fresh(op));
     this.nodes.push({ op, domain: '', inputs, outputs, attributes });
     return outputs;
   }
@@ -99,34 +99,34 @@ export class Graph {
 
   /** A constant list of whole numbers: shapes, axes, positions. */
   integers(...values: number[]): Value {
-    return this.constant('int64', [values.length], BigInt64Array.from(values, BigInt));
+    return this.#constant('int64', [values.length], BigInt64Array.from(values, BigInt));
   }
 
   /** A constant whole number. */
   integer(value: number): Value {
-    return this.constant('int64', [], BigInt64Array.of(BigInt(value)));
+    return this.#constant('int64', [], BigInt64Array.of(BigInt(value)));
   }
 
   /** A constant real number. */
   real(value: number): Value {
-    return this.constant('float', [], Float32Array.of(value));
+    return this.#constant('float', [], Float32Array.of(value));
   }
 
   /** A constant unsigned byte. */
   byte(value: number): Value {
-    return this.constant('uint8', [], Uint8Array.of(value));
+    return this.#constant('uint8', [], Uint8Array.of(value));
   }
 
-  private constant(element: Element, dims: number[], data: Float32Array | BigInt64Array | Uint8Array): Value {
+  #constant(element: Element, dims: number[], data: Float32Array | BigInt64Array | Uint8Array): Value {
     const key = `${element}[${dims.join()}]=${data.join()}`;
-    const known = this.constants.get(key);
+    const known = this.#constants.get(key);
     if (known) return known;
-    const name = this.weight(this.fresh('constant'), element, dims, async () => data);
-    this.constants.set(key, name);
+    const name = this.weight(this.#fresh('constant'), element, dims, async () => data);
+    this.#constants.set(key, name);
     return name;
   }
 
-  private fresh(stem: string): Value {
-    return `${stem}_${this.values++}`;
+  #fresh(stem: string): Value {
+    return `${stem}_${this.#values++}`;
   }
 }

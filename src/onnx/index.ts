@@ -1,3 +1,3 @@
 export { type Attribute, type Element, Graph, type Value } from './graph.js';
-export { ACTIVATIONS, Layers, type Linear, type Parameter } from './layers.js';
+export { activations, Layers, type Linear, type Parameter } from './layers.js';
 export { writeOnnx, type WriteOptions } from './write.js';

@@ -1,6 +1,6 @@
 import type { Variant } from '../base/dtypes.js';
 import { floatToHalf } from '../base/floats.js';
-import { type Graph, MICROSOFT, type Value } from './graph.js';
+import { type Graph, microsoft, type Value } from './graph.js';
 import { quantizeTransposed, transpose } from './quantize.js';
 
 /** A parameter of the model: read when the file is written. */
@@ -17,7 +17,7 @@ export interface Linear {
 }
 
 /** The activations of transformers that ViTs use, by their names there. */
-export const ACTIVATIONS = new Map<string, (graph: Graph, x: Value) => Value>([
+export const activations = new Map<string, (graph: Graph, x: Value) => Value>([
   ['gelu', (graph, x) => graph.node('Gelu', [x])],
   ['gelu_python', (graph, x) => graph.node('Gelu', [x])],
   ['gelu_new', tanhGelu],
@@ -46,7 +46,7 @@ export class Layers {
 
   /** A parameter as a 32-bit value. */
   parameter({ name, dims, load }: Parameter): Value {
-    return this.stored(name, dims, load);
+    return this.#stored(name, dims, load);
   }
 
   layerNorm(x: Value, scale: Parameter, shift: Parameter, epsilon: number): Value {
@@ -56,8 +56,8 @@ export class Layers {
 
   /** A large layer: integers in the integer variants. */
   linear(x: Value, layer: Linear): Value {
-    if (this.variant === 'int8' || this.variant === 'uint8') return this.integerLinear(x, layer);
-    if (this.variant === 'q8') return this.fusedLinear(x, layer);
+    if (this.variant === 'int8' || this.variant === 'uint8') return this.#integerLinear(x, layer);
+    if (this.variant === 'q8') return this.#fusedLinear(x, layer);
     return this.floatLinear(x, layer);
   }
 
@@ -65,8 +65,8 @@ export class Layers {
   floatLinear(x: Value, { weight, bias }: Linear): Value {
     const [outputs, inputs] = weight.dims as [number, number];
     const load = async () => transpose(await weight.load(), outputs, inputs);
-    return this.plusBias(
-      this.graph.node('MatMul', [x, this.stored(weight.name, [inputs, outputs], load)]),
+    return this.#plusBias(
+      this.graph.node('MatMul', [x, this.#stored(weight.name, [inputs, outputs], load)]),
       bias,
     );
   }
@@ -75,7 +75,7 @@ export class Layers {
   attention(query: Value, key: Value, value: Value, heads: number, headSize: number): Value {
     const { graph } = this;
     if (this.variant === 'q8') {
-      return graph.node('MultiHeadAttention', [query, key, value], { num_heads: heads }, MICROSOFT);
+      return graph.node('MultiHeadAttention', [query, key, value], { num_heads: heads }, microsoft);
     }
     const byHead = (x: Value, perm: number[]) =>
       graph.node('Transpose', [graph.node('Reshape', [x, graph.integers(0, 0, heads, headSize)])], { perm });
@@ -88,28 +88,28 @@ export class Layers {
     return graph.node('Reshape', [tokensFirst, graph.integers(0, 0, heads * headSize)]);
   }
 
-  private integerLinear(x: Value, { weight, bias }: Linear): Value {
+  #integerLinear(x: Value, { weight, bias }: Linear): Value {
     const { graph } = this;
     const [quantized, scale, zeroPoint] = graph.several('DynamicQuantizeLinear', 3, [x]) as [
       Value,
       Value,
       Value,
     ];
-    const [values, scales] = this.quantized(weight);
+    const [values, scales] = this.#quantized(weight);
     // Signed weights have their zero at 0, which is what the operator assumes.
     const zero = this.variant === 'uint8' ? [graph.byte(128)] : [];
     const product = graph.node('MatMulInteger', [quantized, values, zeroPoint, ...zero]);
     const real = graph.node('Cast', [product], { to: 1 });
-    return this.plusBias(graph.node('Mul', [real, graph.node('Mul', [scale, scales])]), bias);
+    return this.#plusBias(graph.node('Mul', [real, graph.node('Mul', [scale, scales])]), bias);
   }
 
-  private fusedLinear(x: Value, { weight, bias }: Linear): Value {
-    const [values, scales] = this.quantized(weight);
+  #fusedLinear(x: Value, { weight, bias }: Linear): Value {
+    const [values, scales] = this.#quantized(weight);
     const inputs = [x, values, scales, '', ...(bias ? [this.parameter(bias)] : [])];
-    return this.graph.node('DynamicQuantizeMatMul', inputs, {}, MICROSOFT);
+    return this.graph.node('DynamicQuantizeMatMul', inputs, {}, microsoft);
   }
 
-  private quantized(weight: Parameter): [Value, Value] {
+  #quantized(weight: Parameter): [Value, Value] {
     const [outputs, inputs] = weight.dims as [number, number];
     const element = this.variant === 'uint8' ? 'uint8' : 'int8';
     return this.graph.weights(
@@ -127,11 +127,11 @@ export class Layers {
     ) as [Value, Value];
   }
 
-  private plusBias(x: Value, bias: Parameter | undefined): Value {
+  #plusBias(x: Value, bias: Parameter | undefined): Value {
     return bias ? this.graph.node('Add', [x, this.parameter(bias)]) : x;
   }
 
-  private stored(name: string, dims: number[], load: () => Promise<Float32Array>): Value {
+  #stored(name: string, dims: number[], load: () => Promise<Float32Array>): Value {
     if (this.variant !== 'fp16') return this.graph.weight(name, 'float', dims, load);
     const half = this.graph.weight(name, 'float16', dims, async () => floatToHalf(await load()));
     return this.graph.node('Cast', [half], { to: 1 });

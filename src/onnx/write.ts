@@ -14,29 +14,29 @@ import { ModelError } from '../errors.js';
 import { type Sink, writeAtomically } from '../base/atomic.js';
 import {
   type Attribute,
-  ELEMENT,
+  elementCodes,
   type Graph,
-  MICROSOFT,
+  microsoft,
   type Node,
   type Port,
   type Weight,
 } from './graph.js';
 
 /** Opset 20 is the first with Gelu; IR 10 goes with opset 21. */
-const OPSET = 21n;
-const IR_VERSION = 10n;
+const opset = 21n;
+const irVersion = 10n;
 
 /** Runtimes refuse protobuf files of 2 GiB; the rest of the graph takes the difference. */
-const MAX_INLINE_BYTES = 2_000_000_000;
+const mostInlineBytes = 2_000_000_000;
 
 /** Smaller weights stay in the model's file: a runtime reads shapes and axes before it opens the data. */
-const MIN_EXTERNAL_BYTES = 1024;
+const minExternalBytes = 1024;
 
 /** Runtimes map external weights into memory, which works from page boundaries on. */
-const PAGE_BYTES = 4096;
+const pageBytes = 4096;
 
 /** Field numbers of the ONNX messages that are written around the weights, all of wire type 2 (bytes with a length). */
-const FIELD = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 };
+const fieldNumbers = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 };
 
 export interface WriteOptions {
   /** Weights that are larger in sum go to `<file>_data`. Lowered by tests. */
@@ -48,7 +48,7 @@ export interface WriteOptions {
  * Weights of more than 2 GB go to a second file, `<path>_data`, which the first one names.
  */
 export async function writeOnnx(path: string, graph: Graph, options: WriteOptions = {}): Promise<void> {
-  const inline = totalBytes(graph) <= (options.maxInlineBytes ?? MAX_INLINE_BYTES);
+  const inline = totalBytes(graph) <= (options.maxInlineBytes ?? mostInlineBytes);
   if (inline) {
     await writeAtomically(path, (sink) => writeModel(sink, graph, (weight) => rawDataHead(weight), true));
     return;
@@ -83,16 +83,16 @@ async function writeModel(
   for (const { weights } of graph.groups) {
     for (const weight of weights) {
       const length = lengthOf(weight);
-      graphLength += fieldHead(FIELD.graphInitializer, length).length + length;
+      graphLength += fieldHead(fieldNumbers.graphInitializer, length).length + length;
     }
   }
   await sink.write(modelWithoutGraph(graph));
-  await sink.write(fieldHead(FIELD.modelGraph, graphLength));
+  await sink.write(fieldHead(fieldNumbers.modelGraph, graphLength));
   await sink.write(body);
   for (const group of graph.groups) {
     const data = group.weights.some(isHere) ? await loadGroup(group) : [];
     for (const [index, weight] of group.weights.entries()) {
-      await sink.write(fieldHead(FIELD.graphInitializer, lengthOf(weight)));
+      await sink.write(fieldHead(fieldNumbers.graphInitializer, lengthOf(weight)));
       await sink.write(headOf(weight));
       const bytes = data[index];
       if (bytes && isHere(weight)) await sink.write(bytes);
@@ -110,7 +110,7 @@ async function writeExternalData(path: string, graph: Graph): Promise<Map<Weight
       for (const [index, weight] of group.weights.entries()) {
         const bytes = data[index];
         if (!bytes || !isExternal(weight)) continue;
-        await sink.write(new Uint8Array((PAGE_BYTES - (sink.length % PAGE_BYTES)) % PAGE_BYTES));
+        await sink.write(new Uint8Array((pageBytes - (sink.length % pageBytes)) % pageBytes));
         places.set(weight, sink.length);
         await sink.write(bytes);
       }
@@ -140,10 +140,10 @@ function totalBytes(graph: Graph): number {
 }
 
 function weightBytes(weight: Weight): number {
-  return weight.dims.reduce((product, size) => product * size, ELEMENT[weight.element].bytes);
+  return weight.dims.reduce((product, size) => product * size, elementCodes[weight.element].bytes);
 }
 
-const isExternal = (weight: Weight): boolean => weightBytes(weight) >= MIN_EXTERNAL_BYTES;
+const isExternal = (weight: Weight): boolean => weightBytes(weight) >= minExternalBytes;
 
 /** The tag and length that stand before `length` bytes of a protobuf field. */
 function fieldHead(field: number, length: number): Uint8Array {
@@ -157,7 +157,7 @@ function fieldHead(field: number, length: number): Uint8Array {
 function rawDataHead(weight: Weight): Uint8Array {
   return Buffer.concat([
     toBinary(TensorProtoSchema, create(TensorProtoSchema, tensorFields(weight))),
-    fieldHead(FIELD.tensorRawData, weightBytes(weight)),
+    fieldHead(fieldNumbers.tensorRawData, weightBytes(weight)),
   ]);
 }
 
@@ -179,16 +179,16 @@ function externalHead(weight: Weight, location: string, offset: number): Uint8Ar
 }
 
 function tensorFields(weight: Weight) {
-  return { name: weight.name, dims: weight.dims.map(BigInt), dataType: ELEMENT[weight.element].code };
+  return { name: weight.name, dims: weight.dims.map(BigInt), dataType: elementCodes[weight.element].code };
 }
 
 function modelWithoutGraph(graph: Graph): Uint8Array {
-  const opsetImport = [{ domain: '', version: OPSET }];
-  if (graph.nodes.some((node) => node.domain === MICROSOFT))
-    opsetImport.push({ domain: MICROSOFT, version: 1n });
+  const opsetImport = [{ domain: '', version: opset }];
+  if (graph.nodes.some((node) => node.domain === microsoft))
+    opsetImport.push({ domain: microsoft, version: 1n });
   return toBinary(
     ModelProtoSchema,
-    create(ModelProtoSchema, { irVersion: IR_VERSION, producerName: 'reroll', opsetImport }),
+    create(ModelProtoSchema, { irVersion: irVersion, producerName: 'reroll', opsetImport }),
   );
 }
 
@@ -239,7 +239,7 @@ function portProto(port: Port) {
       value: {
         case: 'tensorType',
         value: {
-          elemType: ELEMENT[port.element].code,
+          elemType: elementCodes[port.element].code,
           shape: {
             dim: port.dims.map((size) => ({
               value:

@@ -9,7 +9,7 @@ import { RowPictures } from './pictures.js';
 import type { Pipeline } from './pipeline.js';
 import { Renderer } from './render.js';
 import { readRows, type FileRow } from './rows.js';
-import { MOST_SHOTS, shotsOf, tooManyShots } from './size.js';
+import { mostShots, shotsOf, tooManyShots } from './size.js';
 import { parseTemplate, type Template } from './template.js';
 import { Wildcards } from './wildcards.js';
 
@@ -40,7 +40,7 @@ export interface ExpandOptions {
 }
 
 /** How long the shots may keep the process to themselves: signals and timers wait so long. */
-const LONGEST_TURN_MS = 20;
+const longestTurnMs = 20;
 
 /**
  * The shots of a pipeline, in the order of its prompts; within a prompt every combination of its matrix (in the
@@ -63,7 +63,7 @@ export async function* expandShots(
   for await (const source of sources(pipeline)) {
     try {
       const shots = shotsOf(source);
-      if (index + shots > MOST_SHOTS) throw new ConfigError(tooManyShots(index + shots));
+      if (index + shots > mostShots) throw new ConfigError(tooManyShots(index + shots));
       const prompt = prompts.of(source.text, source.row ? noVariables : environment);
       await wildcards.prepare(prompt);
       for (const note of prompt.notes) notes.add(`${source.place}: ${note}`);
@@ -83,7 +83,7 @@ export async function* expandShots(
           for (const note of negative.notes) notes.add(`negative_prompt: ${note}`);
         }
         for (let copy = 0; copy < source.count; copy++) {
-          if (performance.now() - turn > LONGEST_TURN_MS) {
+          if (performance.now() - turn > longestTurnMs) {
             await setImmediate();
             turn = performance.now();
           }
@@ -174,34 +174,38 @@ const noVariables: ReadonlySet<string> = new Set();
 
 /** Parsed templates. Most negative prompts are the same text for thousands of rows. */
 class Templates {
-  private last: { text: string; environment: ReadonlySet<string>; template: Template } | undefined;
+  #last: { text: string; environment: ReadonlySet<string>; template: Template } | undefined;
 
   of(text: string, environment: ReadonlySet<string>): Template {
-    if (this.last?.text !== text || this.last.environment !== environment)
-      this.last = { text, environment, template: parseTemplate(text, environment) };
-    return this.last.template;
+    if (this.#last?.text !== text || this.#last.environment !== environment)
+      this.#last = { text, environment, template: parseTemplate(text, environment) };
+    return this.#last.template;
   }
 }
 
-const MOST_NOTES = 20;
+const mostNotes = 20;
 
 /** Tells each note once, and of very many how many more there are. */
 class Notes {
-  private readonly told = new Set<string>();
-  private more = 0;
+  readonly #told = new Set<string>();
+  #more = 0;
 
-  constructor(private readonly tell: (note: string) => void = () => undefined) {}
+  readonly #tell: (note: string) => void;
+
+  constructor(tell: (note: string) => void = () => undefined) {
+    this.#tell = tell;
+  }
 
   readonly add = (note: string): void => {
-    if (this.told.has(note)) return;
-    if (this.told.size === MOST_NOTES) this.more++;
+    if (this.#told.has(note)) return;
+    if (this.#told.size === mostNotes) this.#more++;
     else {
-      this.told.add(note);
-      this.tell(note);
+      this.#told.add(note);
+      this.#tell(note);
     }
   };
 
   end(): void {
-    if (this.more > 0) this.tell(`... and ${this.more} more`);
+    if (this.#more > 0) this.#tell(`... and ${this.#more} more`);
   }
 }

@@ -13,9 +13,9 @@ export const filenameFields = {
 export type FilenameField = keyof typeof filenameFields;
 export type FilenameValues = Readonly<Record<FilenameField, string | number>>;
 
-const LONGEST_VALUE = 60;
+const longestValue = 60;
 /** Most file systems take 255 bytes in a name; the extension and a temporary suffix need room. */
-const LONGEST_NAME = 220;
+const longestName = 220;
 
 const field = /\{\{\s*([^{}]*?)\s*\}\}/g;
 /** Windows gives these names to devices, with any extension. */
@@ -35,7 +35,7 @@ export function checkFilename(template: string): string[] {
     );
   }
   // Every field filled with its longest value, so that what is left is the template's own text.
-  const filled = template.replace(field, 'v'.repeat(LONGEST_VALUE));
+  const filled = template.replace(field, 'v'.repeat(longestValue));
   const parts = filled.split(/[/\\]/);
   const problems = [];
   if (!fields.includes('shot'))
@@ -55,9 +55,9 @@ export function checkFilename(template: string): string[] {
       'a file name takes none of < > : " | ? * { } and no control characters. Fields are written {{shot}}.',
     );
   }
-  if (parts.some((part) => Buffer.byteLength(part) > LONGEST_NAME)) {
+  if (parts.some((part) => Buffer.byteLength(part) > longestName)) {
     problems.push(
-      `a name may become longer than ${LONGEST_NAME} bytes. Use fewer fields, or put a '/' between them.`,
+      `a name may become longer than ${longestName} bytes. Use fewer fields, or put a '/' between them.`,
     );
   }
   if (/\.(png|jpe?g|webp)$/i.test(filled))
@@ -90,8 +90,8 @@ export function* otherNames(path: string, shot: number): Generator<string> {
 const withoutRunFolder = (template: string): string => template.replace(/^\{\{\s*run\s*\}\}[/\\](?=.)/, '');
 
 function clean(value: string): string {
-  let short = value.normalize('NFC').replace(unsafe, '_').replace(/\s+/g, ' ').trim().slice(0, LONGEST_VALUE);
-  while (Buffer.byteLength(short) > LONGEST_VALUE) short = short.slice(0, -1);
+  let short = value.normalize('NFC').replace(unsafe, '_').replace(/\s+/g, ' ').trim().slice(0, longestValue);
+  while (Buffer.byteLength(short) > longestValue) short = short.slice(0, -1);
   return short.replace(/[\ud800-\udbff]$/, '') || '_';
 }
 

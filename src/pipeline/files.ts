@@ -4,7 +4,7 @@ import { ConfigError, systemCode, toError } from '../errors.js';
 import { displayPath } from './problems.js';
 
 /** Longest line of a prompt file, in characters: a file without line ends must not fill the memory. */
-const LONGEST_LINE = 1_000_000;
+const longestLine = 1_000_000;
 
 /** The whole text of a small file. Throws ConfigError where it is missing, unreadable, too large or no UTF-8. */
 export async function readText(file: string, mostBytes: number, advice: string): Promise<string> {
@@ -54,9 +54,9 @@ export async function* readLines(file: string): AsyncGenerator<Line> {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) yield { text: chomp(line), number: ++number };
-      if (rest.length > LONGEST_LINE) {
+      if (rest.length > longestLine) {
         throw new ConfigError(
-          `${displayPath(file)}:${number + 1}: the line is longer than ${LONGEST_LINE} characters. Is this a text file with a prompt a line?`,
+          `${displayPath(file)}:${number + 1}: the line is longer than ${longestLine} characters. Is this a text file with a prompt a line?`,
         );
       }
     }

@@ -3,10 +3,10 @@ import { lateParts, putIntoRepair, putIntoRequest, type Environment } from './en
 import { mapStrings } from './paths.js';
 
 /** A shorter value may be any word's part: it is hidden only where it is a whole text. */
-const SHORTEST = 4;
+const shortest = 4;
 
 /** A longer value is no word's part, and no pattern may be so long: pictures in base64 are. */
-const LONGEST_WORD = 10_000;
+const longestWord = 10_000;
 
 export interface Hider {
   /** A text with `${NAME}` for what was put in. */
@@ -35,9 +35,9 @@ export function hider(request: ImageRequest, repair: Repair | undefined, environ
   });
   const whole = new Map([...values, ...changed]);
   const parts = [...new Map([...values, ...changed].flatMap(spellings))]
-    .filter(([text]) => text.length >= SHORTEST)
+    .filter(([text]) => text.length >= shortest)
     .sort(([a], [b]) => b.length - a.length)
-    .map(([sent, written]) => ({ sent, written, words: sent.length > LONGEST_WORD ? sent : asWord(sent) }));
+    .map(([sent, written]) => ({ sent, written, words: sent.length > longestWord ? sent : asWord(sent) }));
   return {
     hide: (text) =>
       whole.get(text) ??

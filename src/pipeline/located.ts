@@ -15,13 +15,13 @@ export interface Located {
 export type Path = readonly (string | number)[];
 
 /** Deeper than any pipeline is; the parser and all that walks the values call themselves for each level. */
-const DEEPEST = 100;
+const deepest = 100;
 /** A parsed word takes a kilobyte of memory, and four megabytes of text may hold two million. */
-const MOST_WORDS = 800_000;
+const mostWords = 800_000;
 /** Aliases written out: few letters may stand for more values than any memory holds. */
-const MOST_VALUES = 500_000;
+const mostValues = 500_000;
 /** One slip in the syntax makes the parser stumble many times. */
-const FIRST_FAULTS = 3;
+const firstFaults = 3;
 
 /** Parses YAML. Throws ConfigError with every syntax error and its place. */
 export function parseYaml(source: Source): Located {
@@ -34,7 +34,7 @@ export function parseYaml(source: Source): Located {
       throw new RangeError('nested too deeply');
     if (faults.length > 0) {
       throw configError(
-        faults.slice(0, FIRST_FAULTS).map(({ message, pos, code }) => ({
+        faults.slice(0, firstFaults).map(({ message, pos, code }) => ({
           message: syntaxMessage(source.text, code, message, pos[0]),
           spot: { source, start: pos[0], end: pos[1] },
         })),
@@ -76,9 +76,9 @@ function rejectBombs(source: Source): void {
     else if (word.startsWith('\n') || word.startsWith('\r')) inLine = 0;
     else if (/^[-?:]$/.test(word)) inLine++;
     // In brackets a colon nests nothing.
-    if (brackets > DEEPEST || (brackets === 0 && inLine > DEEPEST))
+    if (brackets > deepest || (brackets === 0 && inLine > deepest))
       throw configError([{ message: tooDeep, spot }]);
-    if (++words > MOST_WORDS) throw configError([{ message: tooMany, spot }]);
+    if (++words > mostWords) throw configError([{ message: tooMany, spot }]);
   }
 }
 
@@ -89,36 +89,40 @@ const aliased = 'aliases (*name) multiply here: ';
 
 class Locator {
   /** The last node of each anchor: what an alias behind it means. */
-  private readonly anchors = new Map<string, Node>();
-  private values = 0;
+  readonly #anchors = new Map<string, Node>();
+  #values = 0;
 
-  constructor(private readonly source: Source) {}
+  readonly #source: Source;
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
 
   /** `open` are the nodes around this one: an alias to one of them would never end. */
   locate(node: Node | null, open: readonly Node[]): Located {
-    const spot = this.spotOf(node);
-    if (open.length > DEEPEST) throw this.error(spot, tooDeep);
-    if (++this.values > MOST_VALUES)
-      throw this.error(spot, `${this.anchors.size > 0 ? aliased : ''}${tooMany}`);
+    const spot = this.#spotOf(node);
+    if (open.length > deepest) throw this.#error(spot, tooDeep);
+    if (++this.#values > mostValues)
+      throw this.#error(spot, `${this.#anchors.size > 0 ? aliased : ''}${tooMany}`);
     if (isAlias(node)) {
-      const target = this.anchors.get(node.source);
+      const target = this.#anchors.get(node.source);
       if (!target)
-        throw this.error(spot, `there is no anchor &${node.source} before the alias *${node.source}.`);
-      if (open.includes(target)) throw this.error(spot, `the alias *${node.source} contains itself.`);
+        throw this.#error(spot, `there is no anchor &${node.source} before the alias *${node.source}.`);
+      if (open.includes(target)) throw this.#error(spot, `the alias *${node.source} contains itself.`);
       return { ...this.locate(target, open), spot };
     }
-    if (node?.anchor !== undefined) this.anchors.set(node.anchor, node);
+    if (node?.anchor !== undefined) this.#anchors.set(node.anchor, node);
     const inside = node ? [...open, node] : open;
     if (isSeq(node)) return { content: node.items.map((item) => this.locate(item as Node, inside)), spot };
     if (isMap(node)) {
       const entries = new Map<string, Located>();
       for (const { key, value } of node.items) {
-        const keySpot = this.spotOf(key as Node);
+        const keySpot = this.#spotOf(key as Node);
         if (!isScalar(key) || key.value === '__proto__')
-          throw this.error(keySpot, 'a key must be a plain word.');
+          throw this.#error(keySpot, 'a key must be a plain word.');
         const name = String(key.value);
         if (entries.has(name))
-          throw this.error(keySpot, 'this key is written twice in one mapping. Keep one of them.');
+          throw this.#error(keySpot, 'this key is written twice in one mapping. Keep one of them.');
         entries.set(name, { ...this.locate(value as Node | null, inside), keySpot });
       }
       return { content: entries, spot };
@@ -129,15 +133,15 @@ class Locator {
     if (typeof value === 'number' && Number.isFinite(value)) {
       return { content: value, spot, written: (node as Scalar).source ?? '' };
     }
-    throw this.error(spot, `${quote(node?.toString() ?? '')} is no number, text, true or false.`);
+    throw this.#error(spot, `${quote(node?.toString() ?? '')} is no number, text, true or false.`);
   }
 
-  private spotOf(node: Node | null | undefined): Spot {
+  #spotOf(node: Node | null | undefined): Spot {
     const [start, end] = node?.range ?? [0, 0];
-    return { source: this.source, start, end };
+    return { source: this.#source, start, end };
   }
 
-  private error(spot: Spot, message: string): Error {
+  #error(spot: Spot, message: string): Error {
     return configError([{ message, spot } satisfies Problem]);
   }
 }

@@ -6,7 +6,7 @@ import { rebase } from './paths.js';
 import { configError, displayPath, type Source } from './problems.js';
 
 /** Beyond this, prompts belong into a file of their own, which is streamed. */
-const MOST_BYTES = 4_000_000;
+const mostBytes = 4_000_000;
 
 /**
  * Reads a pipeline file with all that it `extends`. Mappings are merged key by key; of lists and single values
@@ -17,13 +17,13 @@ export async function readMerged(file: string): Promise<Located> {
 }
 
 /** Files that each extend ten others ten times would never end. */
-const MOST_FILES = 200;
+const mostFiles = 200;
 
 async function read(file: string, open: readonly string[], count: { files: number }): Promise<Located> {
-  if (++count.files > MOST_FILES)
-    throw new ConfigError(`extends takes in more than ${MOST_FILES} files. Put them together.`);
+  if (++count.files > mostFiles)
+    throw new ConfigError(`extends takes in more than ${mostFiles} files. Put them together.`);
   const advice = 'Put the prompts into a file of their own: prompts: [{ file: prompts.txt }].';
-  const source: Source = { name: file, text: await readText(file, MOST_BYTES, advice) };
+  const source: Source = { name: file, text: await readText(file, mostBytes, advice) };
   const tree = parseYaml(source);
   if (!(tree.content instanceof Map)) {
     const message = 'a pipeline is a mapping: name, backends, prompts. `reroll init` writes a first one.';

@@ -14,7 +14,11 @@ import type { FileRow } from './rows.js';
 export class RowPictures {
   #roots: Promise<string[]> | undefined;
 
-  constructor(private readonly pipeline: Pick<Pipeline, 'dir' | 'pictures'>) {}
+  readonly #pipeline: Pick<Pipeline, 'dir' | 'pictures'>;
+
+  constructor(pipeline: Pick<Pipeline, 'dir' | 'pictures'>) {
+    this.#pipeline = pipeline;
+  }
 
   /** Throws ConfigError with the row's place. */
   async check({ settings, place }: FileRow): Promise<void> {
@@ -28,7 +32,7 @@ export class RowPictures {
   }
 
   async #problemOf(file: string): Promise<string | undefined> {
-    const { dir, pictures } = this.pipeline;
+    const { dir, pictures } = this.#pipeline;
     this.#roots ??= Promise.all([dir, ...pictures].map((folder) => fs.realpath(folder)));
     try {
       // Links are followed first: they may lead anywhere.

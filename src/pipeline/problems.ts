@@ -21,11 +21,11 @@ export interface Problem {
   spot?: Spot | undefined;
 }
 
-const MOST_SHOWN = 20;
+const mostShown = 20;
 
 /** One error for all problems of one reading, in the order of the files' lines. */
 export function configError(problems: readonly Problem[]): ConfigError {
-  const shown = problems.toSorted(byPlace).slice(0, MOST_SHOWN).map(render);
+  const shown = problems.toSorted(byPlace).slice(0, mostShown).map(render);
   const more = problems.length - shown.length;
   if (more > 0) shown.push(`... and ${more} more`);
   if (problems.length > 1) shown.unshift(`${problems.length} problems`);

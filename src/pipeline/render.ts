@@ -6,22 +6,23 @@ import type { Choice, Part, Template, VariablePart } from './template.js';
 import type { Wildcards } from './wildcards.js';
 
 /** Wildcards that each use two others grow without bound: no real prompt needs this many choices or letters. */
-const MOST_CHOICES = 10_000;
-const MOST_CHARACTERS = 200_000;
+const mostChoices = 10_000;
+const mostCharacters = 200_000;
 
 /** One shot's luck: the same seed makes the same choices. Seeds must come from `seedFor`: the generator does not mix them. */
 export class Renderer {
-  private readonly random: () => number;
-  private choices = 0;
-  private characters = 0;
+  readonly #random: () => number;
+  #choices = 0;
+  #characters = 0;
 
-  constructor(
-    private readonly wildcards: Wildcards,
-    seed: number,
-    private readonly environment: ReadonlySet<string> = new Set(),
-  ) {
+  readonly #wildcards: Wildcards;
+  readonly #environment: ReadonlySet<string>;
+
+  constructor(wildcards: Wildcards, seed: number, environment: ReadonlySet<string> = new Set()) {
+    this.#wildcards = wildcards;
+    this.#environment = environment;
     const generator = xoroshiro128plus(seed);
-    this.random = () => uniformFloat64(generator);
+    this.#random = () => uniformFloat64(generator);
   }
 
   /**
@@ -30,41 +31,41 @@ export class Renderer {
    */
   render({ parts }: Template): string {
     const text: (string | VariablePart)[] = [];
-    this.collect(parts, text);
+    this.#collect(parts, text);
     const rendered: string[] = [];
     let own = '';
     for (const part of [...text, { variable: '' }]) {
       if (typeof part === 'string') own += part;
       else {
-        rendered.push(escapeVariables(own, this.environment), part.variable && `\${${part.variable}}`);
+        rendered.push(escapeVariables(own, this.#environment), part.variable && `\${${part.variable}}`);
         own = '';
       }
     }
     return rendered.join('');
   }
 
-  private collect(parts: readonly Part[], text: (string | VariablePart)[]): void {
+  #collect(parts: readonly Part[], text: (string | VariablePart)[]): void {
     for (const part of parts) {
-      if (typeof part === 'string') this.add(part, text);
-      else if ('options' in part) this.choose(part, text);
+      if (typeof part === 'string') this.#add(part, text);
+      else if ('options' in part) this.#choose(part, text);
       else if ('variable' in part) text.push(part);
       else {
-        const choice = this.wildcards.choice(part.wildcard);
-        if (choice) this.choose(choice, text);
-        else this.add(`__${part.wildcard}__`, text);
+        const choice = this.#wildcards.choice(part.wildcard);
+        if (choice) this.#choose(choice, text);
+        else this.#add(`__${part.wildcard}__`, text);
       }
     }
   }
 
-  private choose({ options, upTo }: Choice, text: (string | VariablePart)[]): void {
-    if (++this.choices > MOST_CHOICES) throw tooMuch();
-    const option = options[firstAbove(upTo, this.random() * (upTo.at(-1) ?? 0))];
-    if (option) this.collect(option.parts, text);
+  #choose({ options, upTo }: Choice, text: (string | VariablePart)[]): void {
+    if (++this.#choices > mostChoices) throw tooMuch();
+    const option = options[firstAbove(upTo, this.#random() * (upTo.at(-1) ?? 0))];
+    if (option) this.#collect(option.parts, text);
   }
 
-  private add(part: string, text: (string | VariablePart)[]): void {
-    this.characters += part.length;
-    if (this.characters > MOST_CHARACTERS) throw tooMuch();
+  #add(part: string, text: (string | VariablePart)[]): void {
+    this.#characters += part.length;
+    if (this.#characters > mostCharacters) throw tooMuch();
     text.push(part);
   }
 }

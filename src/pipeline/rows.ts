@@ -46,9 +46,9 @@ async function* jsonRows(file: string): AsyncGenerator<FileRow> {
 }
 
 /** Of a row: more than any has, and little enough to be looked at one by one. */
-const MOST_VALUES = 10_000;
-const DEEPEST = 50;
-const MOST_COLUMNS = 1000;
+const mostValues = 10_000;
+const deepest = 50;
+const mostColumns = 1000;
 
 /** Counted before they are made: a megabyte of brackets is a hundred of objects. */
 function rejectBombs(text: string, place: string): void {
@@ -58,9 +58,9 @@ function rejectBombs(text: string, place: string): void {
     if (mark === '[' || mark === '{') depth++;
     else if (mark === ']' || mark === '}') depth--;
     if (mark === ',' || mark === '[' || mark === '{') values++;
-    if (depth > DEEPEST)
-      throw new ConfigError(`${place}: the values are nested deeper than ${DEEPEST}, too deeply to be read.`);
-    if (values > MOST_VALUES) throw new ConfigError(`${place}: a row holds at most ${MOST_VALUES} values.`);
+    if (depth > deepest)
+      throw new ConfigError(`${place}: the values are nested deeper than ${deepest}, too deeply to be read.`);
+    if (values > mostValues) throw new ConfigError(`${place}: a row holds at most ${mostValues} values.`);
   }
 }
 
@@ -82,8 +82,8 @@ async function* csvRows(file: string): AsyncGenerator<FileRow> {
     const place = `${name}:${number}`;
     if (!header) {
       header = cells.map((cell) => cell.trim());
-      if (header.length > MOST_COLUMNS)
-        throw new ConfigError(`${place}: ${header.length} columns; at most ${MOST_COLUMNS} are read.`);
+      if (header.length > mostColumns)
+        throw new ConfigError(`${place}: ${header.length} columns; at most ${mostColumns} are read.`);
       const twice = header.find((name, index) => header?.indexOf(name) !== index);
       if (twice !== undefined)
         throw new ConfigError(`${place}: the column '${twice}' is there twice. Keep one of them.`);
@@ -148,7 +148,7 @@ function check(raw: unknown, place: string, folder: string): FileRow {
   return { text: text ?? prompt ?? '', settings, place };
 }
 
-const LONGEST_RECORD = 1_000_000;
+const longestRecord = 1_000_000;
 
 /** Records of a CSV file as in RFC 4180: quoted cells may hold commas, line ends and doubled quotes. */
 async function* csvRecords(file: string): AsyncGenerator<{ cells: string[]; number: number }> {
@@ -160,7 +160,7 @@ async function* csvRecords(file: string): AsyncGenerator<{ cells: string[]; numb
     if (!open) number = line.number;
     // An odd number of quotes: a quoted cell begins here and goes on in the next line, or ends here.
     if (line.text.split('"').length % 2 === 0) open = !open;
-    if (open && record.length > LONGEST_RECORD) break;
+    if (open && record.length > longestRecord) break;
     if (!open && record.trim() !== '') yield { cells: splitRecord(record), number };
   }
   if (open)

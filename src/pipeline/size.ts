@@ -3,7 +3,7 @@ import type { Path } from './located.js';
 import type { Settled } from './schema.js';
 
 /** Of one run. Each needs a row of the ledger, and hours of a GPU come to much less. */
-export const MOST_SHOTS = 10_000_000;
+export const mostShots = 10_000_000;
 
 type Counted = Pick<Settled['prompts'][number], 'matrix' | 'count'>;
 
@@ -13,14 +13,14 @@ export function shotsOf({ matrix = {}, count = 1 }: Counted): number {
 }
 
 export const tooManyShots = (shots: number): string =>
-  `this asks for ${shots.toLocaleString('en')} images; a run takes at most ${MOST_SHOTS.toLocaleString('en')}. Take values out of the matrix, or make several runs.`;
+  `this asks for ${shots.toLocaleString('en')} images; a run takes at most ${mostShots.toLocaleString('en')}. Take values out of the matrix, or make several runs.`;
 
 /** Prompts that ask for more shots than a run takes: counted, not made. */
 export function* tooLarge({ prompts }: Settled): Generator<{ path: Path; message: string }> {
   let sum = 0;
   for (const [index, prompt] of prompts.entries()) {
     sum += shotsOf(prompt);
-    if (sum <= MOST_SHOTS) continue;
+    if (sum <= mostShots) continue;
     const path = ['prompts', index, ...(prompt.matrix ? ['matrix'] : [])];
     yield { path, message: `${keyName(path)}: ${tooManyShots(sum)}` };
     return;

@@ -61,10 +61,10 @@ export function choiceOf(options: Option[]): Choice {
   return { options, upTo: options.map(({ weight }) => (sum += weight)) };
 }
 
-const DEEPEST = 50;
-const MOST_WEIGHT = 1e9;
+const deepest = 50;
+const mostWeight = 1e9;
 /** Of a `<lora:...>`, in letters. */
-const LONGEST_TAG = 1000;
+const longestTag = 1000;
 
 /** Letters that mean nothing here. */
 const plainRun = /[^\\{}|_[\]$]+/y;
@@ -85,7 +85,7 @@ export function parseLine(line: string, environment = noNames): Template & { opt
   const match = weightPrefix.exec(line);
   const strange = match ? undefined : badWeight(line, 0);
   const weight = Number(match?.[1] ?? 1);
-  if (strange !== undefined || weight > MOST_WEIGHT)
+  if (strange !== undefined || weight > mostWeight)
     throw new ConfigError(`at ${quote(line.slice(0, 40))}: ${strange ?? 'this weight is too large.'}`);
   const template = parseTemplate(match ? line.slice(match[0].length) : line, environment);
   return { ...template, option: { weight, parts: template.parts } };
@@ -103,161 +103,168 @@ interface Frame {
 }
 
 class Parser {
-  private readonly wildcards: WildcardPart[] = [];
-  private readonly notes = new Set<string>();
-  private readonly stack: Frame[] = [];
-  private readonly parts: Part[] = [];
-  private at = 0;
+  readonly #wildcards: WildcardPart[] = [];
+  readonly #notes = new Set<string>();
+  readonly #stack: Frame[] = [];
+  readonly #parts: Part[] = [];
+  #at = 0;
 
-  constructor(
-    private readonly text: string,
-    private readonly environment: ReadonlySet<string>,
-  ) {}
+  readonly #text: string;
+  readonly #environment: ReadonlySet<string>;
+
+  constructor(text: string, environment: ReadonlySet<string>) {
+    this.#text = text;
+    this.#environment = environment;
+  }
 
   parse(): Template {
-    for (const { at, sure } of flagsIn(this.text)) {
-      if (sure) throw this.error(at, flagAdvice);
-      this.note(at, 'looks like an option, and stays in the prompt.');
+    for (const { at, sure } of flagsIn(this.#text)) {
+      if (sure) throw this.#error(at, flagAdvice);
+      this.#note(at, 'looks like an option, and stays in the prompt.');
     }
-    const brackets = matchingBrackets(this.text);
-    while (this.at < this.text.length) {
-      const char = this.text.charAt(this.at);
-      const frame = this.stack.at(-1);
-      const escaped = char === '\\' ? this.escaped(frame) : undefined;
-      if (escaped !== undefined) this.take(escaped, escaped.length + 1);
-      else if (char === '_' && this.wildcard()) continue;
-      else if (char === '$' && this.variable()) continue;
-      else if (char === '{') this.open();
-      else if (char === '}') this.close(frame);
+    const brackets = matchingBrackets(this.#text);
+    while (this.#at < this.#text.length) {
+      const char = this.#text.charAt(this.#at);
+      const frame = this.#stack.at(-1);
+      const escaped = char === '\\' ? this.#escaped(frame) : undefined;
+      if (escaped !== undefined) this.#take(escaped, escaped.length + 1);
+      else if (char === '_' && this.#wildcard()) continue;
+      else if (char === '$' && this.#variable()) continue;
+      else if (char === '{') this.#open();
+      else if (char === '}') this.#close(frame);
       else if (frame?.isChoice && char === '|' && frame.brackets === 0) {
-        this.endOption(frame);
-        this.startOption(frame);
+        this.#endOption(frame);
+        this.#startOption(frame);
       } else {
-        if (frame && brackets.has(this.at)) frame.brackets += char === '[' ? 1 : -1;
-        plainRun.lastIndex = this.at;
-        const run = plainRun.exec(this.text)?.[0] ?? char;
-        this.take(run);
+        if (frame && brackets.has(this.#at)) frame.brackets += char === '[' ? 1 : -1;
+        plainRun.lastIndex = this.#at;
+        const run = plainRun.exec(this.#text)?.[0] ?? char;
+        this.#take(run);
       }
     }
-    const unclosed = this.stack.at(-1);
+    const unclosed = this.#stack.at(-1);
     if (unclosed)
-      throw this.error(
+      throw this.#error(
         unclosed.start,
         "this '{' is never closed. Close it with '}', or write '\\{' for the brace itself.",
       );
-    return { parts: this.parts, wildcards: this.wildcards, notes: [...this.notes] };
+    return { parts: this.#parts, wildcards: this.#wildcards, notes: [...this.#notes] };
   }
 
-  private escaped(frame: Frame | undefined): string | undefined {
-    if (this.text.startsWith('--', this.at + 1)) return '--';
-    const next = this.text.charAt(this.at + 1);
+  #escaped(frame: Frame | undefined): string | undefined {
+    if (this.#text.startsWith('--', this.#at + 1)) return '--';
+    const next = this.#text.charAt(this.#at + 1);
     return /^[{}_]$/.test(next) || (next === '|' && frame?.isChoice) ? next : undefined;
   }
 
   /** Where what comes next belongs: the text's own braces are no place of their own. */
-  private here(): Part[] {
-    return this.stack.findLast(({ isChoice }) => isChoice)?.parts ?? this.parts;
+  #here(): Part[] {
+    return this.#stack.findLast(({ isChoice }) => isChoice)?.parts ?? this.#parts;
   }
 
-  private take(text: string, length = text.length): void {
-    const parts = this.here();
+  #take(text: string, length = text.length): void {
+    const parts = this.#here();
     const last = parts.at(-1);
     if (typeof last === 'string') parts[parts.length - 1] = last + text;
     else parts.push(text);
-    this.at += length;
+    this.#at += length;
   }
 
-  private wildcard(): boolean {
-    const found = wildcardAt(this.text, this.at);
+  #wildcard(): boolean {
+    const found = wildcardAt(this.#text, this.#at);
     if (found === undefined) return false;
-    if ('error' in found) throw this.error(this.at, found.error);
+    if ('error' in found) throw this.#error(this.#at, found.error);
     const part: WildcardPart = {
       wildcard: found.name,
-      missing: this.insideTag() ? 'nothing' : found.missing,
+      missing: this.#insideTag() ? 'nothing' : found.missing,
     };
-    this.here().push(part);
-    this.wildcards.push(part);
-    this.at = found.end;
+    this.#here().push(part);
+    this.#wildcards.push(part);
+    this.#at = found.end;
     return true;
   }
 
-  private variable(): boolean {
-    if (this.text.charAt(this.at + 1) !== '{') return false;
+  #variable(): boolean {
+    if (this.#text.charAt(this.#at + 1) !== '{') return false;
     const [whole = '', name = ''] =
-      /^\$\{(\w{1,1000})\}/.exec(this.text.slice(this.at, this.at + 1010)) ?? [];
-    if (!this.environment.has(name)) throw this.error(this.at, variableAdvice);
-    this.here().push({ variable: name });
-    this.at += whole.length;
+      /^\$\{(\w{1,1000})\}/.exec(this.#text.slice(this.#at, this.#at + 1010)) ?? [];
+    if (!this.#environment.has(name)) throw this.#error(this.#at, variableAdvice);
+    this.#here().push({ variable: name });
+    this.#at += whole.length;
     return true;
   }
 
   /** Whether `<lora:` or the like stands before, still open. */
-  private insideTag(): boolean {
-    const before = this.text.slice(Math.max(0, this.at - LONGEST_TAG), this.at);
+  #insideTag(): boolean {
+    const before = this.#text.slice(Math.max(0, this.#at - longestTag), this.#at);
     return /^<\w+:[^<>]*$/.test(before.slice(Math.max(0, before.lastIndexOf('<'))));
   }
 
-  private open(): void {
-    if (this.stack.length === DEEPEST)
-      throw this.error(this.at, `choices are nested deeper than ${DEEPEST}.`);
-    const strange = foreignChoice(this.text, this.at);
-    if (strange !== undefined) throw this.error(this.at, strange);
+  #open(): void {
+    if (this.#stack.length === deepest)
+      throw this.#error(this.#at, `choices are nested deeper than ${deepest}.`);
+    const strange = foreignChoice(this.#text, this.#at);
+    if (strange !== undefined) throw this.#error(this.#at, strange);
     const inJson =
-      this.stack.at(-1)?.isChoice === false && /^\{\s{0,100}\}/.test(this.text.slice(this.at, this.at + 102));
-    const plain = plainBraces(this.text, this.at) ?? (inJson ? 'JSON' : undefined);
-    const frame = { start: this.at, options: [], weight: 1, parts: [], brackets: 0, isChoice: !plain };
+      this.#stack.at(-1)?.isChoice === false &&
+      /^\{\s{0,100}\}/.test(this.#text.slice(this.#at, this.#at + 102));
+    const plain = plainBraces(this.#text, this.#at) ?? (inJson ? 'JSON' : undefined);
+    const frame = { start: this.#at, options: [], weight: 1, parts: [], brackets: 0, isChoice: !plain };
     if (plain) {
       const what = plain === 'JSON' ? 'JSON, whose braces stay as they are.' : 'stays as it is.';
-      if (this.stack.length === 0) this.note(this.at, what);
-      this.take('{');
-      this.stack.push(frame);
+      if (this.#stack.length === 0) this.#note(this.#at, what);
+      this.#take('{');
+      this.#stack.push(frame);
     } else {
-      this.stack.push(frame);
-      this.startOption(frame);
+      this.#stack.push(frame);
+      this.#startOption(frame);
     }
   }
 
   /** `at` stands on the `{` or `|` before the option. */
-  private startOption(frame: Frame): void {
-    this.at += 1;
-    weightPrefix.lastIndex = this.at;
-    const match = weightPrefix.exec(this.text);
+  #startOption(frame: Frame): void {
+    this.#at += 1;
+    weightPrefix.lastIndex = this.#at;
+    const match = weightPrefix.exec(this.#text);
     frame.weight = Number(match?.[1] ?? 1);
-    const strange = match ? undefined : badWeight(this.text, this.at);
-    if (strange !== undefined) throw this.error(this.at, strange);
-    if (frame.weight > MOST_WEIGHT) throw this.error(this.at, 'this weight is too large.');
-    if (match) this.at = weightPrefix.lastIndex;
+    const strange = match ? undefined : badWeight(this.#text, this.#at);
+    if (strange !== undefined) throw this.#error(this.#at, strange);
+    if (frame.weight > mostWeight) throw this.#error(this.#at, 'this weight is too large.');
+    if (match) this.#at = weightPrefix.lastIndex;
   }
 
-  private endOption(frame: Frame): void {
+  #endOption(frame: Frame): void {
     frame.options.push({ weight: frame.weight, parts: frame.parts });
     frame.parts = [];
   }
 
-  private close(frame: Frame | undefined): void {
+  #close(frame: Frame | undefined): void {
     if (!frame)
-      throw this.error(this.at, "this '}' closes nothing. Take it out, or write '\\}' for the brace itself.");
+      throw this.#error(
+        this.#at,
+        "this '}' closes nothing. Take it out, or write '\\}' for the brace itself.",
+      );
     if (!frame.isChoice) {
-      this.take('}');
-      this.stack.pop();
+      this.#take('}');
+      this.#stack.pop();
       return;
     }
-    this.endOption(frame);
-    if (frame.options.length === 1) throw this.error(frame.start, braceAdvice);
+    this.#endOption(frame);
+    if (frame.options.length === 1) throw this.#error(frame.start, braceAdvice);
     if (frame.options.every(({ weight }) => weight === 0)) {
-      throw this.error(frame.start, 'all weights are 0, so nothing can be chosen.');
+      throw this.#error(frame.start, 'all weights are 0, so nothing can be chosen.');
     }
-    this.stack.pop();
-    this.here().push(choiceOf(frame.options));
-    this.at += 1;
+    this.#stack.pop();
+    this.#here().push(choiceOf(frame.options));
+    this.#at += 1;
   }
 
-  private note(at: number, message: string): void {
-    this.notes.add(`${quote(this.text.slice(at, at + 40))} ${message}`);
+  #note(at: number, message: string): void {
+    this.#notes.add(`${quote(this.#text.slice(at, at + 40))} ${message}`);
   }
 
-  private error(at: number, message: string): ConfigError {
-    return new ConfigError(`at ${quote(this.text.slice(at, at + 40))}: ${message}`);
+  #error(at: number, message: string): ConfigError {
+    return new ConfigError(`at ${quote(this.#text.slice(at, at + 40))}: ${message}`);
   }
 }
 

@@ -15,36 +15,44 @@ import {
   type WildcardPart,
 } from './template.js';
 
-const MOST_BYTES = 16_000_000;
+const mostBytes = 16_000_000;
 /** Deeper chains of wildcards in wildcards are surely a mistake. */
-const DEEPEST = 50;
+const deepest = 50;
 
 /** The wildcard files of a pipeline. Each is read when a prompt first needs it, and kept. */
 export class Wildcards {
-  private files: Promise<Map<string, string>> | undefined;
-  private readonly byName = new Map<string, Choice>();
-  private readonly byFile = new Map<string, Option[]>();
+  #files: Promise<Map<string, string>> | undefined;
+  readonly #byName = new Map<string, Choice>();
+  readonly #byFile = new Map<string, Option[]>();
 
   /** `onNote` hears of what looks like a wildcard, or like grammar in a line of one, and stays as it is. */
+  readonly #folder: string | undefined;
+  readonly #environment: ReadonlySet<string>;
+  readonly #onNote: (note: string) => void;
+
   constructor(
-    private readonly folder: string | undefined,
-    private readonly environment: ReadonlySet<string> = new Set(),
-    private readonly onNote: (note: string) => void = () => undefined,
-  ) {}
+    folder: string | undefined,
+    environment: ReadonlySet<string> = new Set(),
+    onNote: (note: string) => void = () => undefined,
+  ) {
+    this.#folder = folder;
+    this.#environment = environment;
+    this.#onNote = onNote;
+  }
 
   /** Reads whatever `template` needs. Throws ConfigError for a wildcard that is missing, empty or in a circle. */
   async prepare({ wildcards }: Pick<Template, 'wildcards'>): Promise<void> {
-    for (const part of wildcards) if (!this.byName.has(part.wildcard)) await this.load(part, []);
+    for (const part of wildcards) if (!this.#byName.has(part.wildcard)) await this.#load(part, []);
   }
 
   /** The lines of a wildcard that `prepare` has seen; nothing for an optional one that does not exist. */
   choice(name: string): Choice | undefined {
-    return this.byName.get(name);
+    return this.#byName.get(name);
   }
 
   /** `open` are the files whose lines led here, each with the name it was called by. */
-  private async load(part: WildcardPart, open: readonly { name: string; file: string }[]): Promise<void> {
-    const files = await this.find(part);
+  async #load(part: WildcardPart, open: readonly { name: string; file: string }[]): Promise<void> {
+    const files = await this.#find(part);
     const options: Option[] = [];
     for (const file of files) {
       const first = open.findIndex((other) => other.file === file);
@@ -54,40 +62,40 @@ export class Wildcards {
         );
         throw new ConfigError(`wildcards go in a circle: ${circle.join(' -> ')}. Take one of them out.`);
       }
-      if (open.length === DEEPEST)
-        throw new ConfigError(`wildcards are nested deeper than ${DEEPEST}: __${part.wildcard}__.`);
+      if (open.length === deepest)
+        throw new ConfigError(`wildcards are nested deeper than ${deepest}: __${part.wildcard}__.`);
       options.push(
-        ...(this.byFile.get(file) ?? (await this.read(file, [...open, { name: part.wildcard, file }]))),
+        ...(this.#byFile.get(file) ?? (await this.#read(file, [...open, { name: part.wildcard, file }]))),
       );
     }
-    if (files.length > 0) this.byName.set(part.wildcard, choiceOf(options));
+    if (files.length > 0) this.#byName.set(part.wildcard, choiceOf(options));
   }
 
-  private async read(name: string, open: readonly { name: string; file: string }[]): Promise<Option[]> {
-    const file = path.join(this.folder ?? '', `${name}.txt`);
+  async #read(name: string, open: readonly { name: string; file: string }[]): Promise<Option[]> {
+    const file = path.join(this.#folder ?? '', `${name}.txt`);
     const place = displayPath(file);
-    const text = await readText(file, MOST_BYTES, 'Split it into several files in one folder.');
+    const text = await readText(file, mostBytes, 'Split it into several files in one folder.');
     const options: Option[] = [];
     for (const [index, line] of text.split(/\r?\n/).entries()) {
       if (line.trim() === '' || line.startsWith('#')) continue;
       const { option, wildcards, notes } = atLine(file, index + 1, () =>
-        parseLine(line.replace(/^\\#/, '#').trim(), this.environment),
+        parseLine(line.replace(/^\\#/, '#').trim(), this.#environment),
       );
       options.push(option);
-      for (const note of notes) this.onNote(`${place}:${index + 1}: ${note}`);
-      for (const part of wildcards) if (!this.byName.has(part.wildcard)) await this.load(part, open);
+      for (const note of notes) this.#onNote(`${place}:${index + 1}: ${note}`);
+      for (const part of wildcards) if (!this.#byName.has(part.wildcard)) await this.#load(part, open);
     }
     if (!options.some(({ weight }) => weight > 0)) {
       throw new ConfigError(`the wildcard file ${displayPath(file)} has no lines to choose from.`);
     }
-    this.byFile.set(name, options);
+    this.#byFile.set(name, options);
     return options;
   }
 
   /** The files that `__name__` stands for: that one, or all in that folder, or all that a glob matches. */
-  private async find({ wildcard, missing }: WildcardPart): Promise<string[]> {
+  async #find({ wildcard, missing }: WildcardPart): Promise<string[]> {
     const name = wildcard.normalize('NFC');
-    const known = await (this.files ??= listTextFiles(this.folder));
+    const known = await (this.#files ??= listTextFiles(this.#folder));
     const one = known.get(name);
     if (one !== undefined) return [one];
     const matches = name.includes('*')
@@ -96,15 +104,15 @@ export class Wildcards {
     const found = [...known].filter(([file]) => matches(file)).map(([, file]) => file);
     if (found.length > 0 || missing === 'nothing') return found;
     if (missing === 'note') {
-      this.onNote(`'__${name}__' is no wildcard's name, and stays as it is.`);
+      this.#onNote(`'__${name}__' is no wildcard's name, and stays as it is.`);
       return found;
     }
     const foreign = foreignWildcard(name);
     if (foreign !== undefined) throw new ConfigError(`at '__${name}__': ${foreign}`);
     throw new ConfigError(
-      this.folder === undefined
+      this.#folder === undefined
         ? `__${name}__ is a wildcard, and the pipeline names no folder of wildcards. Add 'wildcards: ./wildcards', or write '\\__${name}__' for the text itself.`
-        : `there is no wildcard __${name}__: no file ${name}.txt in ${displayPath(this.folder)}. ${suggestion(name, [...known.keys()].slice(0, 20))} For the text itself write '\\__${name}__'.`,
+        : `there is no wildcard __${name}__: no file ${name}.txt in ${displayPath(this.#folder)}. ${suggestion(name, [...known.keys()].slice(0, 20))} For the text itself write '\\__${name}__'.`,
     );
   }
 }

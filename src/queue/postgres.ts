@@ -1,10 +1,10 @@
 import { createPostgresBackend, type PostgresConnectionOptions, runMigrations, withBackend } from 'bullmq';
 import pg from 'pg';
 import { ConfigError, passwordOf, systemCode, toError } from '../errors.js';
-import { EMBEDDED_LOCKS, type Server, SHARED_LOCKS } from './server.js';
+import { embeddedLocks, type Server, sharedLocks } from './server.js';
 
-const SCHEMA = 'bullmq';
-const CONNECT_MS = 5000;
+const schema = 'bullmq';
+const connectMs = 5000;
 
 /**
  * Queues in the embedded database. Its one session is shared with the ledger, whose tables go by
@@ -12,25 +12,25 @@ const CONNECT_MS = 5000;
  */
 export async function embeddedServer(pool: pg.Pool): Promise<Server> {
   await migrate(pool);
-  await pool.query(`SET search_path TO public, ${SCHEMA}`);
+  await pool.query(`SET search_path TO public, ${schema}`);
   // Every move of a job writes events that nobody here reads: a fifth of the time that a job costs.
   await pool.query(
-    `CREATE OR REPLACE FUNCTION ${SCHEMA}.publish_event(p_queue text, p_event text, p_data jsonb)
+    `CREATE OR REPLACE FUNCTION ${schema}.publish_event(p_queue text, p_event text, p_data jsonb)
        RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint'`,
   );
   // The queue need not outlast a kill or a power cut: it comes up empty then, and is filled from the ledger.
   for (const table of ['job_log', 'job_dependency', 'job']) {
-    await pool.query(`ALTER TABLE ${SCHEMA}.${table} SET UNLOGGED`);
+    await pool.query(`ALTER TABLE ${schema}.${table} SET UNLOGGED`);
   }
   // Nobody else can be at work here: what is active was being worked on by a process that died.
   await pool.query(
-    `UPDATE ${SCHEMA}.job SET state = 'waiting', lock_token = NULL, locked_until_ms = NULL, stalled_marked = false
+    `UPDATE ${schema}.job SET state = 'waiting', lock_token = NULL, locked_until_ms = NULL, stalled_marked = false
       WHERE state = 'active'`,
   );
   return {
     name: 'the embedded database',
     bull: bullOver(pool),
-    locks: EMBEDDED_LOCKS,
+    locks: embeddedLocks,
     // For a bulk PostgreSQL makes tables: 20 ms.
     few: 16,
     isConnectionError: () => false,
@@ -46,8 +46,8 @@ export async function postgresServer(databaseUrl: string, warn: (message: string
     // Every worker keeps one connection to be woken by. With the ledger's it stays below the 100 of a server's default.
     max: 70,
     keepAlive: true,
-    connectionTimeoutMillis: CONNECT_MS,
-    options: `-c search_path=${SCHEMA},public`,
+    connectionTimeoutMillis: connectMs,
+    options: `-c search_path=${schema},public`,
   });
   pool.on('error', (error) => {
     warn(`Lost a connection to PostgreSQL at ${host} (${error.message}); opening another.`);
@@ -65,7 +65,7 @@ export async function postgresServer(databaseUrl: string, warn: (message: string
   return {
     name: `PostgreSQL at ${host}`,
     bull: bullOver(pool),
-    locks: SHARED_LOCKS,
+    locks: sharedLocks,
     few: 1,
     isConnectionError: isLost,
     close: () => pool.end(),
@@ -85,7 +85,7 @@ function hostOf(databaseUrl: string): string {
 async function migrate(pool: pg.Pool): Promise<void> {
   const client = await pool.connect();
   try {
-    await runMigrations(client, SCHEMA);
+    await runMigrations(client, schema);
   } finally {
     client.release();
   }

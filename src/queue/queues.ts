@@ -5,7 +5,7 @@ import { QueueError, toError } from '../errors.js';
 import type { JobData, NewJob, Queues, Worker } from './port.js';
 import { embeddedServer, postgresServer } from './postgres.js';
 import { redisServer } from './redis.js';
-import { BACKEND_OPTIONS, type Server } from './server.js';
+import { backendOptions, type Server } from './server.js';
 import { startWorker } from './worker.js';
 
 /** A Redis server, a PostgreSQL server, or the pool of the embedded database (which stays its owner's to end). */
@@ -14,10 +14,10 @@ export type QueuePlace = { redisUrl: string } | { databaseUrl: string } | { pool
 type BullQueue = Queue<JobData, void, string, JobData, void, string, IQueueBackend, object>;
 
 /** How long the server may take to answer. Adding jobs to it is harmless to repeat. */
-const ANSWER_MS = 20_000;
+const answerMs = 20_000;
 
 /** Jobs that go to the server in one message. */
-const CHUNK = 500;
+const chunk = 500;
 
 /** Throws ConfigError where no server answers within some seconds. `warn` hears what a user should know. */
 export async function openQueues(place: QueuePlace, warn: (message: string) => void): Promise<Queues> {
@@ -29,7 +29,7 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
     let queue = queues.get(name);
     if (!queue) {
       queue = new server.bull.Queue<JobData, void>(name, {
-        ...BACKEND_OPTIONS,
+        ...backendOptions,
         // A job that is over is gone, so that its id may be added again. Nobody reads the events.
         defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
         streams: { events: { maxLen: 10 } },
@@ -59,8 +59,8 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
           for (const { name: jobName, data, opts } of jobs.map(toBull)) await queue.add(jobName, data, opts);
           return;
         }
-        for (let from = 0; from < jobs.length; from += CHUNK) {
-          await queue.addBulk(jobs.slice(from, from + CHUNK).map(toBull));
+        for (let from = 0; from < jobs.length; from += chunk) {
+          await queue.addBulk(jobs.slice(from, from + chunk).map(toBull));
         }
       }),
     work(name, options) {
@@ -91,8 +91,8 @@ function openServer(place: QueuePlace, warn: (message: string) => void): Promise
 
 /** BullMQ waits without end for a server that was away when a queue was first used. */
 async function lateness(signal: AbortSignal): Promise<never> {
-  await delay(ANSWER_MS, undefined, { signal });
-  throw new Error(`no answer in ${ANSWER_MS / 1000} s`);
+  await delay(answerMs, undefined, { signal });
+  throw new Error(`no answer in ${answerMs / 1000} s`);
 }
 
 /** BullMQ's priorities run the other way: 1 goes first. */

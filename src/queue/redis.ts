@@ -2,17 +2,17 @@ import { once } from 'node:events';
 import { createRedisBackend, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
 import { ConfigError, passwordOf, systemCode, toError } from '../errors.js';
-import { type Server, SHARED_LOCKS } from './server.js';
+import { type Server, sharedLocks } from './server.js';
 
 /** How long a server may take to answer for the first time. */
-const CONNECT_MS = 5000;
+const connectMs = 5000;
 
 /** Queues in a Redis server. `warn` hears of settings that lose jobs, and of lost connections. */
 export async function redisServer(redisUrl: string, warn: (message: string) => void): Promise<Server> {
   const host = hostOf(redisUrl);
   // Not lazyConnect: a worker's own connection would inherit it, and BullMQ never gets over a lazy first connect that fails.
   const options = {
-    connectTimeout: CONNECT_MS,
+    connectTimeout: connectMs,
     retryStrategy: (times: number) => Math.min(times * 100, 1000),
   };
   // Whoever adds a job must hear in some seconds that it cannot be; a worker waits until the server is back.
@@ -48,7 +48,7 @@ export async function redisServer(redisUrl: string, warn: (message: string) => v
         role,
       ),
     ),
-    locks: SHARED_LOCKS,
+    locks: sharedLocks,
     few: 1,
     isConnectionError: isLost,
     close,
@@ -70,9 +70,9 @@ async function ready(redis: Redis): Promise<void> {
   // An error event that nobody listens to ends the process.
   redis.on('error', () => undefined);
   try {
-    await once(redis, 'ready', { signal: AbortSignal.timeout(CONNECT_MS) });
+    await once(redis, 'ready', { signal: AbortSignal.timeout(connectMs) });
   } catch (error) {
-    throw toError(error).name === 'AbortError' ? new Error(`no answer in ${CONNECT_MS / 1000} s`) : error;
+    throw toError(error).name === 'AbortError' ? new Error(`no answer in ${connectMs / 1000} s`) : error;
   }
 }
 

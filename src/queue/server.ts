@@ -20,18 +20,18 @@ type Locks = Pick<WorkerOptions, 'lockDuration' | 'lockRenewTime' | 'stalledInte
  * How long a job belongs to a worker that does not renew it, and how often the others look for such
  * jobs: a dead process's work is taken over in 10 s at most.
  */
-export const SHARED_LOCKS: Locks = { lockDuration: 8000, lockRenewTime: 3000, stalledInterval: 2000 };
+export const sharedLocks: Locks = { lockDuration: 8000, lockRenewTime: 3000, stalledInterval: 2000 };
 
 /**
  * In the embedded database nobody else is there to take over, and what a dead process left is put
  * back on opening. This only puts back a job that could not be finished, and must not mistake a busy
  * event loop for a dead worker.
  */
-export const EMBEDDED_LOCKS: Locks = {
+export const embeddedLocks: Locks = {
   lockDuration: 120_000,
   lockRenewTime: 60_000,
   stalledInterval: 60_000,
 };
 
 /** BullMQ insists on a connection; our backends bring their own. */
-export const BACKEND_OPTIONS = { connection: {}, prefix: 'reroll' };
+export const backendOptions = { connection: {}, prefix: 'reroll' };

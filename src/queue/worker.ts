@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DelayedError, type Job as BullJob, WaitingError } from 'bullmq';
 import { toError } from '../errors.js';
 import { type JobData, RetryLater, type WorkOptions, type Worker } from './port.js';
-import { BACKEND_OPTIONS, type Server } from './server.js';
+import { backendOptions, type Server } from './server.js';
 
 /** How long handlers that were aborted may take to hand their jobs back. */
-const HAND_BACK_MS = 1000;
+const handBackMs = 1000;
 
 /** `onClosed` hears when nothing of the worker is left. */
 export function startWorker(
@@ -51,7 +51,7 @@ export function startWorker(
       return done;
     },
     {
-      ...BACKEND_OPTIONS,
+      ...backendOptions,
       ...server.locks,
       autorun: false,
       concurrency: options.concurrency,
@@ -89,7 +89,7 @@ export function startWorker(
         return closed;
       }
       bull.cancelAllJobs('the worker is closing');
-      await Promise.race([Promise.all(active), delay(HAND_BACK_MS, undefined, { ref: false })]);
+      await Promise.race([Promise.all(active), delay(handBackMs, undefined, { ref: false })]);
       closed ??= bull.close(true);
       // A wait for the next job that goes on would keep the process for up to five seconds.
       void bull.getBackend().disconnectBlocking(false).catch(report);

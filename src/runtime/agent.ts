@@ -48,10 +48,13 @@ export class Agent {
   #lease: Lease | undefined;
   #ledger: Ledger;
 
+  readonly #options: AgentOptions;
+
   constructor(
     readonly address: string,
-    private readonly options: AgentOptions,
+    options: AgentOptions,
   ) {
+    this.#options = options;
     this.#ledger = options.ledger;
     this.health = watchHealth(
       // Any run's way to it will do: they all ask the same server.
@@ -84,7 +87,7 @@ export class Agent {
   /** With a lease the agent serves; without one another process does. */
   setLease(lease: Lease | undefined): void {
     this.#lease = lease;
-    this.#ledger = lease ? this.options.ledger.under(lease) : this.options.ledger;
+    this.#ledger = lease ? this.#options.ledger.under(lease) : this.#options.ledger;
     this.steer();
   }
 
@@ -150,7 +153,7 @@ export class Agent {
 
   /** Makes its workers match where it is: those on its track run, if the server is well; the others rest. */
   steer(): void {
-    const { mayTake } = this.options;
+    const { mayTake } = this.#options;
     for (const [queue, seat] of this.#seats) {
       if (!this.#lease || seat.track !== this.#track) this.#leave(seat);
       else {
@@ -179,7 +182,7 @@ export class Agent {
   }
 
   #work(queue: string, { lane }: Seat): Worker {
-    const { queues, handle, onDrained, onError } = this.options;
+    const { queues, handle, onDrained, onError } = this.#options;
     return queues.work(queue, {
       concurrency: this.#slots.concurrency,
       paused: true,
@@ -198,6 +201,6 @@ export class Agent {
     worker
       .close()
       .then(() => this.#leaving.delete(worker))
-      .catch(this.options.onError);
+      .catch(this.#options.onError);
   }
 }

@@ -8,10 +8,13 @@ export class Agents {
   #settling: Promise<void> | undefined;
   #again = false;
 
-  constructor(
-    private readonly queues: Queues,
-    private readonly options: Omit<AgentOptions, 'queues' | 'onDrained'>,
-  ) {}
+  readonly #queues: Queues;
+  readonly #options: Omit<AgentOptions, 'queues' | 'onDrained'>;
+
+  constructor(queues: Queues, options: Omit<AgentOptions, 'queues' | 'onDrained'>) {
+    this.#queues = queues;
+    this.#options = options;
+  }
 
   [Symbol.iterator](): IterableIterator<Agent> {
     return this.#agents.values();
@@ -21,8 +24,8 @@ export class Agents {
   at(address: string): Agent {
     let agent = this.#agents.get(address);
     if (!agent) {
-      const onDrained = () => void this.settle().catch(this.options.onError);
-      agent = new Agent(address, { ...this.options, queues: this.queues, onDrained });
+      const onDrained = () => void this.settle().catch(this.#options.onError);
+      agent = new Agent(address, { ...this.#options, queues: this.#queues, onDrained });
       this.#agents.set(address, agent);
     }
     return agent;
@@ -42,7 +45,7 @@ export class Agents {
     this.#again = this.#settling !== undefined;
     this.#settling ??= this.#settle().finally(() => {
       this.#settling = undefined;
-      if (this.#again) void this.settle().catch(this.options.onError);
+      if (this.#again) void this.settle().catch(this.#options.onError);
     });
     return this.#settling;
   }
@@ -51,7 +54,7 @@ export class Agents {
     const serving = [...this].filter(({ lease }) => lease);
     const queues = new Set(serving.flatMap(({ seats }) => [...seats.keys()]));
     const waiting = new Map<string, { ready: number; delayed: number }>();
-    for (const queue of queues) waiting.set(queue, await this.queues.waiting(queue));
+    for (const queue of queues) waiting.set(queue, await this.#queues.waiting(queue));
     for (const agent of serving) {
       const seats = [...agent.seats].map(([queue, seat]) => {
         const { ready = 0, delayed = 0 } = waiting.get(queue) ?? {};

@@ -23,11 +23,12 @@ export class EventLog {
   readonly #timer: NodeJS.Timeout;
   readonly #stop: () => void;
 
-  constructor(
-    events: RunEvents,
-    private readonly ledger: Pick<Ledger, 'appendEvents'>,
-    private readonly runs: () => Iterable<string>,
-  ) {
+  readonly #ledger: Pick<Ledger, 'appendEvents'>;
+  readonly #runs: () => Iterable<string>;
+
+  constructor(events: RunEvents, ledger: Pick<Ledger, 'appendEvents'>, runs: () => Iterable<string>) {
+    this.#ledger = ledger;
+    this.#runs = runs;
     this.#stop = events.listen((event) => this.#hold(event));
     this.#timer = setInterval(() => void this.flush(), flushMs);
   }
@@ -53,7 +54,7 @@ export class EventLog {
   #hold(event: RunEvent): void {
     if (passing.has(event.type)) return;
     const run = runOf(event);
-    for (const name of run === undefined ? this.runs() : [run]) this.#held.push({ run: name, event });
+    for (const name of run === undefined ? this.#runs() : [run]) this.#held.push({ run: name, event });
     if (this.#held.length > maxHeld) this.#held = this.#held.slice(-maxHeld);
   }
 
@@ -67,7 +68,7 @@ export class EventLog {
         data: data as unknown as Json,
       }));
       try {
-        await this.ledger.appendEvents(run, rows);
+        await this.#ledger.appendEvents(run, rows);
         this.#written.emit('run', run);
       } catch (error) {
         // Tried again with the next ones. A log that cannot be written ends no run.

@@ -26,10 +26,14 @@ export class Jobs {
   /** What came lately, from any server for any run. */
   readonly #pictures = new Pictures();
 
-  constructor(private readonly options: JobsOptions) {}
+  readonly #options: JobsOptions;
+
+  constructor(options: JobsOptions) {
+    this.#options = options;
+  }
 
   async generate(agent: Agent, lane: string, job: Job, signal: AbortSignal): Promise<void> {
-    const { state, names, find } = this.options;
+    const { state, names, find } = this.#options;
     const open = find(job.data.run);
     const member = agent.memberOf(job.data.run);
     if (!open || !member) return this.#stranger(job);
@@ -43,7 +47,7 @@ export class Jobs {
   }
 
   async classify(job: Job, signal: AbortSignal): Promise<void> {
-    const { state, find } = this.options;
+    const { state, find } = this.#options;
     const open = find(job.data.run);
     if (!open?.judge.classifier) return this.#stranger(job);
     const { classifier } = open.judge;
@@ -65,18 +69,18 @@ export class Jobs {
       // Whatever broke because this process leaves, or the run is cancelled, is no failure: the ledger says what is due.
       if (signal.aborted) throw new RetryLater(0);
       if (!(error instanceof QueueError)) {
-        this.options.onError(open.id, error);
+        this.#options.onError(open.id, error);
         return;
       }
       // The next comparison with the ledger adds what is missing.
       const { message } = error;
-      this.options.state.events.emit({ type: 'warning', run: open.id, code: 'queue-away', message });
+      this.#options.state.events.emit({ type: 'warning', run: open.id, code: 'queue-away', message });
     }
   }
 
   /** A job of a run that is not worked on here: others may, or nobody any more. */
   async #stranger({ data }: Job): Promise<void> {
-    const { ledger, isShared } = this.options.state;
+    const { ledger, isShared } = this.#options.state;
     const run = isShared ? await ledger.run(data.run) : undefined;
     if (run?.state === 'running') throw new RetryLater(strangerMs);
   }

@@ -23,7 +23,11 @@ export interface JudgesOptions {
 export class Judges {
   readonly #judges = new Map<string, Promise<Judge>>();
 
-  constructor(private readonly options: JudgesOptions) {}
+  readonly #options: JudgesOptions;
+
+  constructor(options: JudgesOptions) {
+    this.#options = options;
+  }
 
   /** The judge of a model, opened by `open` where there is none yet, until `release` has been called as often. */
   async use(key: string, open: () => Promise<Classifier>): Promise<Classifier> {
@@ -55,7 +59,7 @@ export class Judges {
 
   async #open(key: string, open: () => Promise<Classifier>): Promise<Judge> {
     const classifier = await open();
-    const { queues, names, handle, onError } = this.options;
+    const { queues, names, handle, onError } = this.#options;
     const worker = queues.work(names.classify(key), { concurrency, handler: handle, onError });
     return { classifier, users: 0, worker };
   }

@@ -17,11 +17,16 @@ export class Output {
   /** By shot and wanted path. */
   #renamed: ReadonlyMap<string, string> = new Map();
 
+  readonly #run: Pick<Run, 'id' | 'outputDir' | 'createdAt'>;
+  readonly #ledger: Pick<Ledger, 'claimPath' | 'renamedPaths'>;
+
   constructor(
-    private readonly run: Pick<Run, 'id' | 'outputDir' | 'createdAt'>,
+    run: Pick<Run, 'id' | 'outputDir' | 'createdAt'>,
     { output }: Pick<Pipeline, 'output'>,
-    private readonly ledger: Pick<Ledger, 'claimPath' | 'renamedPaths'>,
+    ledger: Pick<Ledger, 'claimPath' | 'renamedPaths'>,
   ) {
+    this.#run = run;
+    this.#ledger = ledger;
     this.folder = join(run.outputDir, run.id);
     this.#template = output.filename;
     this.#keepRejected = output.keep_rejected;
@@ -42,7 +47,7 @@ export class Output {
     if (wanted === undefined) return undefined;
     const made = await image();
     for (const relativePath of otherNames(wanted, shot.index)) {
-      if (!(await this.ledger.claimPath(this.run.id, shot.index, relativePath, wanted))) continue;
+      if (!(await this.#ledger.claimPath(this.#run.id, shot.index, relativePath, wanted))) continue;
       const published = await publish({ folder: this.folder, relativePath, ...made });
       if (published) return relativePath;
     }
@@ -53,7 +58,7 @@ export class Output {
 
   /** Before `fileOf`: learns which files are not called as was wanted. */
   async learnNames(): Promise<void> {
-    const renamed = await this.ledger.renamedPaths(this.run.id);
+    const renamed = await this.#ledger.renamedPaths(this.#run.id);
     this.#renamed = new Map(renamed.map(({ shot, wanted, path }) => [`${shot} ${wanted}`, path]));
   }
 
@@ -70,13 +75,13 @@ export class Output {
   #wanted(shot: ShotRecord, attempt: Attempt, as: Place): string | undefined {
     if (!attempt.candidate || (as === 'reject' && !this.#keepRejected)) return undefined;
     const name = renderFilename(this.#template, {
-      run: this.run.id,
+      run: this.#run.id,
       prompt: shot.prompt,
       shot: shot.index,
       seed: attempt.candidate.seed,
       attempt: attempt.number,
       // The run's day, not today's: an image that is written again after midnight keeps its name.
-      date: this.run.createdAt.toISOString().slice(0, 10),
+      date: this.#run.createdAt.toISOString().slice(0, 10),
       backend: attempt.backend ?? '',
       checkpoint: attempt.request.checkpoint ?? '',
     });

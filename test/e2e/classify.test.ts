@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TINY_VIT, writeRandomVit } from '../../scripts/parity/random-vit.js';
+import { tinyVit, writeRandomVit } from '../../scripts/parity/random-vit.js';
 import { testPicture } from '../support/pictures.js';
 import { writeTinyModel } from '../support/tiny-model.js';
 
@@ -137,7 +137,7 @@ describe('reroll classify', () => {
 
 describe('reroll model', () => {
   it('makes the variants that it is told, and says how fast each is here', async () => {
-    await writeRandomVit(join(folder, 'checkpoint'), TINY_VIT);
+    await writeRandomVit(join(folder, 'checkpoint'), tinyVit);
     const made = await reroll('model', 'convert', 'checkpoint', 'made', '--variants', 'fp16,q8', '--json');
     expect(made.code, made.stderr).toBe(0);
     const info = await reroll('model', 'info', 'made', '--json');

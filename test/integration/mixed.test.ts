@@ -8,7 +8,7 @@ import { ConfigError } from '../../src/errors.js';
 import type { AttemptKey } from '../../src/ledger/index.js';
 import type { RunEvent } from '../../src/runtime/index.js';
 import {
-  FAULTS_OF,
+  faultsOf,
   readTruth,
   startSketchServer,
   type Protocol,
@@ -101,7 +101,7 @@ const counted = (names: string[]) =>
 
 /** All faults but those that nobody gets over. */
 const passing = ({ protocol }: SketchServer) =>
-  FAULTS_OF[protocol].filter((fault) => fault !== 'poisoned' && fault !== 'stuck');
+  faultsOf[protocol].filter((fault) => fault !== 'poisoned' && fault !== 'stuck');
 
 describe('300 shots over five servers that fail, restart and go away', () => {
   it('all end, each with its own image, and nothing is generated twice that was not lost', async () => {

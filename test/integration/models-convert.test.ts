@@ -33,7 +33,7 @@ import {
   configOf,
   randomFloats,
   randomTensors,
-  TINY_VIT,
+  tinyVit,
   writeRandomVit,
 } from '../../scripts/parity/random-vit.js';
 
@@ -43,7 +43,7 @@ let count = 0;
 let out: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reroll-convert-'));
-  checkpoint = await writeRandomVit(join(folder, 'checkpoint'), TINY_VIT);
+  checkpoint = await writeRandomVit(join(folder, 'checkpoint'), tinyVit);
 });
 beforeEach(() => {
   out = join(folder, `out-${++count}`);
@@ -126,7 +126,7 @@ describe('converting a checkpoint', () => {
       await copyFile(join(checkpoint, name), join(sharded, name));
     }
     // Cutting off the lower half of a float's bits makes it a brain float.
-    const tensors = randomTensors(TINY_VIT).map((tensor) => ({
+    const tensors = randomTensors(tinyVit).map((tensor) => ({
       ...tensor,
       dtype: 'BF16' as const,
       data: async () => {
@@ -157,7 +157,7 @@ describe('converting a checkpoint', () => {
   });
 
   it('converts in place, beside the checkpoint', async () => {
-    const place = await writeRandomVit(join(folder, 'place'), TINY_VIT);
+    const place = await writeRandomVit(join(folder, 'place'), tinyVit);
     await convertModel(place, place);
     expect((await modelInfo(place)).variants.map(({ dtype }) => dtype)).toEqual(['fp32', 'q8']);
   });
@@ -193,7 +193,7 @@ describe('a checkpoint that cannot be converted', () => {
   async function refusal(change: (config: Record<string, unknown>) => unknown): Promise<string> {
     const bad = join(folder, `bad-${++count}`);
     await mkdir(bad);
-    const config = { ...configOf(TINY_VIT) } as Record<string, unknown>;
+    const config = { ...configOf(tinyVit) } as Record<string, unknown>;
     await writeFile(join(bad, 'config.json'), JSON.stringify(change(config) ?? config));
     await copyFile(join(checkpoint, 'preprocessor_config.json'), join(bad, 'preprocessor_config.json'));
     await copyFile(join(checkpoint, 'model.safetensors'), join(bad, 'model.safetensors'));
@@ -244,9 +244,9 @@ describe('a checkpoint that cannot be converted', () => {
   });
 
   it('refuses a head that was never trained, a weight that is there twice, and a file that is cut off', async () => {
-    const bad = await writeRandomVit(join(folder, 'bad-weights'), TINY_VIT);
+    const bad = await writeRandomVit(join(folder, 'bad-weights'), tinyVit);
     const file = join(bad, 'model.safetensors');
-    const tensors = randomTensors(TINY_VIT);
+    const tensors = randomTensors(tinyVit);
     await writeSafetensors(
       file,
       tensors.filter(({ name }) => !name.startsWith('classifier')),

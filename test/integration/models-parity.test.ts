@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openClassifier } from '../../src/classifier/index.js';
 import { readResized } from '../../src/classifier/pixels.js';
 import { convertModel } from '../../src/models/index.js';
-import { randomFloats, type RandomVit, VIT_BASE, writeRandomVit } from '../../scripts/parity/random-vit.js';
+import { randomFloats, type RandomVit, vitBase, writeRandomVit } from '../../scripts/parity/random-vit.js';
 
 /** What Hugging Face transformers computes: made by scripts/parity/make.py, see docs/parity.md. */
 const fixtures = join(import.meta.dirname, '../fixtures/parity');
@@ -28,7 +28,7 @@ let base: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reroll-parity-'));
   base = join(folder, 'base');
-  await convertModel(await writeRandomVit(join(folder, 'base-checkpoint'), VIT_BASE), base);
+  await convertModel(await writeRandomVit(join(folder, 'base-checkpoint'), vitBase), base);
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -56,7 +56,7 @@ describe('the same pixels', () => {
     async (name, { vit, logits }) => {
       let model = base;
       if (name === 'vit-base-patch16-224') {
-        expect(vit).toEqual(VIT_BASE);
+        expect(vit).toEqual(vitBase);
       } else {
         model = join(folder, name);
         await convertModel(await writeRandomVit(join(folder, `${name}-checkpoint`), vit), model, {
@@ -100,7 +100,7 @@ describe('the same file', () => {
       const scores = new Map(
         (await classifier.classify(join(pictures, name))).map(({ label, score }) => [label, score]),
       );
-      const ours = VIT_BASE.labels.map((label) => scores.get(label) ?? NaN);
+      const ours = vitBase.labels.map((label) => scores.get(label) ?? NaN);
       differences.push({ name, difference: largestDifference(ours, probabilities) });
     }
     await classifier.close();

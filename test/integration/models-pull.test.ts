@@ -26,11 +26,11 @@ import {
   resolveModel,
 } from '../../src/models/index.js';
 import { type HubModel, refuse, startHub, type TestHub } from '../support/hub-server.js';
-import { TINY_VIT, writeRandomVit } from '../../scripts/parity/random-vit.js';
+import { tinyVit, writeRandomVit } from '../../scripts/parity/random-vit.js';
 
-const COMMIT = 'c0ffee'.padEnd(40, '0');
-const PUBLISHED = 'beef'.padEnd(40, '0');
-const TOKEN = 'hf_testTokenThatNobodyMaySee';
+const pinnedCommit = 'c0ffee'.padEnd(40, '0');
+const publishedCommit = 'beef'.padEnd(40, '0');
+const secretToken = 'hf_testTokenThatNobodyMaySee';
 
 let folder: string;
 let hub: TestHub;
@@ -42,7 +42,7 @@ let models: Record<string, HubModel>;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reroll-pull-'));
-  await writeRandomVit(join(folder, 'made'), TINY_VIT);
+  await writeRandomVit(join(folder, 'made'), tinyVit);
   const file = (name: string) => readFile(join(folder, 'made', name));
   weights = await file('model.safetensors');
   const configs = {
@@ -60,7 +60,7 @@ beforeEach(async () => {
   published = { ...configs, model, data, quantized };
   models = {
     'me/tiny': {
-      commit: COMMIT,
+      commit: pinnedCommit,
       license: 'mit',
       files: {
         ...configs,
@@ -70,7 +70,7 @@ beforeEach(async () => {
       },
     },
     'me/onnx': {
-      commit: PUBLISHED,
+      commit: publishedCommit,
       files: {
         ...configs,
         'model.safetensors': weights,
@@ -80,13 +80,13 @@ beforeEach(async () => {
         'onnx/model_bnb4.onnx': quantized,
       },
     },
-    'me/bare': { commit: COMMIT, files: { ...configs, 'pytorch_model.bin': weights } },
+    'me/bare': { commit: pinnedCommit, files: { ...configs, 'pytorch_model.bin': weights } },
     'me/language': {
-      commit: COMMIT,
+      commit: pinnedCommit,
       files: { 'config.json': Buffer.from('{}'), 'model.safetensors': weights },
     },
     'me/swin': {
-      commit: COMMIT,
+      commit: pinnedCommit,
       files: {
         ...configs,
         'config.json': Buffer.from('{"architectures":["SwinForImageClassification"],"model_type":"swin"}'),
@@ -94,7 +94,7 @@ beforeEach(async () => {
       },
     },
     'me/damaged': {
-      commit: COMMIT,
+      commit: pinnedCommit,
       wrongChecksums: true,
       files: { ...configs, 'model.safetensors': weights },
     },
@@ -133,7 +133,7 @@ const asked = () => hub.seen.map((request) => `${request.host} ${request.path}`)
 describe('pulling a model', () => {
   it('fetches only what is needed, converts it, and keeps it under its commit', async () => {
     const model = await pullModel('me/tiny', options());
-    expect(model.path).toBe(join(folder, 'cache', 'me--tiny', COMMIT));
+    expect(model.path).toBe(join(folder, 'cache', 'me--tiny', pinnedCommit));
     expect((await readdir(model.path)).sort()).toEqual([
       'config.json',
       'onnx',
@@ -143,11 +143,11 @@ describe('pulling a model', () => {
     expect((await readdir(join(model.path, 'onnx'))).sort()).toEqual(['model.onnx', 'model_quantized.onnx']);
     expect(await modelInfo(model.path)).toMatchObject({
       source: 'me/tiny',
-      revision: COMMIT,
+      revision: pinnedCommit,
       license: 'mit',
       made: 'converted',
       architecture: 'ViTForImageClassification',
-      labels: TINY_VIT.labels,
+      labels: tinyVit.labels,
       imageSize: { height: 32, width: 32 },
       variants: [{ dtype: 'fp32' }, { dtype: 'q8' }],
     });
@@ -158,12 +158,14 @@ describe('pulling a model', () => {
   it('leaves the files in the layout that Python reads: blobs, refs, relative links', async () => {
     await pullModel('me/tiny', options());
     const home = hubFolder('me/tiny');
-    expect(await readFile(join(home, 'refs', 'main'), 'utf8')).toBe(COMMIT);
-    const link = join(home, 'snapshots', COMMIT, 'model.safetensors');
+    expect(await readFile(join(home, 'refs', 'main'), 'utf8')).toBe(pinnedCommit);
+    const link = join(home, 'snapshots', pinnedCommit, 'model.safetensors');
     expect((await lstat(link)).isSymbolicLink()).toBe(true);
     expect(await readlink(link)).toMatch(/^\.\.\/\.\.\/blobs\/[0-9a-f]{64}$/);
     expect(await readFile(link)).toEqual(weights);
-    expect(await readlink(join(home, 'snapshots', COMMIT, 'config.json'))).toMatch(/blobs\/[0-9a-f]{40}$/);
+    expect(await readlink(join(home, 'snapshots', pinnedCommit, 'config.json'))).toMatch(
+      /blobs\/[0-9a-f]{40}$/,
+    );
     expect((await readdir(join(home, 'blobs'))).length).toBe(3);
   });
 
@@ -171,7 +173,7 @@ describe('pulling a model', () => {
     await pullModel('me/tiny', options());
     expect(events[0]).toMatchObject({
       kind: 'resolved',
-      revision: COMMIT,
+      revision: pinnedCommit,
       bytes: expect.any(Number) as number,
     });
     const received = events.flatMap((event) =>
@@ -193,7 +195,7 @@ describe('pulling a model', () => {
     await pullModel('me/tiny', options());
     expect(asked()).toEqual(['hub /api/models/me/tiny/revision/main?blobs=true']);
     expect(events.map((event) => event.kind)).toEqual(['resolved']);
-    await pullModel('me/tiny', options({ revision: COMMIT }));
+    await pullModel('me/tiny', options({ revision: pinnedCommit }));
     expect(hub.seen).toHaveLength(1);
   });
 
@@ -232,7 +234,7 @@ describe('pulling a model', () => {
     ['', 'shard/part1.bin'],
   ])('takes the weights that an ONNX file in "%s" keeps in %s', async (place, location) => {
     models['me/external'] = {
-      commit: COMMIT,
+      commit: pinnedCommit,
       files: {
         'config.json': published['config.json'],
         'preprocessor_config.json': published['preprocessor_config.json'],
@@ -265,11 +267,20 @@ describe('pulling a model', () => {
       'config.json': published['config.json'],
       'preprocessor_config.json': published['preprocessor_config.json'],
     };
-    models['me/outside'] = { commit: COMMIT, files: { ...files, 'model.onnx': keptIn('../../../passwd') } };
+    models['me/outside'] = {
+      commit: pinnedCommit,
+      files: { ...files, 'model.onnx': keptIn('../../../passwd') },
+    };
     expect((await failure('me/outside')).message).toMatch(/only files beside it are read/);
-    models['me/without'] = { commit: COMMIT, files: { ...files, 'model.onnx': keptIn('model.onnx.data') } };
+    models['me/without'] = {
+      commit: pinnedCommit,
+      files: { ...files, 'model.onnx': keptIn('model.onnx.data') },
+    };
     expect((await failure('me/without')).message).toMatch(/me\/without has no model\.onnx\.data/);
-    models['me/elsewhere'] = { commit: COMMIT, files: { ...files, 'export/vit.onnx': published.model } };
+    models['me/elsewhere'] = {
+      commit: pinnedCommit,
+      files: { ...files, 'export/vit.onnx': published.model },
+    };
     expect((await failure('me/elsewhere')).message).toMatch(/none where reroll looks .* export\/vit\.onnx/);
   });
 
@@ -288,7 +299,7 @@ describe('pulling a model', () => {
 
   it('takes a branch whose name has slashes', async () => {
     const model = await pullModel('me/tiny', options({ revision: 'refs/pr/1' }));
-    expect(await readFile(join(hubFolder('me/tiny'), 'refs', 'refs', 'pr', '1'), 'utf8')).toBe(COMMIT);
+    expect(await readFile(join(hubFolder('me/tiny'), 'refs', 'refs', 'pr', '1'), 'utf8')).toBe(pinnedCommit);
     expect(await resolveModel('me/tiny', { env: options().env, revision: 'refs/pr/1' })).toBe(model.path);
   });
 
@@ -304,7 +315,7 @@ describe('pulling a model', () => {
     'refuses the revision %j before it becomes a path',
     async (revision) => {
       hub.intercept = (_, response) => {
-        response.end(JSON.stringify({ sha: COMMIT, siblings: [] }));
+        response.end(JSON.stringify({ sha: pinnedCommit, siblings: [] }));
         return true;
       };
       expect(await failure('me/tiny', { revision, offline: true })).toBeInstanceOf(ConfigError);
@@ -318,7 +329,7 @@ describe('a Hub that fails', () => {
     const without = await failure('me/tiny');
     expect(without).toBeInstanceOf(ModelError);
     expect(without.message).toMatch(/401: Repository not found.*set HF_TOKEN/);
-    expect((await failure('me/tiny', { env: { HF_TOKEN: TOKEN } })).message).toMatch(
+    expect((await failure('me/tiny', { env: { HF_TOKEN: secretToken } })).message).toMatch(
       /does not accept HF_TOKEN/,
     );
     expect(hub.seen).toHaveLength(2);
@@ -388,11 +399,11 @@ describe('a Hub that fails', () => {
   });
 
   it('sends the token to the Hub alone, not to the host that keeps its files, and never shows it', async () => {
-    await pullModel('me/tiny', options({ env: { HF_TOKEN: TOKEN } }));
+    await pullModel('me/tiny', options({ env: { HF_TOKEN: secretToken } }));
     const tokens = new Map(hub.seen.map(({ host, authorization }) => [host, authorization]));
-    expect(Object.fromEntries(tokens)).toEqual({ hub: `Bearer ${TOKEN}`, storage: undefined });
-    hub.intercept = (_, response) => (refuse(response, 404, `no ${TOKEN} here`), true);
-    expect((await failure('me/onnx', { env: { HF_TOKEN: TOKEN } })).message).not.toContain(TOKEN);
+    expect(Object.fromEntries(tokens)).toEqual({ hub: `Bearer ${secretToken}`, storage: undefined });
+    hub.intercept = (_, response) => (refuse(response, 404, `no ${secretToken} here`), true);
+    expect((await failure('me/onnx', { env: { HF_TOKEN: secretToken } })).message).not.toContain(secretToken);
   });
 
   it('does not follow redirects for ever', async () => {
@@ -421,9 +432,9 @@ describe('a download that goes wrong', () => {
     const ranges = hub.seen.filter(({ host }) => host === 'storage').map(({ range }) => range);
     expect(ranges[0]).toBeUndefined();
     expect(ranges.slice(1).every((range) => /^bytes=\d+-$/.test(range ?? ''))).toBe(true);
-    expect(await readFile(join(hubFolder('me/tiny'), 'snapshots', COMMIT, 'model.safetensors'))).toEqual(
-      weights,
-    );
+    expect(
+      await readFile(join(hubFolder('me/tiny'), 'snapshots', pinnedCommit, 'model.safetensors')),
+    ).toEqual(weights);
   });
 
   it('goes on where an earlier pull was stopped', async () => {
@@ -452,9 +463,9 @@ describe('a download that goes wrong', () => {
       return true;
     };
     await pullModel('me/tiny', options());
-    expect(await readFile(join(hubFolder('me/tiny'), 'snapshots', COMMIT, 'model.safetensors'))).toEqual(
-      weights,
-    );
+    expect(
+      await readFile(join(hubFolder('me/tiny'), 'snapshots', pinnedCommit, 'model.safetensors')),
+    ).toEqual(weights);
   });
 
   it('refuses and deletes a file whose checksum is wrong', async () => {
@@ -476,8 +487,8 @@ describe('a download that goes wrong', () => {
     const blob = join(
       hubFolder('me/tiny'),
       'snapshots',
-      COMMIT,
-      await readlink(join(hubFolder('me/tiny'), 'snapshots', COMMIT, 'model.safetensors')),
+      pinnedCommit,
+      await readlink(join(hubFolder('me/tiny'), 'snapshots', pinnedCommit, 'model.safetensors')),
     );
     await rm(first.path, { recursive: true });
     await rm(blob);

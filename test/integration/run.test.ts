@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FAULTS_OF, readTruth, startSketchServer, type SketchServer } from '../../sketch/index.js';
+import { faultsOf, readTruth, startSketchServer, type SketchServer } from '../../sketch/index.js';
 import { runPipeline } from '../support/run.js';
 import { writeTinyModel } from '../support/tiny-model.js';
 
@@ -162,7 +162,7 @@ describe('a run', () => {
 });
 
 /** Every way of failing that a server gets over. */
-const faults = FAULTS_OF.a1111.filter((fault) => !['substituted', 'poisoned', 'stuck'].includes(fault));
+const faults = faultsOf.a1111.filter((fault) => !['substituted', 'poisoned', 'stuck'].includes(fault));
 
 describe('two lanes and one server', () => {
   it('begin with the one whose checkpoint is loaded, by whatever name', async () => {

@@ -30,7 +30,7 @@ export interface TestHub {
   close(): Promise<void>;
 }
 
-const LFS_BYTES = 10_000;
+const lfsBytes = 10_000;
 const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex');
 const gitHash = (data: Buffer) =>
   createHash('sha1').update(`blob ${data.length}\0`).update(data).digest('hex');
@@ -86,7 +86,7 @@ export async function startHub(models: Record<string, HubModel>): Promise<TestHu
       refuse(response, 404, 'Entry not found');
       return;
     }
-    if (data.length < LFS_BYTES) sendFile(response, data, seen.range);
+    if (data.length < lfsBytes) sendFile(response, data, seen.range);
     else response.writeHead(302, { location: `${storageUrl}/${sha256(data)}` }).end();
   });
   hub.url = await listen(server);
@@ -107,7 +107,7 @@ function listing({ files, license, commit, wrongChecksums }: HubModel): object {
       rfilename,
       size: data.length,
       blobId: gitHash(hashed),
-      ...(data.length >= LFS_BYTES && {
+      ...(data.length >= lfsBytes && {
         lfs: { sha256: sha256(hashed), size: data.length, pointerSize: 134 },
       }),
     };

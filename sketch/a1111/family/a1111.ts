@@ -1,23 +1,30 @@
 import { HttpAnswer, type JsonObject } from '../../http.js';
-import { VERSION } from '../../types.js';
+import { version } from '../../types.js';
 import { readADetailer } from '../adetailer.js';
-import { checkpointOf, SAMPLERS, samplerAndScheduler, SCHEDULERS, SCRIPTS, UPSCALERS } from '../catalogue.js';
-import { IMG2IMG, TXT2IMG, type Request } from '../fields.js';
+import {
+  checkpointOf,
+  knownSamplers,
+  samplerAndScheduler,
+  knownSchedulers,
+  scripts,
+  upscalers,
+} from '../catalogue.js';
+import { img2img, txt2img, type Request } from '../fields.js';
 import type { InfoValue } from '../infotext.js';
 import type { Job } from '../job.js';
 import type { Family } from './family.js';
 
 /** AUTOMATIC1111 1.10.1. */
 export const a1111: Family = {
-  fields: { txt2img: TXT2IMG, img2img: IMG2IMG },
-  samplers: SAMPLERS,
-  schedulers: SCHEDULERS.map((scheduler) => ({ ...scheduler })),
-  upscalers: UPSCALERS,
-  scripts: SCRIPTS,
+  fields: { txt2img: txt2img, img2img: img2img },
+  samplers: knownSamplers,
+  schedulers: knownSchedulers.map((scheduler) => ({ ...scheduler })),
+  upscalers: upscalers,
+  scripts: scripts,
   modules: 'sd-vae',
   failure: (status, error, detail, errors = '') =>
     new HttpAnswer(status, { error, detail, body: '', errors }),
-  names: (request) => samplerAndScheduler(a1111.samplers, SCHEDULERS, ...askedNames(request)),
+  names: (request) => samplerAndScheduler(a1111.samplers, knownSchedulers, ...askedNames(request)),
   checkpoint: checkpointOf,
   aliases,
   check: (kind, request) => {
@@ -37,8 +44,8 @@ export const reforge: Family = {
   ...a1111,
   names: (request) => {
     const [sampler, scheduler] = askedNames(request);
-    const known = SAMPLERS.find(({ name }) => name.toLowerCase() === sampler?.toLowerCase());
-    return samplerAndScheduler(SAMPLERS, SCHEDULERS, known?.name ?? sampler, scheduler);
+    const known = knownSamplers.find(({ name }) => name.toLowerCase() === sampler?.toLowerCase());
+    return samplerAndScheduler(knownSamplers, knownSchedulers, known?.name ?? sampler, scheduler);
   },
 };
 
@@ -80,7 +87,7 @@ function settings(job: Job, seed: number): Record<string, InfoValue> {
     'Clip skip': job.clipSkip > 1 ? job.clipSkip : undefined,
     ...job.hires,
     ...job.detailer?.settings,
-    Version: VERSION,
+    Version: version,
   };
 }
 
@@ -119,7 +126,7 @@ function processed(job: Job, jobTimestamp: string, infotexts: readonly string[])
     job_timestamp: jobTimestamp,
     clip_skip: job.clipSkip,
     is_using_inpainting_conditioning: false,
-    version: VERSION,
+    version: version,
   };
 }
 

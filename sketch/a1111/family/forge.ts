@@ -1,15 +1,21 @@
 import { HttpAnswer } from '../../http.js';
-import { modulesOf, samplerAndScheduler, SAMPLERS, SCHEDULERS, type Sampler } from '../catalogue.js';
-import { IMG2IMG, TXT2IMG, type Fields } from '../fields.js';
+import {
+  modulesOf,
+  samplerAndScheduler,
+  knownSamplers,
+  knownSchedulers,
+  type Sampler,
+} from '../catalogue.js';
+import { img2img, txt2img, type Fields } from '../fields.js';
 import { a1111, askedNames } from './a1111.js';
 import type { Family } from './family.js';
 
-const ONLY_FORGE: Fields = { distilled_cfg_scale: ['float', 3.5] };
+const onlyForge: Fields = { distilled_cfg_scale: ['float', 3.5] };
 
 const sampler = (name: string, alias: string): Sampler => ({ name, aliases: [alias], options: {} });
 
 const samplers = [
-  ...SAMPLERS,
+  ...knownSamplers,
   sampler('HeunPP2', 'heunpp2'),
   sampler('IPNDM', 'ipndm'),
   sampler('IPNDM_V', 'ipndm_v'),
@@ -17,7 +23,7 @@ const samplers = [
 ];
 
 const schedulers = [
-  ...SCHEDULERS,
+  ...knownSchedulers,
   { name: 'turbo', label: 'Turbo', aliases: null, default_rho: -1, need_inner_model: true },
   {
     name: 'align_your_steps_GITS',
@@ -33,13 +39,13 @@ export const forge: Family = {
   ...a1111,
   fields: {
     txt2img: {
-      ...TXT2IMG,
-      ...ONLY_FORGE,
+      ...txt2img,
+      ...onlyForge,
       hr_cfg: ['float', 1],
       hr_distilled_cfg: ['float', 3.5],
       hr_additional_modules: ['list', null],
     },
-    img2img: { ...IMG2IMG, ...ONLY_FORGE },
+    img2img: { ...img2img, ...onlyForge },
   },
   samplers,
   schedulers: schedulers.map((scheduler) => ({ ...scheduler })),

@@ -1,15 +1,15 @@
 import { HttpAnswer, type JsonObject } from '../../http.js';
-import { VERSION } from '../../types.js';
-import { checkpointOf, SAMPLERS, type Checkpoint, type Sampler } from '../catalogue.js';
-import { IMG2IMG, TXT2IMG, type Fields, type Request } from '../fields.js';
+import { version } from '../../types.js';
+import { checkpointOf, knownSamplers, type Checkpoint, type Sampler } from '../catalogue.js';
+import { img2img, txt2img, type Fields, type Request } from '../fields.js';
 import type { Job } from '../job.js';
 import { a1111 } from './a1111.js';
 import type { Detailer, Family } from './family.js';
 
-export const DETAILERS = ['face-yolo8n', 'hand-yolo8n', 'person-yolo8n', 'eyes-full-v1'];
+export const detailers = ['face-yolo8n', 'hand-yolo8n', 'person-yolo8n', 'eyes-full-v1'];
 
 /** Names that AUTOMATIC1111 has and SD.Next has not. */
-const NOT_HERE = new Set([
+const notHere = new Set([
   'DPM++ 2M SDE Heun',
   'DPM++ 2S a',
   'LMS',
@@ -18,10 +18,10 @@ const NOT_HERE = new Set([
   'DPM fast',
   'DPM adaptive',
 ]);
-const NOR_HERE = new Set(['Restart', 'DDIM CFG++', 'PLMS', 'DPM++ 3M SDE']);
+const norHere = new Set(['Restart', 'DDIM CFG++', 'PLMS', 'DPM++ 3M SDE']);
 
 const samplers: Sampler[] = [
-  ...SAMPLERS.filter(({ name }) => !NOT_HERE.has(name) && !NOR_HERE.has(name)),
+  ...knownSamplers.filter(({ name }) => !notHere.has(name) && !norHere.has(name)),
   ...[
     'DPM++ 3M',
     'DPM++ 1S',
@@ -67,8 +67,8 @@ const fields = (base: Fields, denoising: number): Fields => {
 export const sdnext: Family = {
   ...a1111,
   fields: {
-    txt2img: fields(TXT2IMG, 0.3),
-    img2img: { ...fields(IMG2IMG, 0.5), inpaint_full_res: ['bool', false] },
+    txt2img: fields(txt2img, 0.3),
+    img2img: { ...fields(img2img, 0.5), inpaint_full_res: ['bool', false] },
   },
   samplers,
   upscalers: [
@@ -124,7 +124,7 @@ export const sdnext: Family = {
     'CLiP-skip': job.clipSkip > 1 ? job.clipSkip : undefined,
     Batch: job.seeds.length > 1 ? `${job.iterations}x${job.batchSize}` : undefined,
     App: 'SD.Next',
-    Version: VERSION,
+    Version: version,
     Operations: job.kind,
     Model: checkpointOf(job.checkpoint).model_name,
     'Model hash': checkpointOf(job.checkpoint).hash,
@@ -151,7 +151,7 @@ function detailer(request: Request): Detailer | undefined {
   const models = (request.list('detailer_models') ?? ['face-yolo8n']).map(String);
   return {
     skipImg2img: false,
-    hands: models.some((model) => model.startsWith('hand') && DETAILERS.includes(model)),
+    hands: models.some((model) => model.startsWith('hand') && detailers.includes(model)),
     settings: {
       Detailer: models.join(', '),
       'Detailer steps': request.number('detailer_steps'),

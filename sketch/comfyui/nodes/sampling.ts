@@ -3,7 +3,7 @@ import type { DrawRequest } from '../../drawing/index.js';
 import { drawn, repairPicture, type Drawn } from '../../repair.js';
 import type { Inputs, Latent, Picture } from '../values.js';
 import { latentSize } from './latent.js';
-import { SAMPLER_NAMES, SCHEDULER_NAMES } from './names.js';
+import { samplerNames, schedulerNames } from './names.js';
 import { float, int, seed, type NodeTypes, type Sampling, type Workshop } from './type.js';
 
 const steps = int(20, 1, 10000);
@@ -19,8 +19,8 @@ export const sampling: NodeTypes = {
       seed,
       steps,
       cfg,
-      sampler_name: [SAMPLER_NAMES],
-      scheduler: [SCHEDULER_NAMES],
+      sampler_name: [samplerNames],
+      scheduler: [schedulerNames],
       positive: ['CONDITIONING'],
       negative: ['CONDITIONING'],
       latent_image: ['LATENT'],
@@ -41,8 +41,8 @@ export const sampling: NodeTypes = {
       noise_seed: seed,
       steps,
       cfg,
-      sampler_name: [SAMPLER_NAMES],
-      scheduler: [SCHEDULER_NAMES],
+      sampler_name: [samplerNames],
+      scheduler: [schedulerNames],
       positive: ['CONDITIONING'],
       negative: ['CONDITIONING'],
       latent_image: ['LATENT'],
@@ -120,14 +120,14 @@ export const sampling: NodeTypes = {
   BasicScheduler: {
     display: 'BasicScheduler',
     category: 'sampling/custom_sampling/schedulers',
-    required: { model: ['MODEL'], scheduler: [SCHEDULER_NAMES], steps, denoise: float(1, 0, 1) },
+    required: { model: ['MODEL'], scheduler: [schedulerNames], steps, denoise: float(1, 0, 1) },
     output: ['SIGMAS'],
     run: (inputs) => [{ type: 'SIGMAS', steps: inputs.number('steps'), denoise: inputs.number('denoise') }],
   },
   KSamplerSelect: {
     display: 'KSamplerSelect',
     category: 'sampling/custom_sampling/samplers',
-    required: { sampler_name: [SAMPLER_NAMES] },
+    required: { sampler_name: [samplerNames] },
     output: ['SAMPLER'],
     run: () => [{ type: 'SAMPLER' }],
   },

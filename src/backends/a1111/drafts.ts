@@ -14,11 +14,15 @@ export class Drafts {
   /** Settings that our requests changed on the server, as they were before the first of them. */
   readonly #putBack: Body = {};
 
-  constructor(
-    private readonly name: string,
-    private readonly lists: Lists,
-    private readonly readFile: ReadFile,
-  ) {}
+  readonly #name: string;
+  readonly #lists: Lists;
+  readonly #readFile: ReadFile;
+
+  constructor(name: string, lists: Lists, readFile: ReadFile) {
+    this.#name = name;
+    this.#lists = lists;
+    this.#readFile = readFile;
+  }
 
   async callOf(job: GenerateJob, server: Server, signal: AbortSignal): Promise<Call> {
     const { request, remoteId } = job;
@@ -43,16 +47,16 @@ export class Drafts {
     const { checkpoint, vae, sampler, scheduler } = request;
     const names: Partial<Parts> = {};
     if (checkpoint !== undefined) {
-      const title = findCheckpoint(checkpoint, (await this.lists.checkpoints(signal)) ?? [])?.title;
+      const title = findCheckpoint(checkpoint, (await this.#lists.checkpoints(signal)) ?? [])?.title;
       if (title !== undefined) names.checkpoint = title;
     }
     if (vae !== undefined) {
-      const found = findVae(vae, (await this.lists.vaes(family, signal)) ?? []);
+      const found = findVae(vae, (await this.#lists.vaes(family, signal)) ?? []);
       const name = family.vae.setting === 'sd_vae' ? found?.model_name : found?.filename;
       if (name !== undefined) names.vae = name;
     }
     if (family.scheduler === 'in the sampler' && sampler !== undefined && scheduler !== undefined) {
-      const joined = findJoined(sampler, scheduler, (await this.lists.samplers(signal)) ?? []);
+      const joined = findJoined(sampler, scheduler, (await this.#lists.samplers(signal)) ?? []);
       if (joined !== undefined) names.sampler = joined;
     }
     return names;
@@ -63,19 +67,19 @@ export class Drafts {
     for (const key of Object.keys(settings)) {
       if (key in this.#putBack) continue;
       let value: Json | undefined = key in options ? options[key] : family.unsaid[key];
-      value ??= (await this.lists.defaults(signal))?.[key]?.default;
+      value ??= (await this.#lists.defaults(signal))?.[key]?.default;
       if (value !== undefined) this.#putBack[key] = value;
     }
   }
 
   async #read(path: string): Promise<string> {
-    const bytes = await this.readFile(path).catch((error: unknown) => {
-      throw unreadable(this.name, path, error);
+    const bytes = await this.#readFile(path).catch((error: unknown) => {
+      throw unreadable(this.#name, path, error);
     });
     return bytes.toString('base64');
   }
 
   #error(message: string): BackendError {
-    return new BackendError(message, { backend: this.name, fault: 'request' });
+    return new BackendError(message, { backend: this.#name, fault: 'request' });
   }
 }

@@ -16,12 +16,17 @@ const maxReplyBytes = 128 * 1024 * 1024;
 
 /** Sends calls and waits for their pictures; work whose reply is lost is not left behind on the server. */
 export class Sender {
-  constructor(
-    private readonly name: string,
-    private readonly http: HttpClient,
-    private readonly lists: Lists,
-    private readonly work: Work,
-  ) {}
+  readonly #name: string;
+  readonly #http: HttpClient;
+  readonly #lists: Lists;
+  readonly #work: Work;
+
+  constructor(name: string, http: HttpClient, lists: Lists, work: Work) {
+    this.#name = name;
+    this.#http = http;
+    this.#lists = lists;
+    this.#work = work;
+  }
 
   /** The picture that the server made of the call, as it was asked for. Waits for as long as there is progress. */
   async send(call: Call, job: GenerateJob, family: Family, signal: AbortSignal): Promise<Picture> {
@@ -30,14 +35,14 @@ export class Sender {
     const onAbort = () => control.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     let waiting = true as boolean;
-    this.work.begin(job.remoteId);
+    this.#work.begin(job.remoteId);
     try {
       const options = { signal: control.signal, timeoutMs: Infinity, maxBytes: maxReplyBytes };
       const reply = await Promise.race([
-        this.http.postJson(call.path, call.body, options).finally(() => (waiting = false)),
-        this.work.watch(job.remoteId, family, job.onProgress, control.signal),
+        this.#http.postJson(call.path, call.body, options).finally(() => (waiting = false)),
+        this.#work.watch(job.remoteId, family, job.onProgress, control.signal),
       ]);
-      const picture = await readReply(this.name, reply).catch(async (error: unknown) => {
+      const picture = await readReply(this.#name, reply).catch(async (error: unknown) => {
         await this.#checkLoaded(family, control.signal);
         throw error;
       });
@@ -49,17 +54,17 @@ export class Sender {
       control.abort(); // a connection that is left open would hold one of the server's few threads
       const isOver = !(isLost || signal.aborted) || (await this.#cancel(job.remoteId, family, signal));
       signal.throwIfAborted();
-      const error = await explain(this.name, this.http, thrown, signal, call.body);
+      const error = await explain(this.#name, this.#http, thrown, signal, call.body);
       if (isOver || !(error instanceof BackendError)) throw error;
       throw new BackendError(`${error.words} It may still be working on it.`, {
-        backend: this.name,
+        backend: this.#name,
         fault: error.fault,
         mayHoldWork: true,
       });
     } finally {
       control.abort();
       signal.removeEventListener('abort', onAbort);
-      this.work.end(job.remoteId);
+      this.#work.end(job.remoteId);
     }
   }
 
@@ -69,7 +74,7 @@ export class Sender {
    */
   async #cancel(remoteId: string, family: Family, user: AbortSignal): Promise<boolean> {
     const { signal } = new AbortController(); // the user's may have ended; this wait is bounded by itself
-    return this.work
+    return this.#work
       .cancel(remoteId, family, signal, () => !user.aborted)
       .catch((error: unknown) => {
         // Its process has ended, and its work.
@@ -79,7 +84,7 @@ export class Sender {
 
   async #checkLoaded({ loaded: page }: Family, signal: AbortSignal): Promise<void> {
     if (page === undefined) return;
-    const reply = await this.http.getJson(page, { signal }).catch(() => undefined);
+    const reply = await this.#http.getJson(page, { signal }).catch(() => undefined);
     if (loaded.safeParse(reply).data?.type === null) {
       throw this.#error(
         'has no checkpoint loaded: choose one in its settings, and look at its log.',
@@ -97,22 +102,22 @@ export class Sender {
   ): Promise<void> {
     const { job_timestamp: timestamp } = picture.info;
     // A look that fails proves nothing; the picture is there.
-    if (await this.work.wasInterrupted(job.remoteId, timestamp, signal).catch(() => false)) {
+    if (await this.#work.wasInterrupted(job.remoteId, timestamp, signal).catch(() => false)) {
       throw this.#error('was interrupted: the image is half done.', 'transient');
     }
     const [samplers, schedulers, checkpoints] = await Promise.all([
-      this.lists.samplers(signal).catch(() => undefined),
-      this.lists.schedulers(family, signal).catch(() => undefined),
-      this.lists.checkpoints(signal).catch(() => undefined),
+      this.#lists.samplers(signal).catch(() => undefined),
+      this.#lists.schedulers(family, signal).catch(() => undefined),
+      this.#lists.checkpoints(signal).catch(() => undefined),
     ]);
-    checkWhose(this.name, body, picture);
-    if (job.repair) checkRepaired(this.name, picture.info);
+    checkWhose(this.#name, body, picture);
+    if (job.repair) checkRepaired(this.#name, picture.info);
     // ADetailer alone leaves the reply with the pass that it skipped: Euler, one step, 128x128.
     const asked = job.repair ? { ...body, sampler_name: null } : body;
-    checkSubstitution(this.name, asked, picture, { samplers, schedulers, checkpoints });
+    checkSubstitution(this.#name, asked, picture, { samplers, schedulers, checkpoints });
   }
 
   #error(message: string, fault: Fault): BackendError {
-    return new BackendError(message, { backend: this.name, fault });
+    return new BackendError(message, { backend: this.#name, fault });
   }
 }

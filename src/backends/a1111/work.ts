@@ -32,11 +32,15 @@ export class Work {
   /** Jobs under way; true where one is known to have been interrupted. */
   readonly #jobs = new Map<string, boolean>();
 
-  constructor(
-    private readonly backend: string,
-    private readonly http: HttpClient,
-    private readonly patience: Patience,
-  ) {}
+  readonly #backend: string;
+  readonly #http: HttpClient;
+  readonly #patience: Patience;
+
+  constructor(backend: string, http: HttpClient, patience: Patience) {
+    this.#backend = backend;
+    this.#http = http;
+    this.#patience = patience;
+  }
 
   /**
    * Looks after a job under way until `signal` aborts, which is its only peaceful end. Throws a transient
@@ -49,7 +53,7 @@ export class Work {
     onProgress: ((progress: Progress) => void) | undefined,
     signal: AbortSignal,
   ): Promise<never> {
-    const { pollMs, stallMs } = this.patience;
+    const { pollMs, stallMs } = this.#patience;
     const shortMs = Math.min(graceMs, stallMs);
     let sign: string | undefined;
     let movedAt = performance.now();
@@ -109,22 +113,22 @@ export class Work {
     signal: AbortSignal,
     isPatient = () => false,
   ): Promise<boolean> {
-    const { pollMs, stallMs } = this.patience;
+    const { pollMs, stallMs } = this.#patience;
     const startedAt = performance.now();
     let movedAt = startedAt;
     let sign: string | undefined;
     let told = false;
     let idle = 0;
     for (;;) {
-      const server = await askServer(this.http, signal);
+      const server = await askServer(this.#http, signal);
       // Looked at last, right before the interrupt: the next task may begin in between.
-      const task = family.taskIds ? await askTask(this.http, remoteId, signal) : undefined;
+      const task = family.taskIds ? await askTask(this.#http, remoteId, signal) : undefined;
       const busy = isBusy(server);
       if (task ? !isThere(task) : !busy) return true;
       if (task?.active && busy && !told) {
         told = true; // once is enough, and twice might meet the next task
         this.#markInterrupted(remoteId);
-        await this.http.postJson('/sdapi/v1/interrupt', {}, { signal, timeoutMs: lookMs });
+        await this.#http.postJson('/sdapi/v1/interrupt', {}, { signal, timeoutMs: lookMs });
       } else if (task?.active && !busy && ++idle > 1) {
         return true; // a task that failed stays "active" until another one starts
       }
@@ -147,7 +151,7 @@ export class Work {
     signal: AbortSignal,
   ): Promise<boolean> {
     if (this.#jobs.get(remoteId) === true) return true;
-    const server = await askServer(this.http, signal);
+    const server = await askServer(this.#http, signal);
     const isLast = server?.state?.job_count === 0 && server.state.job_timestamp === timestamp;
     return timestamp !== undefined && isLast && isInterrupted(server);
   }
@@ -168,8 +172,8 @@ export class Work {
   /** One look: at this task where the server knows tasks, and at the whole server, since others may be before it. */
   async #look(remoteId: string, family: Family, signal: AbortSignal): Promise<Look> {
     try {
-      const server = await askServer(this.http, signal);
-      const task = family.taskIds ? await askTask(this.http, remoteId, signal) : undefined;
+      const server = await askServer(this.#http, signal);
+      const task = family.taskIds ? await askTask(this.#http, remoteId, signal) : undefined;
       return { task, server, sign: signOf(task, server), gone: false };
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
@@ -179,7 +183,7 @@ export class Work {
   }
 
   #error(message: string): BackendError {
-    return new BackendError(message, { backend: this.backend, fault: 'transient' });
+    return new BackendError(message, { backend: this.#backend, fault: 'transient' });
   }
 }
 

@@ -16,26 +16,37 @@ import type { Workflow } from './workflow.js';
 export class Drafts {
   readonly #uploads: Uploads;
 
+  readonly #name: string;
+  readonly #lists: Lists;
+  readonly #workflow: Workflow;
+  readonly #keepImages: boolean;
+  readonly #readFile: ReadFile;
+
   constructor(
-    private readonly name: string,
+    name: string,
     http: HttpClient,
-    private readonly lists: Lists,
-    private readonly workflow: Workflow,
-    private readonly keepImages: boolean,
-    private readonly readFile: ReadFile,
+    lists: Lists,
+    workflow: Workflow,
+    keepImages: boolean,
+    readFile: ReadFile,
   ) {
+    this.#name = name;
+    this.#lists = lists;
+    this.#workflow = workflow;
+    this.#keepImages = keepImages;
+    this.#readFile = readFile;
     this.#uploads = new Uploads(name, http, readFile);
   }
 
   /** The backend's own workflow, or the one that a repair names. */
   async workflowOf(repair: Repair | undefined): Promise<Workflow> {
-    return repair ? this.#repairWorkflow(repair) : this.workflow;
+    return repair ? this.#repairWorkflow(repair) : this.#workflow;
   }
 
   /** A request in a workflow's words, its files as the server spells them. */
   async fill(request: ImageRequest, workflow: Workflow, parts: Parts, signal: AbortSignal): Promise<Filled> {
     const filled = fill(request, workflow, parts);
-    await respell(filled.graph, filled.files, this.lists, signal);
+    await respell(filled.graph, filled.files, this.#lists, signal);
     return filled;
   }
 
@@ -67,7 +78,7 @@ export class Drafts {
     for (const { node: id, input } of workflow.bindings.checkpoint ?? []) {
       const node = graph[id];
       if (node?.inputs[input] !== '') continue;
-      const [first] = (await this.lists.choices(node.class_type, input, signal)) ?? [];
+      const [first] = (await this.#lists.choices(node.class_type, input, signal)) ?? [];
       if (first === undefined) throw this.#error(`has no checkpoint for ${nodeName(graph, id)}.`);
       node.inputs[input] = first;
     }
@@ -78,7 +89,7 @@ export class Drafts {
       throw this.#error('is a ComfyUI server and has no ADetailer: repair with a workflow there.');
     }
     try {
-      return await readRepair(repair, this.readFile, this.keepImages);
+      return await readRepair(repair, this.#readFile, this.#keepImages);
     } catch (error) {
       if (error instanceof ConfigError) throw this.#error(error.message);
       throw error;
@@ -86,6 +97,6 @@ export class Drafts {
   }
 
   #error(message: string): BackendError {
-    return new BackendError(message, { backend: this.name, fault: 'request' });
+    return new BackendError(message, { backend: this.#name, fault: 'request' });
   }
 }

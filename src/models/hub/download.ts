@@ -11,7 +11,7 @@ import type { HubFile } from './listing.js';
 import { get, PassingError, reasonOf, withPatience } from './request.js';
 import type { HubSettings } from './settings.js';
 
-const READ_BYTES = 2 ** 20;
+const readBytes = 2 ** 20;
 
 export interface DownloadSource {
   name: string;
@@ -125,7 +125,7 @@ function newHash({ bytes, checksum }: HubFile): Hash {
 
 async function hashOf(handle: FileHandle, file: HubFile, bytes: number): Promise<Hash> {
   const hash = newHash(file);
-  const buffer = Buffer.alloc(Math.min(bytes, READ_BYTES));
+  const buffer = Buffer.alloc(Math.min(bytes, readBytes));
   for (let done = 0; done < bytes;) {
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, bytes - done), done);
     if (bytesRead === 0) break;
@@ -156,23 +156,23 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array, position: number)
 
 /** Aborts a connection on which nothing arrives, as well as when the caller aborts. */
 class Silence {
-  private readonly controller = new AbortController();
-  private readonly timer: NodeJS.Timeout;
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
   readonly signal: AbortSignal;
 
   constructor(milliseconds: number, outer?: AbortSignal) {
-    this.timer = setTimeout(() => {
-      this.controller.abort(new Error(`nothing came for ${milliseconds / 1000} s`));
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(new Error(`nothing came for ${milliseconds / 1000} s`));
     }, milliseconds);
-    this.signal = outer ? AbortSignal.any([this.controller.signal, outer]) : this.controller.signal;
+    this.signal = outer ? AbortSignal.any([this.#controller.signal, outer]) : this.#controller.signal;
   }
 
   /** Something arrived. */
   broken(): void {
-    this.timer.refresh();
+    this.#timer.refresh();
   }
 
   end(): void {
-    clearTimeout(this.timer);
+    clearTimeout(this.#timer);
   }
 }

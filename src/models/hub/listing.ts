@@ -21,7 +21,7 @@ export interface Listing {
 }
 
 /** Thousands of files still fit; a larger answer is none of the Hub's. */
-const MAX_LISTING_BYTES = 64 * 2 ** 20;
+const maxListingBytes = 64 * 2 ** 20;
 
 const sibling = z.object({
   rfilename: z.string(),
@@ -92,8 +92,8 @@ async function readText(response: Response): Promise<string> {
   try {
     for await (const chunk of response.body ?? []) {
       bytes += (chunk as Uint8Array).length;
-      if (bytes > MAX_LISTING_BYTES)
-        throw new ModelError(`The Hub's list of files is larger than ${MAX_LISTING_BYTES} bytes`);
+      if (bytes > maxListingBytes)
+        throw new ModelError(`The Hub's list of files is larger than ${maxListingBytes} bytes`);
       chunks.push(chunk as Uint8Array);
     }
   } catch (error) {

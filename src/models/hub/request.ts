@@ -4,10 +4,10 @@ import { ModelError, toError } from '../../errors.js';
 import type { OnEvent } from '../events.js';
 import type { HubSettings } from './settings.js';
 
-const MAX_REDIRECTS = 5;
+const maxRedirects = 5;
 
 /** A server that asks for more than this is not waited for. */
-const MAX_WAIT_SECONDS = 60;
+const maxWaitSeconds = 60;
 
 /** A failure that may pass: the Hub is asked again. */
 export class PassingError extends Error {
@@ -40,7 +40,7 @@ export async function withPatience<T>(
       if (!(error instanceof PassingError)) throw error;
       failures++;
       const seconds = error.retryAfter ?? (patience.backoffMs * 2 ** (failures - 1)) / 1000;
-      if (failures >= patience.tries || seconds > MAX_WAIT_SECONDS) {
+      if (failures >= patience.tries || seconds > maxWaitSeconds) {
         throw new ModelError(`${what}: ${error.message}. Try again later: what was fetched so far is kept`, {
           cause: error,
         });
@@ -64,7 +64,7 @@ export async function get(
 ): Promise<Response> {
   let url = new URL(endpoint + path);
   const home = url.origin;
-  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+  for (let redirects = 0; redirects <= maxRedirects; redirects++) {
     const authorization =
       token !== undefined && url.origin === home ? { authorization: `Bearer ${token}` } : {};
     const response = await fetch(url, {

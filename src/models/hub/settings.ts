@@ -23,7 +23,7 @@ export interface HubSettings {
   patience: Patience;
 }
 
-const PATIENCE: Patience = { tries: 5, backoffMs: 1000, silenceMs: 30_000 };
+const defaultPatience: Patience = { tries: 5, backoffMs: 1000, silenceMs: 30_000 };
 
 /** Reads the environment variables that Python's huggingface_hub reads. The token is redacted from now on. */
 export function hubSettings(env: Env, patience: Partial<Patience> = {}): HubSettings {
@@ -41,6 +41,6 @@ export function hubSettings(env: Env, patience: Partial<Patience> = {}): HubSett
       env.HUGGINGFACE_HUB_CACHE ||
       join(env.HF_HOME || join(userCache(env), 'huggingface'), 'hub'),
     offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ''),
-    patience: { ...PATIENCE, ...patience },
+    patience: { ...defaultPatience, ...patience },
   };
 }

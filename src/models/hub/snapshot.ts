@@ -10,7 +10,7 @@ import { fileBytes } from '../../base/files.js';
 import { configFile, isTimm, preprocessorFile, readModelJson } from '../../base/model-json.js';
 import { findOnnx, onnxParts, onnxPlaces } from '../../base/onnx-files.js';
 import { externalData } from '../../base/external-data.js';
-import { readIndex, SHARD_INDEX, SINGLE_FILE } from '../safetensors/index.js';
+import { readIndex, shardIndex, singleFile } from '../safetensors/index.js';
 import { download } from './download.js';
 import { type HubFile, type Listing, listModel } from './listing.js';
 import type { HubSettings } from './settings.js';
@@ -53,15 +53,15 @@ export async function fetchSnapshot(
   const config = needed(listing, configFile, name);
   const preprocessor = listing.files.get(preprocessorFile);
   const onnx = onnxFiles([...listing.files.keys()]);
-  const single = listing.files.get(SINGLE_FILE);
-  const index = listing.files.get(SHARD_INDEX);
+  const single = listing.files.get(singleFile);
+  const index = listing.files.get(shardIndex);
 
   let weights: HubFile[];
   if (onnx.length > 0) weights = onnx.map((path) => needed(listing, path, name));
   else if (single) weights = [single];
   else if (index) {
     await fetchFile(index);
-    const shards = new Set((await readIndex(join(folder, SHARD_INDEX))).values());
+    const shards = new Set((await readIndex(join(folder, shardIndex))).values());
     weights = [...shards].map((path) => needed(listing, path, name));
   } else {
     const other = [...listing.files.keys()].filter((path) => path.endsWith('.onnx')).slice(0, 5);
@@ -126,14 +126,14 @@ async function cachedSnapshot(name: string, revision: string, home: string): Pro
     if (file !== undefined && (await onnxParts(folder, file)).length > 0)
       return { folder, commit, license: undefined, weights: 'onnx' };
   }
-  if ((await has(SINGLE_FILE)) || (await hasShards(folder))) {
+  if ((await has(singleFile)) || (await hasShards(folder))) {
     return { folder, commit, license: undefined, weights: 'safetensors' };
   }
   throw missing;
 }
 
 async function hasShards(folder: string): Promise<boolean> {
-  const index = join(folder, SHARD_INDEX);
+  const index = join(folder, shardIndex);
   if ((await fileBytes(index)) === undefined) return false;
   for (const shard of (await readIndex(index)).values()) {
     if ((await fileBytes(join(folder, shard))) === undefined) return false;

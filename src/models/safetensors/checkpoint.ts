@@ -5,19 +5,19 @@ import { ModelError } from '../../errors.js';
 import { openSafetensors, type Tensors } from './file.js';
 import type { TensorInfo } from './header.js';
 
-export const SINGLE_FILE = 'model.safetensors';
-export const SHARD_INDEX = 'model.safetensors.index.json';
+export const singleFile = 'model.safetensors';
+export const shardIndex = 'model.safetensors.index.json';
 
 /** A real index names a few thousand tensors; anything larger is hostile. */
-const MAX_INDEX_BYTES = 64 * 2 ** 20;
+const maxIndexBytes = 64 * 2 ** 20;
 
 /** The weights of a model's folder: one safetensors file, or the shards that its index names. */
 export async function openCheckpoint(folder: string): Promise<Tensors> {
-  if (await isFile(join(folder, SINGLE_FILE))) return openSafetensors(join(folder, SINGLE_FILE));
-  const indexFile = join(folder, SHARD_INDEX);
+  if (await isFile(join(folder, singleFile))) return openSafetensors(join(folder, singleFile));
+  const indexFile = join(folder, shardIndex);
   if (!(await isFile(indexFile))) {
     throw new ModelError(
-      `${folder} has neither ${SINGLE_FILE} nor ${SHARD_INDEX}. Only safetensors checkpoints can be converted`,
+      `${folder} has neither ${singleFile} nor ${shardIndex}. Only safetensors checkpoints can be converted`,
     );
   }
   return openShards(folder, await readIndex(indexFile));
@@ -25,15 +25,15 @@ export async function openCheckpoint(folder: string): Promise<Tensors> {
 
 /** The paths of all files that hold a folder's weights. */
 export async function checkpointFiles(folder: string): Promise<string[]> {
-  if (await isFile(join(folder, SINGLE_FILE))) return [join(folder, SINGLE_FILE)];
-  const files = new Set((await readIndex(join(folder, SHARD_INDEX))).values());
+  if (await isFile(join(folder, singleFile))) return [join(folder, singleFile)];
+  const files = new Set((await readIndex(join(folder, shardIndex))).values());
   return [...files].sort().map((file) => join(folder, file));
 }
 
 /** Tensor name -> shard file name, from an index on disk. */
 export async function readIndex(path: string): Promise<Map<string, string>> {
   const { size } = await stat(path);
-  if (size > MAX_INDEX_BYTES) throw new ModelError(`${path} is too large for an index: ${size} bytes`);
+  if (size > maxIndexBytes) throw new ModelError(`${path} is too large for an index: ${size} bytes`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(await readFile(path, 'utf8'));

@@ -2,10 +2,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 
 import { ModelError, StorageError, systemCode } from '../../errors.js';
 import { bfloatToFloat, eighthToFloat, halfToFloat } from '../../base/floats.js';
-import { type Dtype, MAX_HEADER_BYTES, PREFIX_BYTES, parseHeader, type TensorInfo } from './header.js';
+import { type Dtype, maxHeaderBytes, prefixBytes, parseHeader, type TensorInfo } from './header.js';
 
 /** Node refuses single reads of 2 GiB and more. */
-const READ_BYTES = 2 ** 30;
+const readBytes = 2 ** 30;
 
 /** Named tensors on disk, each read when asked for. Every failure is a ModelError. */
 export interface Tensors {
@@ -28,16 +28,16 @@ export async function openSafetensors(path: string): Promise<Tensors> {
   });
   try {
     const { size } = await handle.stat();
-    if (size < PREFIX_BYTES)
+    if (size < prefixBytes)
       throw new ModelError(`${path} is no valid safetensors file: it has ${size} bytes`);
-    const prefix = await readExactly(handle, 0, PREFIX_BYTES, path);
+    const prefix = await readExactly(handle, 0, prefixBytes, path);
     const length = new DataView(prefix.buffer).getBigUint64(0, true);
-    if (length > BigInt(MAX_HEADER_BYTES) || length > BigInt(size - PREFIX_BYTES)) {
+    if (length > BigInt(maxHeaderBytes) || length > BigInt(size - prefixBytes)) {
       throw new ModelError(
         `${path} is no valid safetensors file: it promises a header of ${length.toString()} bytes in a file of ${size}`,
       );
     }
-    const header = parseHeader(await readExactly(handle, PREFIX_BYTES, Number(length), path), size, path);
+    const header = parseHeader(await readExactly(handle, prefixBytes, Number(length), path), size, path);
     return new SafetensorsFile(path, handle, header.tensors, header.metadata);
   } catch (error) {
     await handle.close();
@@ -46,17 +46,23 @@ export async function openSafetensors(path: string): Promise<Tensors> {
 }
 
 class SafetensorsFile implements Tensors {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+
   constructor(
-    private readonly path: string,
-    private readonly handle: FileHandle,
+    path: string,
+    handle: FileHandle,
     readonly tensors: ReadonlyMap<string, TensorInfo>,
     readonly metadata: ReadonlyMap<string, string>,
-  ) {}
+  ) {
+    this.#path = path;
+    this.#handle = handle;
+  }
 
   async read(name: string): Promise<Uint8Array> {
     const tensor = this.tensors.get(name);
-    if (!tensor) throw new ModelError(`${this.path} has no tensor "${name}"`);
-    return readExactly(this.handle, tensor.offset, tensor.length, this.path);
+    if (!tensor) throw new ModelError(`${this.#path} has no tensor "${name}"`);
+    return readExactly(this.#handle, tensor.offset, tensor.length, this.#path);
   }
 
   async readFloats(name: string): Promise<Float32Array> {
@@ -64,12 +70,12 @@ class SafetensorsFile implements Tensors {
     const { dtype } = this.tensors.get(name) as TensorInfo;
     const floats = toFloats(bytes, dtype);
     if (!floats)
-      throw new ModelError(`${this.path}: tensor "${name}" of type ${dtype} cannot be read as numbers`);
+      throw new ModelError(`${this.#path}: tensor "${name}" of type ${dtype} cannot be read as numbers`);
     return floats;
   }
 
   async close(): Promise<void> {
-    await this.handle.close();
+    await this.#handle.close();
   }
 }
 
@@ -82,12 +88,7 @@ async function readExactly(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length;) {
-    const { bytesRead } = await handle.read(
-      bytes,
-      done,
-      Math.min(length - done, READ_BYTES),
-      position + done,
-    );
+    const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, readBytes), position + done);
     if (bytesRead === 0) throw new ModelError(`${path} is cut off: it became shorter while it was read`);
     done += bytesRead;
   }

@@ -1,7 +1,7 @@
 import { ModelError } from '../../errors.js';
 
 /** Bits of one element. Source: the format's own list (safetensors 0.8). */
-export const DTYPE_BITS = {
+export const dtypeBits = {
   F4: 4,
   F6_E2M3: 6,
   F6_E3M2: 6,
@@ -26,7 +26,7 @@ export const DTYPE_BITS = {
   C64: 64,
 } as const;
 
-export type Dtype = keyof typeof DTYPE_BITS;
+export type Dtype = keyof typeof dtypeBits;
 
 export interface TensorInfo {
   dtype: Dtype;
@@ -43,14 +43,14 @@ export interface Header {
 }
 
 /** The format's own bound on a header. */
-export const MAX_HEADER_BYTES = 100_000_000;
+export const maxHeaderBytes = 100_000_000;
 
 /** The 8 bytes before the header hold its length. */
-export const PREFIX_BYTES = 8;
+export const prefixBytes = 8;
 
 /** Bytes of a tensor, or undefined where they are no whole number or cannot be counted exactly. */
 export function tensorBytes(dtype: Dtype, shape: number[]): number | undefined {
-  let bits: number = DTYPE_BITS[dtype];
+  let bits: number = dtypeBits[dtype];
   for (const size of shape) {
     bits *= size;
     if (!Number.isSafeInteger(bits)) return undefined;
@@ -80,7 +80,7 @@ export function parseHeader(json: Uint8Array, fileBytes: number, file: string): 
 
   const metadata = new Map<string, string>();
   const tensors = new Map<string, TensorInfo>();
-  const dataStart = PREFIX_BYTES + json.length;
+  const dataStart = prefixBytes + json.length;
   for (const [name, value] of Object.entries(parsed)) {
     if (!isRecord(value)) return fail(`"${shorten(name)}" is no object`);
     if (name === '__metadata__') {
@@ -123,7 +123,7 @@ function readEntry(
   fail: (what: string) => never,
 ): TensorInfo {
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BITS, dtype)) return fail('unknown dtype');
+  if (typeof dtype !== 'string' || !Object.hasOwn(dtypeBits, dtype)) return fail('unknown dtype');
   if (!isSizes(shape)) return fail('its shape is no list of sizes');
   if (!isSizes(offsets) || offsets.length !== 2) return fail('data_offsets are no two numbers');
   const [begin, end] = offsets as [number, number];

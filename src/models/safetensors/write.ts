@@ -1,6 +1,6 @@
 import { ModelError } from '../../errors.js';
 import { writeAtomically } from '../../base/atomic.js';
-import { type Dtype, MAX_HEADER_BYTES, PREFIX_BYTES, tensorBytes } from './header.js';
+import { type Dtype, maxHeaderBytes, prefixBytes, tensorBytes } from './header.js';
 
 export interface NewTensor {
   name: string;
@@ -29,10 +29,10 @@ export async function writeSafetensors(
   // Readers map the file into memory, so the data begins at a multiple of 8.
   const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ');
   json.copy(padded);
-  if (padded.length > MAX_HEADER_BYTES) throw new ModelError(`${path} would have too large a header`);
+  if (padded.length > maxHeaderBytes) throw new ModelError(`${path} would have too large a header`);
 
   await writeAtomically(path, async (sink) => {
-    const prefix = Buffer.alloc(PREFIX_BYTES);
+    const prefix = Buffer.alloc(prefixBytes);
     prefix.writeBigUInt64LE(BigInt(padded.length));
     await sink.write(prefix);
     await sink.write(padded);
