@@ -123,9 +123,10 @@ async function score(dependencies: ClassifyDependencies, file: string, signal: A
 }
 
 async function decide(dependencies: AdvanceDependencies, shot: ShotRecord): Promise<Step> {
-  const verdicts = shot.attempts.flatMap(({ verdict }) => verdict ?? []);
+  const verdicts = shot.attempts.map(({ verdict }) => verdict);
   const unchanged = shot.attempts.filter(({ candidate }) => candidate?.unchanged).map(({ number }) => number);
-  const budget = await dependencies.budget(shot.index, verdicts.length + 1);
+  // What is asked for again is not the run's budget's business.
+  const budget = shot.round ? 'grant' : await dependencies.budget(shot.index, verdicts.length + 1);
   return advance(dependencies.retry, { runSeed: dependencies.runSeed, shot, verdicts, unchanged, budget });
 }
 
@@ -164,6 +165,8 @@ async function publishKept(
   step: Step,
 ): Promise<string | undefined> {
   if (step.kind !== 'end' || step.keep === undefined) return undefined;
+  // Kept in an earlier round: its candidate is gone, the file is there.
+  if (step.keep === shot.kept) return shot.published;
   return put(dependencies, shot, step.keep, step.review ? 'review' : 'published');
 }
 

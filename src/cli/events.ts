@@ -1,5 +1,6 @@
 import type { RunEvent, RunRecord, Service } from '../runtime/index.js';
 import { printJson, writeOut } from './print.js';
+import { retried } from './tell.js';
 
 const page = 1_000;
 
@@ -25,6 +26,8 @@ function words(event: RunEvent): string {
   switch (event.type) {
     case 'run':
       return event.state;
+    case 'retried':
+      return retried(event);
     case 'backend':
       return [event.backend, event.state, event.reason].filter(Boolean).join(' ');
     case 'generating':

@@ -1,5 +1,6 @@
 import { loadPipeline, type Pipeline } from '../pipeline/index.js';
-import type { RunSummary } from '../runtime/index.js';
+import { ConfigError } from '../errors.js';
+import type { RetryRequest, RunSummary } from '../runtime/index.js';
 import { environmentOf, type Environment } from './environment.js';
 import { exitCodeOf, exitCodes } from './exit.js';
 import { printJson, say } from './print.js';
@@ -38,6 +39,56 @@ export async function resume(id: string | undefined, flags: { json?: boolean }):
   const home = homeOf(process.env);
   await needHome(home, process.env);
   return workOff(home, resuming(id, {}), flags);
+}
+
+export interface RetryFlags {
+  failed?: boolean;
+  exhausted?: boolean;
+  shots?: string;
+  attempts?: string;
+  set?: string[];
+  json?: boolean;
+}
+
+export async function retry(id: string | undefined, flags: RetryFlags): Promise<number> {
+  const { failed, exhausted, shots, attempts, set = [] } = flags;
+  const request: RetryRequest = {
+    ...(id !== undefined && { run: id }),
+    which: failed === exhausted ? 'failed or exhausted' : failed ? 'failed' : 'exhausted',
+    ...(shots !== undefined && { shots: readRanges(shots) }),
+    ...(attempts !== undefined && { attempts: readMore(attempts) }),
+    set,
+    cwd: process.cwd(),
+    env: environmentOf(set, process.env),
+  };
+  const { homeOf, needHome } = await import('../runtime/index.js');
+  const home = homeOf(process.env);
+  await needHome(home, process.env);
+  const begin: Begin = {
+    about: `Opening ${id ?? 'the newest run that is over'} ...`,
+    start: (service) => service.retry(request),
+    again: (run) => resuming(run, request.env),
+  };
+  return workOff(home, begin, flags);
+}
+
+/** `3,7-9` */
+function readRanges(text: string): [number, number][] {
+  return text.split(',').map((part) => {
+    const [, first, last = first] = /^\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*$/.exec(part) ?? [];
+    if (first === undefined)
+      throw new ConfigError(`--shots ${text}: write numbers and ranges of shots, as in --shots 3,7-9.`);
+    return [Number(first), Number(last)];
+  });
+}
+
+/** `+4` */
+function readMore(text: string): number {
+  const more = /^\+?(\d{1,4})$/.exec(text)?.[1];
+  if (more !== undefined && Number(more) >= 1 && Number(more) <= 1000) return Number(more);
+  throw new ConfigError(
+    `--attempts ${text}: write how many more each shot may use, 1 to 1000, as in --attempts +4.`,
+  );
 }
 
 async function workOff(home: string, begin: Begin, { json }: { json?: boolean }): Promise<number> {

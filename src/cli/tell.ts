@@ -1,4 +1,5 @@
 import type { RunEvent } from '../runtime/index.js';
+import { plural } from './print.js';
 
 /** Makes the words for what people should hear of, each thing once; undefined where there is nothing to say. */
 export function teller(): (event: RunEvent) => string | undefined {
@@ -37,6 +38,8 @@ export function teller(): (event: RunEvent) => string | undefined {
           reason !== undefined && errors && isAll(errors, reason) ? 'no server can make it' : reason;
         return [`shot ${shot} ${outcome}`, published, why].filter(Boolean).join(': ');
       }
+      case 'retried':
+        return retried(event);
       case 'warning':
         return event.message;
       case 'run':
@@ -48,6 +51,11 @@ export function teller(): (event: RunEvent) => string | undefined {
         return undefined;
     }
   };
+}
+
+export function retried({ shots, attempts, changed }: Extract<RunEvent, { type: 'retried' }>): string {
+  const settings = changed.length > 0 ? `, with ${changed.join(', ')}` : '';
+  return `${plural(shots, 'shot')} tried again, up to ${plural(attempts, 'attempt')} each${settings}`;
 }
 
 /** Nothing is made there until it is well again. */

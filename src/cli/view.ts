@@ -86,6 +86,7 @@ export function see(view: View, event: RunEvent): void {
       server.working.delete(nameOf(event.key));
       break;
     }
+    case 'retried':
     case 'due':
     case 'judged':
     case 'warning':

@@ -56,7 +56,7 @@ async function insertRunRow(
   }
 }
 
-async function insertFiles(client: pg.PoolClient, run: string, files: FileRecord[]): Promise<void> {
+export async function insertFiles(client: pg.PoolClient, run: string, files: FileRecord[]): Promise<void> {
   if (files.length === 0) return;
   await client.query({
     name: 'reroll files',

@@ -155,4 +155,11 @@ export const migrations: { name: string; sql: string }[] = [
       );
     `,
   },
+  {
+    name: 'rounds',
+    sql: `
+      -- Of a shot that was asked for again: { after, attempts }.
+      alter table reroll.shots add column round jsonb;
+    `,
+  },
 ];

@@ -62,7 +62,7 @@ export const attempt = statement(
 /** run, first shot, last shot, limit */
 export const shotsPage = statement(
   'shots page',
-  `select run, shot as index, prompt, request, priority, tags, outcome, reason, kept, published
+  `select run, shot as index, prompt, request, priority, tags, outcome, reason, kept, published, round
    from reroll.shots where run = $1 and shot between $2 and $3 order by shot limit $4`,
 );
 

@@ -10,10 +10,12 @@ import type { Leases } from './leases.js';
 import * as reads from './reads.js';
 import { present } from './records.js';
 import type { Row } from './records.js';
+import { retryShots } from './retry-shots.js';
 import type { Statement } from './statement.js';
 import * as statements from './statements.js';
 import { transaction } from './transaction.js';
 import type {
+  Again,
   Attempt,
   AttemptKey,
   BudgetCount,
@@ -253,6 +255,10 @@ export class SqlLedger implements Ledger {
     if (step.kind === 'wait') return false;
     const values = [...keyOf(key), ...(await this.#stepOf(key, step, published))];
     return this.#guarded(statements.stepAfterWait, values);
+  }
+
+  async retryShots(run: string, again: Again): Promise<number> {
+    return this.#transaction((client) => retryShots(client, run, again));
   }
 
   async failShot(run: string, shot: number, reason: string): Promise<boolean> {

@@ -75,7 +75,7 @@ const step = (judged: { one: string; rejected: string }): string => `
   stepped as (
     update reroll.shots s
     set attempts = $3::int + ($4::jsonb is not null)::int, waiting = $4::jsonb is null and $7::text is null,
-      outcome = $7, kept = $8, published = $9
+      outcome = $7, kept = coalesce($8, kept), published = coalesce($9, published)
     from moved where s.run = $1 and s.shot = $2
   ), went as (
     update reroll.standings set shots = shots - 1

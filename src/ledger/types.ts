@@ -1,4 +1,14 @@
-import type { ImageRequest, Json, Outcome, Repair, RunState, Shot, Step, Verdict } from '../loop/index.js';
+import type {
+  ImageRequest,
+  Json,
+  Outcome,
+  Repair,
+  Round,
+  RunState,
+  Shot,
+  Step,
+  Verdict,
+} from '../loop/index.js';
 
 /** Names one attempt. */
 export interface AttemptKey {
@@ -137,8 +147,25 @@ export interface ShotRecord extends Shot {
   kept?: number;
   /** Path of the published file below the run's folder. */
   published?: string;
+  /** Set where it was asked for again. `kept` and `published` are of earlier rounds until it ends. */
+  round?: Round;
   /** In order. */
   attempts: Attempt[];
+}
+
+/** Which ended shots of a run that is over are asked for again, and how. */
+export interface Again {
+  outcomes: Outcome[];
+  /** Indices; left out: all that ended so. */
+  shots?: number[];
+  /** Attempts that each may use. */
+  attempts: number;
+  /** The kept image is lost: made again as it was, seed and all, where it was no repair. */
+  isLost?: boolean;
+  /** In place of the recorded one. */
+  pipeline?: Json;
+  /** Files that it names which were not recorded. */
+  files: FileRecord[];
 }
 
 export interface RunProgress {
@@ -271,6 +298,11 @@ export interface Ledger {
   ): Promise<boolean>;
   /** A shot whose step was `wait`: gives it its next attempt, or its end. `key` is its last attempt. */
   recordStep(key: AttemptKey, step: Step, published?: string): Promise<boolean>;
+  /**
+   * Opens a run that is over, and some of its shots, each with one more attempt; answers how many. 0, and nothing is
+   * changed, where none is such, or the run is open.
+   */
+  retryShots(run: string, again: Again): Promise<number>;
   /** Ends a shot that can never succeed. */
   failShot(run: string, shot: number, reason: string): Promise<boolean>;
 

@@ -1,6 +1,6 @@
 export type * from './types.js';
 export { settle, settingOf } from './adjust.js';
-export { advance, bestAttempt, type Standpoint } from './advance.js';
+export { advance, bestAttempt, firstOfRound, type Standpoint } from './advance.js';
 export { reachesAll, shareBudget, type BudgetAnswer, type Standing } from './budget.js';
 export { expect, type Expectation, type GateQuality } from './expectation.js';
 export { constantRules, idleRules, judge } from './gate.js';

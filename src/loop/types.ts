@@ -133,6 +133,14 @@ export interface RetryPolicy {
   on_exhausted: 'keep_best' | 'discard' | 'review';
 }
 
+/** The attempts of a shot that was asked for again after its end: numbers go on, and the ladder is climbed anew. */
+export interface Round {
+  /** The last attempt before it. */
+  after: number;
+  /** Attempts that it may use. */
+  attempts: number;
+}
+
 export type Outcome = 'accepted' | 'exhausted' | 'failed' | 'cancelled';
 export type RunState = 'running' | 'paused' | 'completed' | 'cancelled';
 

@@ -9,4 +9,4 @@ export {
   type FilenameValues,
 } from './filename.js';
 export { hider, type Hider } from './hiding.js';
-export { compilePipeline, loadPipeline, type Pipeline } from './pipeline.js';
+export { changeRecorded, compilePipeline, loadPipeline, type Pipeline } from './pipeline.js';

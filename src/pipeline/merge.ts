@@ -73,8 +73,8 @@ function merge(below: Located, above: Located): Located {
   return { ...above, content };
 }
 
-/** `tree` with one `a.b=value` put in. `folder` is the pipeline's; paths are relative to the working folder. */
-export function applySet(tree: Located, setting: string, folder: string): Located {
+/** `tree` with one `a.b=value` put in. `folder` is the pipeline's; paths are relative to `cwd`. */
+export function applySet(tree: Located, setting: string, folder: string, cwd = process.cwd()): Located {
   const source: Source = { name: '--set', text: setting };
   const equals = setting.indexOf('=');
   if (equals < 1) {
@@ -88,7 +88,7 @@ export function applySet(tree: Located, setting: string, folder: string): Locate
   }
   const parsed = parseYaml({ name: '--set', text: setting.slice(equals + 1) });
   const at = keys.map((key) => (/^\d+$/.test(key) ? Number(key) : key));
-  return put(tree, keys, relocate(rebase(parsed, at, process.cwd(), folder), whole(source)), source);
+  return put(tree, keys, relocate(rebase(parsed, at, cwd, folder), whole(source)), source);
 }
 
 const whole = (source: Source): { source: Source; start: number; end: number } => ({

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { stringify } from 'yaml';
-import { registerSecret } from '../errors.js';
+import { ConfigError, registerSecret } from '../errors.js';
 import type { GateRule, ImageRequest, Json, RetryPolicy } from '../loop/index.js';
 import type { BackendConfig } from './backends.js';
 import { unquotedChanges } from './changes.js';
@@ -69,6 +69,27 @@ export function compilePipeline(
     env,
     isRecorded,
   );
+}
+
+/** The keys of a pipeline that count after its run was recorded: what a shot asks for, and where it goes, is settled. */
+const changeableLater = ['backends', 'gate', 'retry'];
+
+/** A recorded pipeline with `--set` put in, paths relative to `cwd`. Throws ConfigError for what is settled. */
+export function changeRecorded(
+  raw: Json,
+  { set, cwd, file, env }: { set: readonly string[]; cwd: string; file: string; env: NodeJS.ProcessEnv },
+): Pipeline {
+  let tree = parseYaml({ name: `${displayPath(file)} as it was recorded`, text: stringify(raw) });
+  for (const setting of set) {
+    const key = setting.split('=')[0]?.trim() ?? '';
+    if (!changeableLater.includes(key.split('.')[0] ?? '') || key === 'retry.run_attempts') {
+      throw new ConfigError(
+        `${key} is settled since the run was recorded. A retry can change the gate, the ladder (also to adjust settings), on_exhausted and backends: --set gate.reject..., --set retry.ladder=..., --set backends.... Start a new run for anything else.`,
+      );
+    }
+    tree = applySet(tree, setting, path.dirname(file), cwd);
+  }
+  return compile(tree, file, env, true);
 }
 
 function compile(tree: Located, file: string, env: NodeJS.ProcessEnv, isRecorded = false): Pipeline {

@@ -97,6 +97,15 @@ function ask(service: Service, asked: Exclude<Request, { operation: 'events' }>)
       return service.submit(asked);
     case 'resume':
       return service.resume({ ...(asked.run !== undefined && { run: asked.run }), env: asked.env });
+    case 'retry': {
+      const { run, shots, attempts, ...asked_ } = asked;
+      return service.retry({
+        ...asked_,
+        ...(run !== undefined && { run }),
+        ...(shots && { shots }),
+        ...(attempts !== undefined && { attempts }),
+      });
+    }
     case 'runs':
       return service.runs();
     case 'servers':

@@ -98,6 +98,7 @@ export class Coordinator {
       case 'shot-ended':
         return this.#checkEnd();
       case 'run':
+      case 'retried':
       case 'backend':
       case 'progress':
       case 'totals':

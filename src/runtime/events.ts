@@ -21,6 +21,8 @@ export type WarningCode =
 export type RunEvent =
   /** `interrupted`: this process leaves it as it is. */
   | { type: 'run'; run: string; state: RunState | 'interrupted' }
+  /** Shots that had ended are tried again, up to so many attempts each; `changed`: the settings that count from here on. */
+  | { type: 'retried'; run: string; shots: number; attempts: number; changed: string[] }
   | { type: 'backend'; run: string; backend: string; state: BackendHealthState; reason?: string }
   /** An attempt waits for a server: a new one, or one that comes back. */
   | { type: 'due'; key: AttemptKey; place?: Place }

@@ -4,9 +4,19 @@ import type { AttemptKey, Run, ShotRecord } from '../ledger/index.js';
 import { compilePipeline } from '../pipeline/index.js';
 import { cancelInterrupted } from './cancel.js';
 import { summaryOf, type RunSummary } from './finish.js';
+import type { RunEvent } from './events.js';
 import { paceOf } from './pace.js';
 import type { RunHere } from './run-here.js';
-import type { RunRecord, RunStatus, ServerStatus, Service, Submission, Taken } from './service.js';
+import { retryTask } from './retry.js';
+import type {
+  RetryRequest,
+  RunRecord,
+  RunStatus,
+  ServerStatus,
+  Service,
+  Submission,
+  Taken,
+} from './service.js';
 import { findUnfinished, newRun, recordedRun, type Task } from './start.js';
 import type { State } from './state.js';
 import { kept, tail } from './tail.js';
@@ -42,6 +52,22 @@ export class LocalService implements Service {
     if (held) return { run: held.id, after: held.after };
     const variables = { ...process.env, ...env };
     return this.#take(recordedRun(this.#state, run, variables), variables);
+  }
+
+  async retry(request: RetryRequest): Promise<Taken> {
+    const run = await this.#over(request.run);
+    const variables = { ...process.env, ...request.env };
+    // Its report may still be being written here.
+    if (run.state !== 'running' && run.state !== 'paused' && this.#here.find(run.id))
+      await this.#here.ended(run.id);
+    let opened: RunEvent | undefined;
+    const onOpened = (event: RunEvent) => (opened = event);
+    const taken = await this.#take(
+      await retryTask(this.#state, run, request, { env: variables, onOpened }),
+      variables,
+    );
+    if (opened) this.#state.events.emit(opened);
+    return taken;
   }
 
   async runs(): Promise<RunStatus[]> {
@@ -134,6 +160,15 @@ export class LocalService implements Service {
     if (!run) throw new ConfigError(`no run is going on in ${this.#state.home}; \`reroll runs\` lists all.`);
     const names = (held.length > 0 ? held : open).map(({ id }) => id).join(', ');
     throw new ConfigError(`several runs are going on: ${names}. Name the one that you mean.`);
+  }
+
+  /** The named run, or the newest that is over. */
+  async #over(id?: string): Promise<Run> {
+    if (id !== undefined) return this.#find(id);
+    const runs = await this.#state.ledger.runs();
+    const run = runs.find(({ state }) => state === 'completed' || state === 'cancelled');
+    if (run) return run;
+    throw new ConfigError(`no run in ${this.#state.home} is over: nothing to try again.`);
   }
 
   async #find(id?: string): Promise<Run> {

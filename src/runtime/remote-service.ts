@@ -30,6 +30,10 @@ export class RemoteService implements Service {
     return this.#ask({ operation: 'resume', ...asked });
   }
 
+  retry(asked: Parameters<Service['retry']>[0]): Promise<Taken> {
+    return this.#ask({ operation: 'retry', ...asked });
+  }
+
   runs(): Promise<RunStatus[]> {
     return this.#ask({ operation: 'runs' });
   }

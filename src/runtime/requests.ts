@@ -9,6 +9,19 @@ const place = z.int().min(0);
 export const request = z.discriminatedUnion('operation', [
   z.object({ operation: z.literal('submit'), pipeline: z.custom<Json>(), file: z.string(), env }),
   z.object({ operation: z.literal('resume'), run: run.optional(), env }),
+  z.object({
+    operation: z.literal('retry'),
+    run: run.optional(),
+    which: z.enum(['failed', 'exhausted', 'failed or exhausted']),
+    shots: z
+      .array(z.tuple([place, place]))
+      .max(10_000)
+      .optional(),
+    attempts: z.int().min(1).max(1000).optional(),
+    set: z.array(z.string()).max(1000),
+    cwd: z.string(),
+    env,
+  }),
   z.object({ operation: z.literal('runs') }),
   z.object({ operation: z.literal('status'), run: run.optional() }),
   z.object({ operation: z.literal('summary'), run }),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Blobs } from '../blobs/index.js';
-import { ConfigError, GoneError } from '../errors.js';
+import { ConfigError, GoneError, systemCode } from '../errors.js';
 import type { FileRecord, Ledger, NewShot } from '../ledger/index.js';
 import { effectOf, workflowOfRepair, type Shot } from '../loop/index.js';
 import { traitsOf, type Pipeline } from '../pipeline/index.js';
@@ -41,17 +41,24 @@ export class RunFiles {
   };
 
   /** Those that the pipeline itself names, kept from here on. */
-  async named({ backends, retry }: Pipeline): Promise<FileRecord[]> {
-    const paths = [
-      ...backends.flatMap((backend) => Object.values(traitsOf(backend).files)),
-      ...retry.ladder.flatMap((rung) => {
-        const { changes = {}, repair } = effectOf(rung);
-        const { init_image: start, mask } = changes;
-        return [start, mask, repair && workflowOfRepair(repair)].filter((path) => typeof path === 'string');
-      }),
-    ];
+  async named(pipeline: Pipeline): Promise<FileRecord[]> {
     const files = [];
-    for (const path of new Set(paths)) files.push(await this.#keep(path));
+    for (const path of pathsIn(pipeline)) files.push(await this.#keep(path));
+    return files;
+  }
+
+  /** Those that a changed pipeline of a recorded run names for the first time. */
+  async added(pipeline: Pipeline): Promise<FileRecord[]> {
+    const files = [];
+    for (const path of pathsIn(pipeline)) {
+      if (this.#run !== undefined && (await this.#from.ledger.file(this.#run, path))) continue;
+      const missing = new ConfigError(`${path}, which the changed pipeline names, cannot be read.`);
+      files.push(
+        await this.#keep(path).catch((error: unknown) => {
+          throw systemCode(error) === undefined ? error : missing;
+        }),
+      );
+    }
     return files;
   }
 
@@ -101,3 +108,15 @@ export class RunFiles {
 }
 
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** What a pipeline itself names, each once. */
+function pathsIn({ backends, retry }: Pipeline): Set<string> {
+  return new Set([
+    ...backends.flatMap((backend) => Object.values(traitsOf(backend).files)),
+    ...retry.ladder.flatMap((rung) => {
+      const { changes = {}, repair } = effectOf(rung);
+      const { init_image: start, mask } = changes;
+      return [start, mask, repair && workflowOfRepair(repair)].filter((path) => typeof path === 'string');
+    }),
+  ]);
+}

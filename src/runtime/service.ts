@@ -35,6 +35,22 @@ export interface Taken {
   after: number;
 }
 
+/** What is asked for again of a run that is over. */
+export interface RetryRequest {
+  /** Left out: the newest that is over. */
+  run?: string;
+  /** Which shots, by how they ended. */
+  which: 'failed' | 'exhausted' | 'failed or exhausted';
+  /** First and last index of ranges; left out: all. */
+  shots?: [number, number][];
+  /** Attempts that each may use; left out: as the pipeline says. */
+  attempts?: number;
+  /** Changes of the recorded pipeline, as `key=value`; their paths are relative to `cwd`. */
+  set: string[];
+  cwd: string;
+  env: { [name: string]: string };
+}
+
 /** An event of a run. Those without a sequence are passing: they tell how far something is, and are not kept. */
 export interface RunRecord {
   sequence?: number;
@@ -64,6 +80,8 @@ export interface Service {
   submit(submission: Submission): Promise<Taken>;
   /** Goes on with a run that nobody works on, the newest if none is named; watches one that is worked on here. */
   resume(request: { run?: string; env: { [name: string]: string } }): Promise<Taken>;
+  /** Opens a run that is over, and works on shots that failed or are exhausted. */
+  retry(request: RetryRequest): Promise<Taken>;
   /** Newest first. */
   runs(): Promise<RunStatus[]>;
   /** The run, or the newest one. */

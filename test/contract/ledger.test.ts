@@ -11,7 +11,7 @@ import { migrate } from '../../src/ledger/migrate.js';
 import { migrations } from '../../src/ledger/migrations.js';
 import * as reads from '../../src/ledger/reads.js';
 import * as statements from '../../src/ledger/statements.js';
-import { laneOf, type Step } from '../../src/loop/index.js';
+import { laneOf, seedFor, type Step } from '../../src/loop/index.js';
 import {
   aCandidate,
   allShots,
@@ -463,6 +463,85 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       expect(await ledger.recordStep(key, accept, 'a.png')).toBe(false);
       expect(await ledger.shot(key.run, 1)).toEqual(before);
       await expectTrueCounters(key.run);
+    });
+  });
+
+  describe('a run that is over', () => {
+    /** Shot 1 accepted, 2 exhausted with attempt 1 kept, 3 failed before it had an image. */
+    const over = async () => {
+      const run = await newRun(3);
+      await generated(keyOf(run, 1));
+      await ledger.recordVerdict(keyOf(run, 1), aVerdict('accept'), aModel, accept, '1.png');
+      await generated(keyOf(run, 2));
+      const exhausted: Step = { kind: 'end', outcome: 'exhausted', keep: 1 };
+      await ledger.recordVerdict(keyOf(run, 2), aVerdict('reject'), aModel, exhausted, '2.png');
+      await ledger.failShot(run, 3, 'no server');
+      return run;
+    };
+    const progressOf = async (run: string) =>
+      expect(await ledger.progress(run)).toMatchObject(countedProgress(await allShots(ledger, run)));
+
+    it('is opened again for the shots that are asked for, once, with an attempt more each', async () => {
+      const run = await over();
+      const again = { outcomes: ['exhausted', 'failed'] as const, attempts: 2, files: [] };
+      const ask = (change: object = {}) =>
+        ledger.retryShots(run, { ...again, outcomes: [...again.outcomes], ...change });
+      expect(await ask()).toBe(0);
+      await ledger.moveRun(run, 'completed');
+      expect(await ask({ shots: [1, 7] })).toBe(0);
+      expect(await ledger.run(run)).toMatchObject({ state: 'completed' });
+      const aFile = { path: '/new', sha256: 'ab', bytes: 2, modifiedMs: 1 };
+      const asked = await Promise.all([1, 2].map(() => ask({ pipeline: { name: 'new' }, files: [aFile] })));
+      expect(asked.sort()).toEqual([0, 2]);
+      await progressOf(run);
+      const opened = await ledger.run(run);
+      expect(opened).toMatchObject({ state: 'running', pipeline: { name: 'new' } });
+      expect(opened?.finishedAt).toBeUndefined();
+      expect(await ledger.file(run, '/new')).toEqual(aFile);
+      const [first, second, third] = await allShots(ledger, run);
+      expect(first).toMatchObject({ outcome: 'accepted', attempts: [{ number: 1 }] });
+      for (const shot of [second!, third!]) {
+        expect(shot.outcome ?? shot.reason).toBeUndefined();
+        expect(shot.round).toEqual({ after: 1, attempts: 2 });
+        const seed = seedFor(aRun('').seed, shot.index, 2);
+        expect(shot.attempts[1]).toMatchObject({ number: 2, state: 'due', request: aRequest({ seed }) });
+      }
+      expect(second).toMatchObject({ kept: 1, published: '2.png' });
+      await generated(keyOf(run, 2, 2));
+      await ledger.recordVerdict(keyOf(run, 2, 2), aVerdict('reject'), aModel, retry);
+      expect(await ledger.shot(run, 2)).toMatchObject({ kept: 1, published: '2.png' });
+      await generated(keyOf(run, 2, 3));
+      await ledger.recordVerdict(
+        keyOf(run, 2, 3),
+        aVerdict('accept'),
+        aModel,
+        { ...accept, keep: 3 },
+        'b.png',
+      );
+      await ledger.failShot(run, 3, 'still none');
+      expect(await ledger.shot(run, 2)).toMatchObject({ kept: 3, published: 'b.png' });
+      await progressOf(run);
+      await ledger.moveRun(run, 'completed');
+      expect(await ask()).toBe(1);
+      expect(await ledger.shot(run, 3)).toMatchObject({ round: { after: 2, attempts: 2 } });
+    });
+
+    it('makes a lost image again as it was', async () => {
+      const run = await over();
+      await ledger.moveRun(run, 'completed');
+      const again = { outcomes: ['accepted' as const], shots: [1], attempts: 1, files: [], isLost: true };
+      expect(await ledger.retryShots(run, again)).toBe(1);
+      const shot = await ledger.shot(run, 1);
+      expect(shot?.attempts[1]?.request).toEqual(aRequest({ seed: aCandidate.seed }));
+      expect(shot?.kept ?? shot?.published).toBeUndefined();
+      await progressOf(run);
+    });
+
+    it('may have more shots to ask for than fit into one page', async () => {
+      const run = await newRun(1201);
+      await ledger.cancelRun(run);
+      expect(await ledger.retryShots(run, { outcomes: ['cancelled'], attempts: 1, files: [] })).toBe(1201);
+      await progressOf(run);
     });
   });
 

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import {
   advance,
   bestAttempt,
+  firstOfRound,
   reachesAll,
+  seedFor,
   shareBudget,
   type Decision,
   type ImageRequest,
@@ -34,6 +36,80 @@ const step = (
   changes?: Partial<RetryPolicy>,
   budget: 'grant' | 'wait' | 'refuse' = 'grant',
 ) => advance(policy(changes), { runSeed: 5, shot: { index: 1, request }, verdicts, unchanged: [], budget });
+
+describe('advance in a later round', () => {
+  const ladder: RetryPolicy['ladder'] = [
+    { kind: 'adjust', adjust: { steps: '+10' } },
+    { kind: 'repair', repair: { with: 'adetailer' } },
+  ];
+  const later = (verdicts: (Verdict | undefined)[], shot: object) =>
+    advance(policy({ ladder }), {
+      runSeed: 5,
+      shot: { index: 1, request, ...shot },
+      verdicts,
+      unchanged: [],
+      budget: 'grant',
+    });
+
+  it('climbs the ladder anew, with numbers and seeds that go on', () => {
+    const before = [verdict('reject'), undefined, verdict('reject')];
+    const shot = { round: { after: 2, attempts: 3 } };
+    const second = later(before, shot);
+    expect(second).toEqual({ kind: 'retry', request: { ...request, steps: 30, seed: seedFor(5, 1, 3) } });
+    const third = later([...before, verdict('reject')], shot);
+    expect(third).toMatchObject({ repair: { with: 'adetailer' }, request: { seed: seedFor(5, 1, 5) } });
+    expect(later([...before, verdict('reject'), verdict('reject')], shot)).toMatchObject({ kind: 'end' });
+  });
+
+  it('keeps the best of what it has: its own, and what was kept before', () => {
+    const verdicts = [verdict('reject', 0.1), verdict('reject', 0.2), undefined, verdict('reject', 0.5)];
+    const round = { after: 3, attempts: 1 };
+    expect(later(verdicts, { round })).toMatchObject({ outcome: 'exhausted', keep: 4 });
+    expect(later(verdicts, { round, kept: 2 })).toMatchObject({ outcome: 'exhausted', keep: 2 });
+  });
+
+  it('uses no seed of an earlier round, whatever the ladders', () => {
+    const rung = fc.constantFrom<RetryPolicy['ladder'][number]>(
+      { kind: 'new_seed' },
+      { kind: 'adjust', adjust: { steps: '+10' } },
+      { kind: 'repair', repair: { with: 'adetailer' } },
+    );
+    const aRound = fc.record({
+      attempts: fc.integer({ min: 1, max: 5 }),
+      ladder: fc.array(rung, { minLength: 1, maxLength: 3 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.nat(2 ** 32 - 1),
+        fc.array(aRound, { minLength: 2, maxLength: 4 }),
+        (runSeed, rounds) => {
+          const verdicts: Verdict[] = [];
+          const seen = new Set<number>();
+          for (const { attempts, ladder } of rounds) {
+            const after = verdicts.length;
+            const shot = { index: 1, request, ...(after > 0 && { round: { after, attempts } }) };
+            const seeds = [firstOfRound(runSeed, shot, after).seed];
+            for (;;) {
+              verdicts.push(verdict('reject'));
+              const step = advance(policy({ attempts, ladder }), {
+                runSeed,
+                shot,
+                verdicts,
+                unchanged: [],
+                budget: 'grant',
+              });
+              if (step.kind !== 'retry') break;
+              seeds.push(step.request.seed);
+            }
+            expect(seeds).toHaveLength(attempts);
+            for (const seed of seeds) expect(seen).not.toContain(seed);
+            for (const seed of seeds) seen.add(seed);
+          }
+        },
+      ),
+    );
+  });
+});
 
 describe('advance', () => {
   it('ends a shot with its accepted attempt', () => {

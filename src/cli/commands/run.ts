@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { RunFlags } from '../run.js';
+import type { RetryFlags, RunFlags } from '../run.js';
 
 const collect = (value: string, values: string[] = []) => [...values, value];
 
@@ -50,5 +50,36 @@ Exit codes: as for \`reroll run\``,
     .action(async (id: string | undefined, options: { json?: boolean }) => {
       const { resume } = await import('../run.js');
       exit(await resume(id, options));
+    });
+
+  program
+    .command('retry')
+    .description('try the shots of a finished run again that failed or are exhausted')
+    .argument('[run]', 'the run; left out: the newest that is over')
+    .option('--failed', 'those alone that failed')
+    .option('--exhausted', 'those alone that are exhausted')
+    .option('--shots <numbers>', 'those alone of these, as in 3,7-9')
+    .option(
+      '--attempts <+number>',
+      'attempts that each may use now; left out: retry.attempts of the pipeline',
+    )
+    .option('--set <key=value>', 'change the gate, the ladder or backends from here on (repeatable)', collect)
+    .option('--json', 'print one JSON object at the end')
+    .addHelpText(
+      'after',
+      `
+The attempts made so far stay; the new ones go on numbering, with seeds of their own, and climb the ladder anew.
+Looks for the run in REROLL_HOME, or in .reroll below the current folder.
+
+Examples:
+  $ reroll retry
+  $ reroll retry portraits-3 --exhausted --attempts +4
+  $ reroll retry portraits-3 --shots 3,7-9 --set 'retry.ladder=[new_seed, {adjust: {steps: 40}}]'
+
+Exit codes: as for \`reroll run\``,
+    )
+    .action(async (id: string | undefined, options: RetryFlags) => {
+      const { retry } = await import('../run.js');
+      exit(await retry(id, options));
     });
 }
