@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { homeOf, withService, type RunStatus } from '../runtime/index.js';
 import { printEvents } from './events.js';
 import { exitCodes } from './exit.js';
-import { duration, printJson, say, table, warn } from './print.js';
+import { duration, plural, printJson, say, table, warn } from './print.js';
 
 export type ControlName = 'pause' | 'unpause' | 'cancel';
 
@@ -71,6 +72,9 @@ function describe(status: RunStatus): string {
     `${status.run}  ${status.state}`,
     `  shots      ${status.shots}: ${status.accepted} accepted, ${status.exhausted} exhausted, ${status.failed} failed, ${status.cancelled} cancelled, ${open} open`,
     `  attempts   ${status.attempts} judged, ${status.rejected} rejected, ${status.due} due, ${status.generated} waiting for a verdict`,
+    ...(status.review > 0
+      ? [`  review     ${plural(status.review, 'image')} in ${join(status.outputDir, 'review')}`]
+      : []),
     ...(pace.length > 0 ? [`  pace       ${pace.join(', ')}`] : []),
     `  output     ${status.outputDir}`,
     ...(status.state === 'interrupted' ? [`  To go on: reroll resume ${status.run}`] : []),

@@ -13,6 +13,7 @@ export function summarise(summary: RunSummary): string {
     exhausted > 0 && `${exhausted} exhausted (no attempt was right within the budget)`,
     failed > 0 && `${failed} failed (the report ${summary.report ? 'says' : 'will say'} why)`,
     cancelled > 0 && `${cancelled} cancelled`,
+    summary.review > 0 && `${plural(summary.review, 'image')} in review, for you to look at`,
   ].filter((part) => part !== false);
   if (rest.length > 0) lines.push(`  ${rest.join(', ')}`);
   if (summary.truth) lines.push(...truthLines(summary.truth));

@@ -1,5 +1,5 @@
 import { visible } from '../base/visible.js';
-import { paceOf, type RunEvent, type RunProgress } from '../runtime/index.js';
+import { paceOf, WorkClock, type RunEvent, type RunProgress } from '../runtime/index.js';
 import { duration, percent, table } from './print.js';
 import { isResting, teller } from './tell.js';
 
@@ -14,7 +14,7 @@ export interface View {
   cancelled: number;
   attempts: number;
   rejected: number;
-  startedAt: number;
+  clock: WorkClock;
   before: RunProgress | undefined;
   rate: { shotsPerMinute?: number; etaSeconds?: number };
   backends: Map<string, BackendView>;
@@ -44,7 +44,7 @@ export function emptyView(run: string, shots: number, backends: readonly string[
     cancelled: 0,
     attempts: 0,
     rejected: 0,
-    startedAt: Date.now(),
+    clock: new WorkClock(),
     before: undefined,
     rate: {},
     backends: new Map(
@@ -64,6 +64,8 @@ export function see(view: View, event: RunEvent): void {
   switch (event.type) {
     case 'run':
       view.state = event.state;
+      if (event.state === 'paused') view.clock.stop();
+      if (event.state === 'running') view.clock.goOn();
       break;
     case 'backend':
       backend(view, event.backend).state = event.state;
@@ -99,7 +101,7 @@ export function see(view: View, event: RunEvent): void {
       const { state, accepted, exhausted, failed, cancelled, attempts, rejected, shots } = event.progress;
       Object.assign(view, { state, accepted, exhausted, failed, cancelled, attempts, rejected, shots });
       const before = (view.before ??= event.progress);
-      view.rate = paceOf(event.progress, { startedAt: view.startedAt, before });
+      view.rate = paceOf(event.progress, { clock: view.clock, before });
       break;
     }
   }

@@ -162,4 +162,12 @@ export const migrations: { name: string; sql: string }[] = [
       alter table reroll.shots add column round jsonb;
     `,
   },
+  {
+    name: 'review',
+    sql: `
+      -- What lies in review is counted without a look at all the rest.
+      create index attempts_review on reroll.attempts (run, shot, number) where verdict ->> 'decision' = 'review';
+      create index shots_review on reroll.shots (run, shot) where published like 'review/%';
+    `,
+  },
 ];

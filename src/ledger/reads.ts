@@ -51,6 +51,16 @@ export const progress = statement(
    from reroll.runs where id = $1`,
 );
 
+/** run. Laid aside by their verdict, or kept so where no attempt was right. */
+export const inReview = statement(
+  'in review',
+  `select count(*)::int as images from (
+     select shot, number from reroll.attempts where run = $1 and verdict ->> 'decision' = 'review'
+     union
+     select shot, kept from reroll.shots where run = $1 and published like 'review/%'
+   ) laid`,
+);
+
 /** run, shot, number */
 export const attempt = statement(
   'attempt',

@@ -160,6 +160,11 @@ export class SqlLedger implements Ledger {
     return row;
   }
 
+  async inReview(run: string): Promise<number> {
+    const [counted] = await this.#query<{ images: number }>(reads.inReview, [run]);
+    return counted?.images ?? 0;
+  }
+
   async openShots(id: string): Promise<number> {
     const { shots: total, accepted, exhausted, failed, cancelled } = await this.progress(id);
     return total - accepted - exhausted - failed - cancelled;

@@ -21,6 +21,8 @@ export interface RunSummary {
   attempts: number;
   /** Of those, the ones that were judged before this process resumed the run. Absent where there are none. */
   attemptsBefore?: number;
+  /** Images in review/, for a person to look at. */
+  review: number;
   /** The state folder. */
   home: string;
   outputDir: string;
@@ -94,6 +96,7 @@ export async function summaryOf(state: State, id: string, worked: Worked = nothi
     failed,
     cancelled,
     attempts,
+    review: await state.ledger.inReview(id),
     ...(worked.attemptsBefore > 0 && { attemptsBefore: worked.attemptsBefore }),
     home: state.home,
     outputDir,

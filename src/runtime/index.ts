@@ -4,7 +4,7 @@ export { runOf, type RunEvent, type EmitRunEvent, type WarningCode } from './eve
 export type { RunSummary } from './finish.js';
 export { modelFolder, openGate, openModels } from './gate.js';
 export { LocalService } from './local-service.js';
-export { paceOf } from './pace.js';
+export { paceOf, WorkClock } from './pace.js';
 export { opening, Releasers } from './releasers.js';
 export { HolderGoneError, RemoteService } from './remote-service.js';
 export { RunHere, type HereOptions, type Role } from './run-here.js';

@@ -192,6 +192,7 @@ export class LocalService implements Service {
       createdAt: run.createdAt.toISOString(),
       ...(run.finishedAt && { finishedAt: run.finishedAt.toISOString() }),
       outputDir: join(run.outputDir, run.id),
+      review: await this.#state.ledger.inReview(run.id),
       ...(progress.accepted > 0 && { attemptsPerImage: progress.attempts / progress.accepted }),
       ...(open && progress.state === 'running' && paceOf(progress, open)),
     };

@@ -5,6 +5,7 @@ import type { Pipeline } from '../pipeline/index.js';
 import { describeLacks, type Lack } from '../backends/index.js';
 import type { Member } from './member.js';
 import type { Output } from './output.js';
+import { WorkClock } from './pace.js';
 
 /** Who can serve a lane of a run. */
 export interface LaneServers {
@@ -20,7 +21,7 @@ export interface LaneServers {
 /** A run in this process: its rules, compiled once from what the ledger stores, and its ways to its servers. */
 export class OpenRun {
   readonly output: Output;
-  readonly startedAt = Date.now();
+  readonly clock = new WorkClock();
   state: RunState = 'running';
   /** This process takes nothing more of it. */
   isLeaving = false;

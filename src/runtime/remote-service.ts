@@ -1,9 +1,10 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { ConfigError, LockedError, RerollError, StorageError, toError } from '../errors.js';
 import { readLines } from '../net/index.js';
 import type { Attempt, ShotRecord } from '../ledger/index.js';
 import type { RunSummary } from './finish.js';
 import type { Reply, Request } from './requests.js';
+import { isSuspended } from './suspended.js';
 import type { RunRecord, RunStatus, ServerStatus, Service, Taken } from './service.js';
 
 /** A page of 1,000 shots with all their attempts is the longest answer; a run's next event may take hours. */
@@ -14,12 +15,25 @@ export class HolderGoneError extends RerollError {
   override readonly name = 'HolderGoneError';
 }
 
+/** How long an answer may take before it is looked what keeps the holder. */
+const silentMs = 1_000;
+
+/** The process that holds the folder, as far as it is known. */
+export interface Holder {
+  /** Where it is on this machine. */
+  pid?: number;
+  /** Hears, once, of one that is silent for long. */
+  onSilent?: (words: string) => void;
+}
+
 /** The service through the socket of the process that holds the state folder. */
 export class RemoteService implements Service {
   readonly #path: string;
+  readonly #holder: Holder;
 
-  constructor(path: string) {
+  constructor(path: string, holder: Holder = {}) {
     this.#path = path;
+    this.#holder = holder;
   }
 
   submit(submission: Parameters<Service['submit']>[0]): Promise<Taken> {
@@ -88,9 +102,11 @@ export class RemoteService implements Service {
   /** Ends with the result; throws the error that came instead, and HolderGoneError where nothing did. */
   async *#exchange(asked: Request): AsyncGenerator<Exclude<Reply, { error: unknown }>> {
     const socket = connect(this.#path);
+    const silence = this.#watchSilence(socket, asked);
     try {
       socket.write(JSON.stringify(asked) + '\n');
       for await (const line of readLines(socket, bounds)) {
+        clearInterval(silence);
         const reply = JSON.parse(line) as Reply;
         if ('error' in reply) throw errorOf(reply.error);
         yield reply;
@@ -104,8 +120,26 @@ export class RemoteService implements Service {
         { cause: error },
       );
     } finally {
+      clearInterval(silence);
       socket.destroy();
     }
+  }
+
+  /** Until the first answer: one that is suspended would keep us waiting for ever, without a word. */
+  #watchSilence(socket: Socket, { operation }: Request): NodeJS.Timeout {
+    const { pid, onSilent } = this.#holder;
+    if (pid === undefined) {
+      // Others may take their time: they open models.
+      const words = 'The process that holds the folder does not answer yet: it may be busy, or suspended.';
+      return setTimeout(() => operation === 'status' && onSilent?.(words), silentMs);
+    }
+    return setInterval(() => {
+      void isSuspended(pid).then((suspended) => {
+        if (!suspended || socket.destroyed) return;
+        const words = `the process that holds the state folder (pid ${pid}) is suspended and answers nobody. \`fg\` in its terminal, or \`kill -CONT ${pid}\`, lets it go on.`;
+        socket.destroy(new ConfigError(words));
+      });
+    }, silentMs);
   }
 }
 

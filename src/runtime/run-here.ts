@@ -370,6 +370,8 @@ export class RunHere {
       case 'running':
         open.state = to;
         this.#state.events.emit({ type: 'run', run: open.id, state: to });
+        if (to === 'paused') open.clock.stop();
+        else open.clock.goOn();
         if (to === 'paused') this.#runs.get(open.id)?.coordinator?.pause();
         for (const { agent } of open.members) agent.steer();
         return this.look();
@@ -424,7 +426,7 @@ export class RunHere {
       await open.settled();
       coordinator?.stop();
       const lease = coordinator && (await this.#leases.take(runLease(open.id)));
-      const worked = { seconds: (Date.now() - open.startedAt) / 1000, attemptsBefore: open.before.attempts };
+      const worked = { seconds: open.clock.ms / 1000, attemptsBefore: open.before.attempts };
       const summary = lease
         ? await finishRun(this.#state, open.id, open.pipeline, { ...worked, ledger: ledger.under(lease) })
         : await summaryOf(this.#state, open.id, worked);

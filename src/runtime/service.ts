@@ -12,6 +12,8 @@ export interface RunStatus extends Omit<RunProgress, 'state'> {
   createdAt: string;
   finishedAt?: string;
   outputDir: string;
+  /** Images in review/, for a person to look at. */
+  review: number;
   /** Attempts for each accepted image, so far. */
   attemptsPerImage?: number;
   /** Only while a process works on it. */

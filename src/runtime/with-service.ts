@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockedError } from '../errors.js';
 import { readLock } from '../ledger/index.js';
@@ -22,7 +23,7 @@ export async function withService<T>(
 ): Promise<T> {
   await needHome(home, process.env);
   for (let attempt = 1; ; attempt++) {
-    const holder = await holderOf(home);
+    const holder = await holderOf(home, warn);
     if (holder) return ask(holder);
     try {
       return await withState(home, async (state) => {
@@ -42,7 +43,14 @@ export async function withService<T>(
 }
 
 /** The service of the process that holds a state folder, if one does and has said where it answers. */
-export async function holderOf(home: string): Promise<Service | undefined> {
-  const control = (await readLock(home))?.control;
-  return control === undefined ? undefined : new RemoteService(control);
+export async function holderOf(
+  home: string,
+  onSilent?: (words: string) => void,
+): Promise<Service | undefined> {
+  const { control, host, pid } = (await readLock(home)) ?? {};
+  if (control === undefined) return undefined;
+  return new RemoteService(control, {
+    ...(host === hostname() && { pid: pid! }),
+    ...(onSilent && { onSilent }),
+  });
 }

@@ -466,6 +466,25 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
     });
   });
 
+  it('counts what lies in review: by its verdict, or kept so', async () => {
+    const run = await newRun(4);
+    const exhausted: Step = { kind: 'end', outcome: 'exhausted', keep: 1, review: true };
+    const end = async (
+      shot: number,
+      decision: 'accept' | 'review' | 'reject',
+      step: Step,
+      published?: string,
+    ) => {
+      await generated(keyOf(run, shot));
+      await ledger.recordVerdict(keyOf(run, shot), aVerdict(decision), aModel, step, published);
+    };
+    await end(1, 'accept', accept, 'review-of-hands.png');
+    await end(2, 'reject', exhausted, 'review/1/2.png');
+    await end(3, 'review', exhausted, 'review/1/3.png');
+    await end(4, 'review', retry);
+    expect(await ledger.inReview(run)).toBe(3);
+  });
+
   describe('a run that is over', () => {
     /** Shot 1 accepted, 2 exhausted with attempt 1 kept, 3 failed before it had an image. */
     const over = async () => {

@@ -10,6 +10,7 @@ const summary = (some: Partial<RunSummary>): RunSummary => ({
   exhausted: 0,
   failed: 0,
   cancelled: 0,
+  review: 0,
   home: '/pictures/.reroll',
   attempts: 25,
   outputDir: '/out/demo-1',
@@ -27,6 +28,11 @@ test('the attempts of a resumed run are told apart from those before', () => {
 
 test('one is not many', () => {
   expect(first({ shots: 1, accepted: 1, attempts: 1 })).toContain('1 of 1 shot accepted after 1 attempt in');
+});
+
+test('what lies in review is told', () => {
+  expect(summarise(summary({ review: 2 }))).toContain('2 images in review, for you to look at');
+  expect(summarise(summary({}))).not.toContain('review');
 });
 
 test('failures point to where their reasons are', () => {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { emptyView, end, render, see, type View } from '../../src/cli/view.js';
 import type { RunEvent } from '../../src/runtime/index.js';
 
@@ -23,10 +23,14 @@ function totals(view: View, some: Partial<Progress>): void {
   see(view, { type: 'totals', progress });
 }
 
+const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
+afterEach(() => vi.useRealTimers());
+
 /** A view of a run that began a minute ago and has accepted two of its four shots. */
 function halfway(): View {
+  vi.useFakeTimers({ toFake: ['Date'] });
   const view = emptyView('demo-1', 4, ['auto', 'comfyui-long']);
-  view.startedAt -= 60_000;
+  pass(60_000);
   totals(view, {});
   totals(view, { accepted: 2, attempts: 3, rejected: 1 });
   return view;
@@ -51,6 +55,20 @@ test('there is an estimate while some server works, and none while all are down 
   expect(render(view, 100)).toContain('ETA');
   see(view, { type: 'run', run: 'demo-1', state: 'paused' });
   expect(render(view, 100)).not.toContain('ETA');
+});
+
+test('a pause spoils neither pace nor estimate', () => {
+  const view = halfway();
+  see(view, { type: 'run', run: 'demo-1', state: 'paused' });
+  pass(3_600_000);
+  see(view, { type: 'run', run: 'demo-1', state: 'running' });
+  see(view, { type: 'run', run: 'demo-1', state: 'running' });
+  totals(view, { accepted: 2 });
+  expect(render(view, 100)).toContain('2.0 shots/min');
+  pass(60_000);
+  totals(view, { accepted: 3 });
+  expect(render(view, 100)).toContain('1.5 shots/min');
+  expect(render(view, 100)).toContain('ETA 40 s');
 });
 
 test.each([
