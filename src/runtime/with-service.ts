@@ -47,10 +47,10 @@ export async function holderOf(
   home: string,
   onSilent?: (words: string) => void,
 ): Promise<Service | undefined> {
-  const { control, host, pid } = (await readLock(home)) ?? {};
-  if (control === undefined) return undefined;
-  return new RemoteService(control, {
-    ...(host === hostname() && { pid: pid! }),
+  const holder = await readLock(home);
+  if (holder?.control === undefined) return undefined;
+  return new RemoteService(holder.control, {
+    ...(holder.host === hostname() && { pid: holder.pid }),
     ...(onSilent && { onSilent }),
   });
 }
