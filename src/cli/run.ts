@@ -24,11 +24,16 @@ export async function run(file: string, flags: RunFlags): Promise<number> {
     return exitCodes.done;
   }
   const { homeOf } = await import('../runtime/index.js');
-  const { raw, file: path } = pipeline;
+  const { raw, set: keys, file: path } = pipeline;
   const env = environmentOf(raw, process.env);
   const begin: Begin = {
     about: `Opening the model ${pipeline.gate.models.join(', ')}, asking ${names(pipeline)} ...`,
-    start: (service) => service.submit({ pipeline: raw, file: path, env }),
+    async start(service, signal) {
+      const { chooseRun } = await import('./choose-run.js');
+      const left = await chooseRun(service, path, { isAsking: !flags.json, signal });
+      if (left !== undefined) return service.resume({ run: left, env });
+      return service.submit({ pipeline: raw, set: keys, file: path, env });
+    },
     again: (run) => resuming(run, env),
   };
   return workOff(homeOf(process.env, path), begin, flags);

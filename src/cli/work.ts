@@ -26,7 +26,7 @@ const pauseMs = 200;
 export interface Begin {
   /** What is opened first, in words. */
   about: string;
-  start(service: Service): Promise<Taken>;
+  start(service: Service, signal: AbortSignal): Promise<Taken>;
   /** The same when the process that carried it is gone: by now there is something to resume. */
   again(run: string): Begin;
 }
@@ -94,7 +94,7 @@ function workHere(
       void here.stop({ force: false });
     });
     signals.force.addEventListener('abort', () => void here.stop({ force: true }));
-    const { run } = await begin.start(service);
+    const { run } = await begin.start(service, signals.drain);
     const summary = await here.ended(run);
     display?.close();
     if (summary) done(summary);
@@ -121,7 +121,7 @@ async function watch(
   interrupt: AbortSignal,
   done: (summary: RunSummary) => void,
 ): Promise<string | undefined> {
-  const { run, after } = await begin.start(holder);
+  const { run, after } = await begin.start(holder, interrupt);
   const status = await holder.status(run);
   const display = openDisplay({ id: run, shots: status.shots }, []);
   display.note(

@@ -48,9 +48,9 @@ async function insertRunRow(
     if (known.rowCount !== 0 || (await taken(id))) continue;
     // Another process may take the id at the same moment: then the next one is tried.
     const { rowCount } = await client.query(
-      `insert into reroll.runs (id, name, pipeline_file, pipeline, seed, output_dir, store, state)
-       values ($1, $2, $3, $4, $5, $6, $7, 'running') on conflict do nothing`,
-      [id, run.name, run.pipelineFile, toJsonb(run.pipeline), run.seed, run.outputDir, run.store],
+      `insert into reroll.runs (id, name, pipeline_file, pipeline, seed, output_dir, store, set_keys, state)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, 'running') on conflict do nothing`,
+      [id, run.name, run.pipelineFile, toJsonb(run.pipeline), run.seed, run.outputDir, run.store, run.set],
     );
     if (rowCount === 1) return id;
   }

@@ -170,4 +170,11 @@ export const migrations: { name: string; sql: string }[] = [
       create index shots_review on reroll.shots (run, shot) where published like 'review/%';
     `,
   },
+  {
+    name: 'set keys',
+    sql: `
+      -- The keys that --set gave: the pipeline's file says otherwise there.
+      alter table reroll.runs add column set_keys text[] not null default '{}';
+    `,
+  },
 ];

@@ -3,7 +3,7 @@ import { statement } from './statement.js';
 /** The ledger's reads, prepared: planning them anew would cost more than running them. Columns bear the records' names. */
 
 /** A double holds every seed exactly (2^53); node-postgres gives a bigint as text. */
-const runColumns = `id, name, pipeline_file as "pipelineFile", pipeline, seed::float8 as seed,
+const runColumns = `id, name, pipeline_file as "pipelineFile", pipeline, set_keys as set, seed::float8 as seed,
   output_dir as "outputDir", state, store, shots, created_at as "createdAt", finished_at as "finishedAt"`;
 
 const attemptColumns = `a.run, a.shot, a.number, a.state, a.request, a.lane, a.repair, a.backend,

@@ -42,7 +42,7 @@ export async function retryShots(client: pg.PoolClient, run: string, again: Agai
   await client.query(
     `update reroll.runs set state = 'running', finished_at = null, pipeline = coalesce($2, pipeline),
        due = due + $3, accepted = accepted - $4, exhausted = exhausted - $5, failed = failed - $6,
-       cancelled = cancelled - $7
+       cancelled = cancelled - $7, set_keys = set_keys || $8
      where id = $1`,
     [
       run,
@@ -52,6 +52,7 @@ export async function retryShots(client: pg.PoolClient, run: string, again: Agai
       exhausted,
       failed,
       cancelled,
+      again.set ?? [],
     ],
   );
   // Its budget was for its first round.

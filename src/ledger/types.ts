@@ -35,6 +35,8 @@ export interface NewRun {
   pipelineFile: string;
   /** The merged pipeline before environment variables are put in: secrets stay out of the ledger. */
   pipeline: Json;
+  /** Its keys that `--set` gave. */
+  set: string[];
   seed: number;
   /** Absolute; the run's folder is made inside it. */
   outputDir: string;
@@ -162,8 +164,9 @@ export interface Again {
   attempts: number;
   /** The kept image is lost: made again as it was, seed and all, where it was no repair. */
   isLost?: boolean;
-  /** In place of the recorded one. */
+  /** In place of the recorded one, and the keys that were set for it. */
   pipeline?: Json;
+  set?: string[];
   /** Files that it names which were not recorded. */
   files: FileRecord[];
 }

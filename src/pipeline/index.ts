@@ -1,5 +1,6 @@
 export { traitsOf, type BackendConfig } from './backends.js';
 export { putIntoRepair, putIntoRequest, type Environment } from './environment.js';
+export { differences } from './differences.js';
 export { expandShots, type ExpandOptions } from './expand.js';
 export {
   filenameFields,
@@ -9,4 +10,4 @@ export {
   type FilenameValues,
 } from './filename.js';
 export { hider, type Hider } from './hiding.js';
-export { changeRecorded, compilePipeline, loadPipeline, type Pipeline } from './pipeline.js';
+export { changeRecorded, compilePipeline, loadPipeline, readRaw, type Pipeline } from './pipeline.js';

@@ -22,6 +22,8 @@ export interface Pipeline {
   dir: string;
   /** What was written, `extends` merged and `--set` put in, before environment variables: their secrets are not in it. */
   raw: Json;
+  /** The keys that `--set` gave: the file says otherwise there. */
+  set: string[];
   /** What prompts, `a1111` and `comfyui` take from the environment: put in when a request is sent. */
   environment: Environment;
   name: string;
@@ -51,7 +53,14 @@ export async function loadPipeline(
   const absolute = path.resolve(file);
   let tree = await readMerged(absolute);
   for (const setting of set) tree = applySet(tree, setting, path.dirname(absolute));
-  return compile(tree, absolute, env);
+  return compile(tree, absolute, env, { set: set.map(keyOfSet) });
+}
+
+const keyOfSet = (setting: string): string => (setting.split('=')[0] ?? '').trim();
+
+/** What a pipeline file says now, as `Pipeline.raw` had it. Throws ConfigError where it cannot be read. */
+export async function readRaw(file: string): Promise<Json> {
+  return toJson(await readMerged(file));
 }
 
 /**
@@ -60,14 +69,18 @@ export async function loadPipeline(
  */
 export function compilePipeline(
   raw: Json,
-  { file, env, isRecorded }: { file: string; env: NodeJS.ProcessEnv; isRecorded: boolean },
+  {
+    file,
+    env,
+    ...more
+  }: { file: string; env: NodeJS.ProcessEnv; isRecorded: boolean; set?: readonly string[] },
 ): Pipeline {
   const name = `${displayPath(file)} as it was recorded`;
   return compile(
     parseYaml({ name, text: stringify(raw, { aliasDuplicateObjects: false }) }),
     path.resolve(file),
     env,
-    isRecorded,
+    more,
   );
 }
 
@@ -81,7 +94,7 @@ export function changeRecorded(
 ): Pipeline {
   let tree = parseYaml({ name: `${displayPath(file)} as it was recorded`, text: stringify(raw) });
   for (const setting of set) {
-    const key = setting.split('=')[0]?.trim() ?? '';
+    const key = keyOfSet(setting);
     if (!changeableLater.includes(key.split('.')[0] ?? '') || key === 'retry.run_attempts') {
       throw new ConfigError(
         `${key} is settled since the run was recorded. A retry can change the gate, the ladder (also to adjust settings), on_exhausted and backends: --set gate.reject..., --set retry.ladder=..., --set backends.... Start a new run for anything else.`,
@@ -89,10 +102,15 @@ export function changeRecorded(
     }
     tree = applySet(tree, setting, path.dirname(file), cwd);
   }
-  return compile(tree, file, env, true);
+  return compile(tree, file, env, { isRecorded: true, set: set.map(keyOfSet) });
 }
 
-function compile(tree: Located, file: string, env: NodeJS.ProcessEnv, isRecorded = false): Pipeline {
+function compile(
+  tree: Located,
+  file: string,
+  env: NodeJS.ProcessEnv,
+  { isRecorded = false, set = [] }: { isRecorded?: boolean; set?: readonly string[] },
+): Pipeline {
   const dir = path.dirname(file);
   const raw = toJson(tree);
   registerSecrets(raw);
@@ -117,7 +135,7 @@ function compile(tree: Located, file: string, env: NodeJS.ProcessEnv, isRecorded
       problems.push({ message, spot: spotAt(tree, at) });
   }
   if (problems.length > 0 || !result.success) throw configError(problems);
-  return shape(result.data, { file, dir, raw, environment });
+  return shape(result.data, { file, dir, raw, set: [...set], environment });
 }
 
 /** Passwords of servers must not show up in any message, not even in one about a mistake beside them. */
@@ -165,7 +183,10 @@ function retype(
   return copy;
 }
 
-function shape(settled: Settled, from: Pick<Pipeline, 'file' | 'dir' | 'raw' | 'environment'>): Pipeline {
+function shape(
+  settled: Settled,
+  from: Pick<Pipeline, 'file' | 'dir' | 'raw' | 'set' | 'environment'>,
+): Pipeline {
   const { name, seed, backends, generate, prompts, wildcards, pictures, gate, retry, output } = settled;
   const { reject: rules, model, ...options } = gate;
   return {

@@ -40,9 +40,9 @@ export class LocalService implements Service {
     this.#options = options;
   }
 
-  async submit({ pipeline: raw, file, env }: Submission): Promise<Taken> {
+  async submit({ pipeline: raw, set = [], file, env }: Submission): Promise<Taken> {
     const variables = { ...process.env, ...env };
-    const pipeline = compilePipeline(raw, { file, env: variables, isRecorded: false });
+    const pipeline = compilePipeline(raw, { file, env: variables, isRecorded: false, set });
     return this.#take(newRun(this.#state, pipeline), variables);
   }
 
@@ -189,6 +189,7 @@ export class LocalService implements Service {
       ...progress,
       state: !isCarried && progress.state === 'running' ? 'interrupted' : progress.state,
       name: run.name,
+      file: run.pipelineFile,
       createdAt: run.createdAt.toISOString(),
       ...(run.finishedAt && { finishedAt: run.finishedAt.toISOString() }),
       outputDir: join(run.outputDir, run.id),

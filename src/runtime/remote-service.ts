@@ -37,7 +37,7 @@ export class RemoteService implements Service {
   }
 
   submit(submission: Parameters<Service['submit']>[0]): Promise<Taken> {
-    return this.#ask({ operation: 'submit', ...submission });
+    return this.#ask({ operation: 'submit', set: [], ...submission });
   }
 
   resume(asked: Parameters<Service['resume']>[0]): Promise<Taken> {

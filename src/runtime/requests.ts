@@ -4,10 +4,11 @@ import type { Json } from '../loop/index.js';
 /** What a line on the control socket may ask: the service's methods, each with its arguments. */
 const run = z.string().min(1).max(200);
 const env = z.record(z.string(), z.string());
+const set = z.array(z.string()).max(1000).default([]);
 const place = z.int().min(0);
 
 export const request = z.discriminatedUnion('operation', [
-  z.object({ operation: z.literal('submit'), pipeline: z.custom<Json>(), file: z.string(), env }),
+  z.object({ operation: z.literal('submit'), pipeline: z.custom<Json>(), set, file: z.string(), env }),
   z.object({ operation: z.literal('resume'), run: run.optional(), env }),
   z.object({
     operation: z.literal('retry'),
@@ -18,7 +19,7 @@ export const request = z.discriminatedUnion('operation', [
       .max(10_000)
       .optional(),
     attempts: z.int().min(1).max(1000).optional(),
-    set: z.array(z.string()).max(1000),
+    set,
     cwd: z.string(),
     env,
   }),

@@ -40,12 +40,14 @@ export async function retryTask(
   return {
     pipeline,
     files,
+    recorded: { ...run, set: [...run.set, ...pipeline.set] },
     async record() {
       const opened = await state.ledger.retryShots(run.id, {
         outcomes,
         attempts,
         ...(shots && { shots }),
         pipeline: pipeline.raw,
+        set: pipeline.set,
         files: await files.added(pipeline),
       });
       if (opened === 0) throw new ConfigError(`another process is trying ${run.id} again already.`);

@@ -7,6 +7,7 @@ import type { Agent } from './agent.js';
 import { Agents } from './agents.js';
 import { stopServers } from './cancel.js';
 import { isOwn } from './connect.js';
+import { changesSince } from './changes-since.js';
 import { Coordinator } from './coordinator.js';
 import { EventLog } from './event-log.js';
 import { finishRun, summaryOf, type RunSummary } from './finish.js';
@@ -19,7 +20,6 @@ import { Output } from './output.js';
 import { prepare, type Prepared, type PrepareOptions, type Server } from './prepare.js';
 import { QueueNames } from './queue-names.js';
 import type { ServerStatus } from './service.js';
-import type { RunFiles } from './run-files.js';
 import { recordedRun, type Task } from './start.js';
 import type { State } from './state.js';
 import { vainSettings } from './vain.js';
@@ -135,7 +135,7 @@ export class RunHere {
       await this.#state.ledger.moveRun(run.id, 'running');
       onTaken?.(run);
       const open = await this.#hold(run, prepared, roles);
-      this.#watch(open.during(this.#tellChanged(run, task.files)));
+      this.#watch(open.during(this.#tellChanged(task)));
       this.#watch(this.look());
       return open;
     } catch (error) {
@@ -221,14 +221,11 @@ export class RunHere {
     await this.#leases.close();
   }
 
-  /** Whoever edits a workflow and resumes may think that it is used. */
-  async #tellChanged({ id: run }: Run, files: RunFiles): Promise<void> {
-    const changed = [];
-    for await (const { path, isGone } of files.changed()) changed.push(isGone ? `${path} (gone)` : path);
-    if (changed.length === 0) return;
-    const more = changed.length > 3 ? ` and ${changed.length - 3} more` : '';
-    const message = `${run} goes on with its files as they were when it was recorded. Changed since: ${changed.slice(0, 3).join(', ')}${more}. A new run takes them as they are now.`;
-    this.#state.events.emit({ type: 'warning', run, code: 'file-changed', message });
+  /** Whoever edits a file and resumes may think that it counts. */
+  async #tellChanged({ recorded, files }: Task): Promise<void> {
+    if (!recorded) return;
+    for (const message of await changesSince(recorded, files))
+      this.#state.events.emit({ type: 'warning', run: recorded.id, code: 'file-changed', message });
   }
 
   #prepare({ pipeline, files }: Task, roles: readonly Role[], from: Pick<PrepareOptions, 'env' | 'signal'>) {

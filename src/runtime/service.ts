@@ -9,6 +9,8 @@ export interface RunStatus extends Omit<RunProgress, 'state'> {
   /** `interrupted`: not over, and no process works on it. */
   state: RunState | 'interrupted';
   name: string;
+  /** The pipeline's file. */
+  file: string;
   createdAt: string;
   finishedAt?: string;
   outputDir: string;
@@ -25,6 +27,8 @@ export interface RunStatus extends Omit<RunProgress, 'state'> {
 export interface Submission {
   /** The merged pipeline, before environment variables are put in. */
   pipeline: Json;
+  /** Its keys that `--set` gave, and the file does not. */
+  set?: string[];
   /** Absolute path of the pipeline's file: what it names is beside it. */
   file: string;
   /** The variables that it names: held in memory while the run is worked on, and never stored. */

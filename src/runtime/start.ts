@@ -12,6 +12,8 @@ import type { State } from './state.js';
 export interface Task {
   pipeline: Pipeline;
   files: RunFiles;
+  /** Set where it was recorded before. */
+  recorded?: Run;
   /** The run, recorded: from here on it can be resumed. */
   record: (signal?: AbortSignal) => Promise<Run>;
 }
@@ -24,8 +26,13 @@ export function newRun(state: State, pipeline: Pipeline): Task {
 
 /** A run that the ledger has. ConfigError where a variable that its pipeline names is not set. */
 export function recordedRun(state: State, run: Run, env: NodeJS.ProcessEnv): Task {
-  const pipeline = compilePipeline(run.pipeline, { file: run.pipelineFile, env, isRecorded: true });
-  return { pipeline, files: new RunFiles(state, run.id), record: async () => run };
+  const pipeline = compilePipeline(run.pipeline, {
+    file: run.pipelineFile,
+    env,
+    isRecorded: true,
+    set: run.set,
+  });
+  return { pipeline, files: new RunFiles(state, run.id), recorded: run, record: async () => run };
 }
 
 async function record(state: State, pipeline: Pipeline, files: RunFiles, signal?: AbortSignal): Promise<Run> {
@@ -37,6 +44,7 @@ async function record(state: State, pipeline: Pipeline, files: RunFiles, signal?
       name: pipeline.name,
       pipelineFile: pipeline.file,
       pipeline: pipeline.raw,
+      set: pipeline.set,
       seed,
       outputDir,
       store: state.store,

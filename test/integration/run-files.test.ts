@@ -143,6 +143,31 @@ describe('the files that a pipeline names', () => {
     expect(names).toEqual(['repair.json', 'row.png', 'start.png', 'workflow.json'].map(inDir));
   });
 
+  it('and the pipeline itself, too, may be edited: which keys is told, but for those that --set gave', async () => {
+    const set = ['retry.attempts=1', 'gate.reject.0.threshold=0.5'];
+    const pipeline = await loadPipeline(inDir('pipeline.yaml'), { env: {}, set });
+    const { id: run } = await newRun(state, pipeline).record();
+    const text = await readFile(inDir('pipeline.yaml'), 'utf8');
+    await close();
+    await open();
+    await service.resume({ run, env: {} });
+    await here.ended(run);
+    expect(warnings).toEqual([]);
+    const edited = text
+      .replace('seed: 3', 'seed: 4')
+      .replace('a hand', 'two hands')
+      .replace('attempts: 2', 'attempts: 9');
+    await writeFile(inDir('pipeline.yaml'), `${edited}pictures: [.]\n`);
+    const { id: other } = await newRun(state, pipeline).record();
+    await service.resume({ run: other, env: {} });
+    await here.ended(other);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^files-2 goes on by its pipeline as it was recorded\. Changed in .*pipeline\.yaml since: seed, prompts\.0\.text, pictures \(new\)\. A new run/,
+      ),
+    ]);
+  });
+
   it('are looked for beside the pipeline where a state folder of another machine has them', async () => {
     const run = await recorded();
     await rm(join(inDir('home'), 'blobs'), { recursive: true });

@@ -35,6 +35,7 @@ export const aRun = (name: string): NewRun => ({
   name,
   pipelineFile: '/pipelines/hands.yaml',
   pipeline: { name },
+  set: [],
   seed: 4_294_967_295,
   outputDir: '/out',
   store: 'here',

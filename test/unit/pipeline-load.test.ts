@@ -154,7 +154,12 @@ test('a recorded pipeline compiles to the same, whatever files it was merged fro
   );
   const recorded: unknown = JSON.parse(JSON.stringify(pipeline.raw));
   expect(
-    compilePipeline(recorded as typeof pipeline.raw, { file: pipeline.file, env: {}, isRecorded: true }),
+    compilePipeline(recorded as typeof pipeline.raw, {
+      set: pipeline.set,
+      file: pipeline.file,
+      env: {},
+      isRecorded: true,
+    }),
   ).toEqual(pipeline);
 });
 

@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline/promises';
+import { visible } from '../base/visible.js';
+import type { Service } from '../runtime/index.js';
+import { warn } from './print.js';
+
+/**
+ * Beside an interrupted run of the same file, whoever says `run` may mean that one: a terminal is asked, elsewhere it is
+ * said. Answers the run to go on with; undefined: a new one.
+ */
+export async function chooseRun(
+  service: Pick<Service, 'runs'>,
+  file: string,
+  { isAsking, signal }: { isAsking: boolean; signal: AbortSignal },
+): Promise<string | undefined> {
+  const left = (await service.runs()).find((run) => run.file === file && run.state === 'interrupted');
+  if (!left) return undefined;
+  const { run, shots } = left;
+  const open = shots - left.accepted - left.exhausted - left.failed - left.cancelled;
+  const words = `${run} of this file is interrupted, with ${open} of ${shots} shots open.`;
+  if (!isAsking || !process.stdin.isTTY || !process.stderr.isTTY) {
+    warn(`${words} \`reroll resume ${run}\` goes on with it; this is a new run.`);
+    return undefined;
+  }
+  // Without a terminal's own keys, so that Ctrl-C stays what it is.
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  try {
+    const asked = lines.question(visible(`${words} Go on with it? (yes; no: a new run) `), { signal });
+    const closed = once(lines, 'close').then(() => {
+      throw new DOMException('nobody answers', 'AbortError');
+    });
+    const answer = await Promise.race([asked, closed]);
+    closed.catch(() => undefined);
+    return /^\s*(y(es)?)?\s*$/i.test(answer) ? run : undefined;
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,44 @@
+import { access } from 'node:fs/promises';
+import { toError } from '../errors.js';
+import type { Run } from '../ledger/index.js';
+import { differences, readRaw } from '../pipeline/index.js';
+import type { RunFiles } from './run-files.js';
+
+/** Things that are named; the others are counted. */
+const shown = 5;
+
+/** What is another now than when a run was recorded, in words: none of it counts for the run. */
+export async function changesSince(run: Run, files: RunFiles): Promise<string[]> {
+  const said = [];
+  const pipeline = await pipelineChanges(run);
+  if (pipeline !== undefined)
+    said.push(
+      `${run.id} goes on by its pipeline as it was recorded. ${pipeline} A new run goes by the file as it is now.`,
+    );
+  const changed = [];
+  for await (const { path, isGone } of files.changed()) changed.push(isGone ? `${path} (gone)` : path);
+  if (changed.length > 0)
+    said.push(
+      `${run.id} goes on with its files as they were when it was recorded. Changed since: ${some(changed, 3)}. A new run takes them as they are now.`,
+    );
+  return said;
+}
+
+async function pipelineChanges({ pipelineFile: file, pipeline, set }: Run): Promise<string | undefined> {
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return `${file} is gone.`;
+  try {
+    const changed = differences(pipeline, await readRaw(file), set);
+    return changed.length === 0 ? undefined : `Changed in ${file} since: ${some(changed, shown)}.`;
+  } catch (error) {
+    return `${file} has changed since, and cannot be read: ${toError(error).message}`;
+  }
+}
+
+function some(names: string[], most: number): string {
+  const more = names.length > most ? ` and ${names.length - most} more` : '';
+  return `${names.slice(0, most).join(', ')}${more}`;
+}
