@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { homeOf, withService, type RunStatus } from '../runtime/index.js';
+import { homeOf, withService, type RunStatus, type Service } from '../runtime/index.js';
 import { printEvents } from './events.js';
 import { exitCodes } from './exit.js';
 import { duration, plural, printJson, say, table, warn } from './print.js';
@@ -33,14 +33,16 @@ export async function status(
     async (service) => {
       const found = await service.status(run);
       if (events) await printEvents(service, found.run, options.json ?? false);
-      else print(found, options);
+      else print({ ...found, missing: await service.missing(found.run) }, options);
     },
     warn,
   );
   return exitCodes.done;
 }
 
-function print(status: RunStatus, { json }: { json?: boolean }): void {
+type Status = RunStatus & { missing?: Awaited<ReturnType<Service['missing']>> };
+
+function print(status: Status, { json }: { json?: boolean }): void {
   if (json) printJson(status);
   else say(describe(status));
 }
@@ -61,7 +63,7 @@ function listing(runs: RunStatus[]): string {
   );
 }
 
-function describe(status: RunStatus): string {
+function describe(status: Status): string {
   const open = status.shots - status.accepted - status.exhausted - status.failed - status.cancelled;
   const pace = [
     status.attemptsPerImage !== undefined && `${status.attemptsPerImage.toFixed(2)} attempts per image`,
@@ -77,6 +79,18 @@ function describe(status: RunStatus): string {
       : []),
     ...(pace.length > 0 ? [`  pace       ${pace.join(', ')}`] : []),
     `  output     ${status.outputDir}`,
+    ...missingLines(status),
     ...(status.state === 'interrupted' ? [`  To go on: reroll resume ${status.run}`] : []),
   ].join('\n');
+}
+
+function missingLines({ run, state, missing }: Status): string[] {
+  if (!missing || missing.images === 0) return [];
+  const { images, files } = missing;
+  const isOver = state === 'completed' || state === 'cancelled';
+  return [
+    `  missing    ${plural(images, 'published image')}: \`reroll retry ${run} --missing\` makes ${images === 1 ? 'it' : 'them'} again${isOver ? '' : ' when the run is over'}`,
+    ...files.map((file) => `             ${file}`),
+    ...(images > files.length ? [`             and ${images - files.length} more`] : []),
+  ];
 }

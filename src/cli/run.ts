@@ -49,6 +49,7 @@ export async function resume(id: string | undefined, flags: { json?: boolean }):
 export interface RetryFlags {
   failed?: boolean;
   exhausted?: boolean;
+  missing?: boolean;
   shots?: string;
   attempts?: string;
   set?: string[];
@@ -56,10 +57,10 @@ export interface RetryFlags {
 }
 
 export async function retry(id: string | undefined, flags: RetryFlags): Promise<number> {
-  const { failed, exhausted, shots, attempts, set = [] } = flags;
+  const { shots, attempts, set = [] } = flags;
   const request: RetryRequest = {
     ...(id !== undefined && { run: id }),
-    which: failed === exhausted ? 'failed or exhausted' : failed ? 'failed' : 'exhausted',
+    which: whichOf(flags),
     ...(shots !== undefined && { shots: readRanges(shots) }),
     ...(attempts !== undefined && { attempts: readMore(attempts) }),
     set,
@@ -75,6 +76,16 @@ export async function retry(id: string | undefined, flags: RetryFlags): Promise<
     again: (run) => resuming(run, request.env),
   };
   return workOff(home, begin, flags);
+}
+
+function whichOf({ failed, exhausted, missing }: RetryFlags): RetryRequest['which'] {
+  if (missing && (failed || exhausted))
+    throw new ConfigError(
+      '--missing makes images again as they were: ask for failed or exhausted shots alone.',
+    );
+  if (missing) return 'missing';
+  if (failed === exhausted) return 'failed or exhausted';
+  return failed ? 'failed' : 'exhausted';
 }
 
 /** `3,7-9` */

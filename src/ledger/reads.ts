@@ -51,6 +51,13 @@ export const progress = statement(
    from reroll.runs where id = $1`,
 );
 
+/** run, shot before the first, limit */
+export const published = statement(
+  'published',
+  `select shot, published as path from reroll.shots
+   where run = $1 and shot > $2 and published is not null order by shot limit $3`,
+);
+
 /** run. Laid aside by their verdict, or kept so where no attempt was right. */
 export const inReview = statement(
   'in review',

@@ -160,6 +160,16 @@ export class SqlLedger implements Ledger {
     return row;
   }
 
+  async *published(run: string): AsyncIterable<{ shot: number; path: string }[]> {
+    for (let after = 0; ;) {
+      const page = await this.#query<{ shot: number; path: string }>(reads.published, [run, after, pageSize]);
+      const end = page.at(-1);
+      if (!end) return;
+      yield page;
+      after = end.shot;
+    }
+  }
+
   async inReview(run: string): Promise<number> {
     const [counted] = await this.#query<{ images: number }>(reads.inReview, [run]);
     return counted?.images ?? 0;

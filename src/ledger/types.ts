@@ -262,6 +262,8 @@ export interface Ledger {
   /** Ends the run and every open shot as cancelled, drops their attempts, and says which servers may still be at work. */
   cancelRun(id: string): Promise<{ backend: string; remoteId: string }[]>;
   progress(id: string): Promise<RunProgress>;
+  /** What a run has published, by shot, read in pages; paths are below its folder. */
+  published(run: string): AsyncIterable<{ shot: number; path: string }[]>;
   /** How many images of a run are laid aside for a person to look at. */
   inReview(run: string): Promise<number>;
   /** What a run recorded of a file; undefined where it names no such file, or is of a version that kept none. */

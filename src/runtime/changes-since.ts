@@ -2,14 +2,26 @@ import { access } from 'node:fs/promises';
 import { toError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
 import { differences, readRaw } from '../pipeline/index.js';
+import { lostImages } from './lost.js';
 import type { RunFiles } from './run-files.js';
+import type { State } from './state.js';
 
 /** Things that are named; the others are counted. */
 const shown = 5;
 
-/** What is another now than when a run was recorded, in words: none of it counts for the run. */
-export async function changesSince(run: Run, files: RunFiles): Promise<string[]> {
+/** What is another now than when a run was recorded, and what of it is gone, in words. */
+export async function changesSince(
+  state: Pick<State, 'ledger' | 'store'>,
+  run: Run,
+  files: RunFiles,
+): Promise<string[]> {
   const said = [];
+  const lost = [];
+  for await (const { file } of lostImages(state, run)) lost.push(file);
+  if (lost.length > 0)
+    said.push(
+      `${lost.length === 1 ? 'A published image' : `${lost.length} published images`} of ${run.id} ${lost.length === 1 ? 'is' : 'are'} gone: ${some(lost, 3)}. \`reroll retry ${run.id} --missing\` makes ${lost.length === 1 ? 'it' : 'them'} again when the run is over.`,
+    );
   const pipeline = await pipelineChanges(run);
   if (pipeline !== undefined)
     said.push(

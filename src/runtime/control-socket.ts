@@ -115,6 +115,8 @@ function ask(service: Service, asked: Exclude<Request, { operation: 'events' }>)
     case 'unpause':
     case 'cancel':
       return service[asked.operation](asked.run);
+    case 'missing':
+      return service.missing(asked.run);
     case 'summary':
       return service.summary(asked.run);
     case 'shots':

@@ -5,6 +5,7 @@ import { compilePipeline } from '../pipeline/index.js';
 import { cancelInterrupted } from './cancel.js';
 import { summaryOf, type RunSummary } from './finish.js';
 import type { RunEvent } from './events.js';
+import { lostImages } from './lost.js';
 import { paceOf } from './pace.js';
 import type { RunHere } from './run-here.js';
 import { retryTask } from './retry.js';
@@ -27,6 +28,9 @@ export interface LocalOptions {
   /** Hears of a run that is taken on before anything is told of it. */
   onTaken?: (run: Run) => void;
 }
+
+/** Files that are named of those that are gone. */
+const namedFiles = 10;
 
 /** The service by the process that holds the state folder, or by one of those that share its database. */
 export class LocalService implements Service {
@@ -77,6 +81,15 @@ export class LocalService implements Service {
 
   async status(id?: string): Promise<RunStatus> {
     return this.#statusOf(await this.#find(id));
+  }
+
+  async missing(id: string): Promise<{ images: number; files: string[] }> {
+    const missing = { images: 0, files: [] as string[] };
+    for await (const { file } of lostImages(this.#state, await this.#find(id))) {
+      missing.images++;
+      if (missing.files.length < namedFiles) missing.files.push(file);
+    }
+    return missing;
   }
 
   async summary(id: string): Promise<RunSummary> {

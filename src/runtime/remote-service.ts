@@ -56,6 +56,10 @@ export class RemoteService implements Service {
     return this.#ask({ operation: 'status', ...named(run) });
   }
 
+  missing(run: string): Promise<{ images: number; files: string[] }> {
+    return this.#ask({ operation: 'missing', run });
+  }
+
   summary(run: string): Promise<RunSummary> {
     return this.#ask({ operation: 'summary', run });
   }

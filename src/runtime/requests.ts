@@ -13,7 +13,7 @@ export const request = z.discriminatedUnion('operation', [
   z.object({
     operation: z.literal('retry'),
     run: run.optional(),
-    which: z.enum(['failed', 'exhausted', 'failed or exhausted']),
+    which: z.enum(['failed', 'exhausted', 'failed or exhausted', 'missing']),
     shots: z
       .array(z.tuple([place, place]))
       .max(10_000)
@@ -25,6 +25,7 @@ export const request = z.discriminatedUnion('operation', [
   }),
   z.object({ operation: z.literal('runs') }),
   z.object({ operation: z.literal('status'), run: run.optional() }),
+  z.object({ operation: z.literal('missing'), run }),
   z.object({ operation: z.literal('summary'), run }),
   z.object({ operation: z.literal('pause'), run: run.optional() }),
   z.object({ operation: z.literal('unpause'), run: run.optional() }),

@@ -7,11 +7,13 @@ import type { RetryRequest } from './service.js';
 import type { Task } from './start.js';
 import type { State } from './state.js';
 import type { RunEvent } from './events.js';
+import { lostImages } from './lost.js';
 
 const outcomesOf: { [Which in RetryRequest['which']]: Outcome[] } = {
   failed: ['failed'],
   exhausted: ['exhausted'],
   'failed or exhausted': ['failed', 'exhausted'],
+  missing: ['accepted', 'exhausted', 'failed', 'cancelled'],
 };
 
 /**
@@ -31,8 +33,10 @@ export async function retryTask(
     );
   }
   const outcomes = outcomesOf[which];
-  const shots = request.shots && indicesIn(request.shots, run);
-  await refuseNothing(state, run, { which, outcomes, ...(shots && { shots }) });
+  const asked = request.shots && indicesIn(request.shots, run);
+  const isLost = which === 'missing';
+  const shots = isLost ? await lostAmong(state, run, asked) : asked;
+  if (!isLost) await refuseNothing(state, run, { which, outcomes, ...(shots && { shots }) });
   const file = run.pipelineFile;
   const pipeline = changeRecorded(run.pipeline, { set, cwd, file, env });
   const files = new RunFiles(state, run.id);
@@ -45,6 +49,7 @@ export async function retryTask(
       const opened = await state.ledger.retryShots(run.id, {
         outcomes,
         attempts,
+        isLost,
         ...(shots && { shots }),
         pipeline: pipeline.raw,
         set: pipeline.set,
@@ -55,6 +60,15 @@ export async function retryTask(
       return run;
     },
   };
+}
+
+async function lostAmong(state: State, run: Run, asked: number[] | undefined): Promise<number[]> {
+  const wanted = asked && new Set(asked);
+  const lost = [];
+  for await (const { shot } of lostImages(state, run)) if (wanted?.has(shot) ?? true) lost.push(shot);
+  if (lost.length > 0) return lost;
+  const whose = asked ? `of these shots of ${run.id}` : `of ${run.id}`;
+  throw new ConfigError(`every published image ${whose} is there: nothing to make again.`);
 }
 
 function indicesIn(ranges: [number, number][], { id, shots }: Run): number[] {

@@ -224,7 +224,7 @@ export class RunHere {
   /** Whoever edits a file and resumes may think that it counts. */
   async #tellChanged({ recorded, files }: Task): Promise<void> {
     if (!recorded) return;
-    for (const message of await changesSince(recorded, files))
+    for (const message of await changesSince(this.#state, recorded, files))
       this.#state.events.emit({ type: 'warning', run: recorded.id, code: 'file-changed', message });
   }
 

@@ -45,8 +45,8 @@ export interface Taken {
 export interface RetryRequest {
   /** Left out: the newest that is over. */
   run?: string;
-  /** Which shots, by how they ended. */
-  which: 'failed' | 'exhausted' | 'failed or exhausted';
+  /** Which shots, by how they ended; or those whose published image is not there any more. */
+  which: 'failed' | 'exhausted' | 'failed or exhausted' | 'missing';
   /** First and last index of ranges; left out: all. */
   shots?: [number, number][];
   /** Attempts that each may use; left out: as the pipeline says. */
@@ -86,12 +86,14 @@ export interface Service {
   submit(submission: Submission): Promise<Taken>;
   /** Goes on with a run that nobody works on, the newest if none is named; watches one that is worked on here. */
   resume(request: { run?: string; env: { [name: string]: string } }): Promise<Taken>;
-  /** Opens a run that is over, and works on shots that failed or are exhausted. */
+  /** Opens a run that is over, and works on shots that failed, are exhausted, or whose image is gone. */
   retry(request: RetryRequest): Promise<Taken>;
   /** Newest first. */
   runs(): Promise<RunStatus[]>;
   /** The run, or the newest one. */
   status(run?: string): Promise<RunStatus>;
+  /** How many published images of a run are gone, and the files of the first ones. */
+  missing(run: string): Promise<{ images: number; files: string[] }>;
   /** How a run stood when it ended, or was left; waits while it is worked on here. */
   summary(run: string): Promise<RunSummary>;
   /** Without a name: the one that is running. */

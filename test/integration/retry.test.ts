@@ -17,7 +17,7 @@ import {
   type RunEvent,
   type State,
 } from '../../src/runtime/index.js';
-import { startSketchServer, type SketchServer } from '../../sketch/index.js';
+import { readTruth, startSketchServer, type SketchServer } from '../../sketch/index.js';
 import { freshHome } from '../support/home.js';
 import { writeTinyModel } from '../support/tiny-model.js';
 import { withoutTimesAndServers } from '../support/workspace.js';
@@ -208,6 +208,42 @@ describe('a retry', () => {
     await service.resume({ run, env: {} });
     expect(await here.ended(run)).toMatchObject({ state: 'completed', attempts: 48 });
     expect(await manifestOf(run)).toEqual(undisturbed);
+  });
+
+  it('makes images that were deleted again as they were, once their loss is told', async () => {
+    const run = await finished({
+      gate: { model: './model', reject: [{ labels: ['*Bad_Anatomy'], threshold: 0.99 }] },
+    });
+    const before = await shotsOf(run);
+    const fileOf = (shot: ShotRecord) => join(dir, 'out', run, shot.published!);
+    expect(await service.missing(run)).toEqual({ images: 0, files: [] });
+    await expect(service.retry({ ...all, which: 'missing' })).rejects.toThrow(
+      'every published image of again-1 is there',
+    );
+    const bytes = await readFile(fileOf(before[1]!));
+    await rm(fileOf(before[1]!));
+    await rm(fileOf(before[2]!));
+    expect(await service.missing(run)).toEqual({
+      images: 2,
+      files: [fileOf(before[1]!), fileOf(before[2]!)],
+    });
+    await expect(service.retry({ ...all, which: 'missing', shots: [[1, 1]] })).rejects.toThrow(
+      'of these shots',
+    );
+    const warnings: string[] = [];
+    state.events.listen((event) => event.type === 'warning' && warnings.push(event.message));
+    expect(await retried({ which: 'missing', shots: [[2, 2]] })).toMatchObject({ accepted: 3, attempts: 4 });
+    expect(warnings).toEqual([
+      expect.stringContaining(`A published image of ${run} is gone: ${fileOf(before[2]!)}`),
+    ]);
+    const [first, second, third] = await shotsOf(run);
+    expect([first, third]).toEqual([before[0], before[2]]);
+    expect(second).toMatchObject({ outcome: 'accepted', kept: 2, published: before[1]!.published });
+    expect(second!.attempts.map(({ candidate }) => candidate?.sha256)).toEqual(
+      [1, 2].map(() => before[1]!.attempts[0]!.candidate!.sha256),
+    );
+    expect(readTruth(await readFile(fileOf(second!)))).toEqual(readTruth(bytes));
+    expect(await service.missing(run)).toMatchObject({ images: 1 });
   });
 
   it('refuses in words what it cannot do', async () => {

@@ -58,6 +58,7 @@ Exit codes: as for \`reroll run\``,
     .argument('[run]', 'the run; left out: the newest that is over')
     .option('--failed', 'those alone that failed')
     .option('--exhausted', 'those alone that are exhausted')
+    .option('--missing', 'those whose published image was deleted: made again as it was')
     .option('--shots <numbers>', 'those alone of these, as in 3,7-9')
     .option(
       '--attempts <+number>',
@@ -74,6 +75,7 @@ Looks for the run in REROLL_HOME, or in .reroll below the current folder.
 Examples:
   $ reroll retry
   $ reroll retry portraits-3 --exhausted --attempts +4
+  $ reroll retry portraits-3 --missing
   $ reroll retry portraits-3 --shots 3,7-9 --set 'retry.ladder=[new_seed, {adjust: {steps: 40}}]'
 
 Exit codes: as for \`reroll run\``,
