@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, readFile } from 'node:fs/promises';
+import { access, readFile, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../base/atomic.js';
 import { storing } from '../base/storage.js';
@@ -25,7 +25,9 @@ export function openBlobs(folder: string): Blobs {
         () => true,
         () => false,
       );
-      if (!isThere) await writeAtomically(path, bytes, { isPrivate: true });
+      // From now on it is young: what is old and no run's is cleaned away.
+      if (isThere) await utimes(path, new Date(), new Date());
+      else await writeAtomically(path, bytes, { isPrivate: true });
       return sha256;
     },
     async get(sha256) {

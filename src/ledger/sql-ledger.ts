@@ -13,6 +13,7 @@ import type { Row } from './records.js';
 import { retryShots } from './retry-shots.js';
 import type { Statement } from './statement.js';
 import * as statements from './statements.js';
+import { sweep } from './sweep.js';
 import { transaction } from './transaction.js';
 import type {
   Again,
@@ -295,6 +296,15 @@ export class SqlLedger implements Ledger {
 
   async budgetCounts(run: string, shot: number): Promise<BudgetCount[]> {
     return this.#query<BudgetCount>(statements.budget, [run, shot]);
+  }
+
+  async sweep(what: { runs: string[]; isDry: boolean }): Promise<{ [table: string]: number }> {
+    return this.#transaction((client) => sweep(client, what));
+  }
+
+  async compact(): Promise<void> {
+    await this.#read(this.#pool.query('vacuum full'));
+    await this.#read(this.#pool.query('checkpoint'));
   }
 
   async close(): Promise<void> {

@@ -329,5 +329,13 @@ export interface Ledger {
   waitingShots(run: string, end: 'first' | 'last', limit: number): Promise<AttemptKey[]>;
   budgetCounts(run: string, shot: number): Promise<BudgetCount[]>;
 
+  /**
+   * Deletes the records of `runs`, where they are over, and rows that no run has; answers how many of each table. With
+   * `isDry` it only counts.
+   */
+  sweep(what: { runs: string[]; isDry: boolean }): Promise<{ [table: string]: number }>;
+  /** Gives the disk back what deleted rows took. Locks every table meanwhile. */
+  compact(): Promise<void>;
+
   close(): Promise<void>;
 }

@@ -33,6 +33,7 @@ export async function embeddedServer(pool: pg.Pool): Promise<Server> {
     locks: embeddedLocks,
     // For a bulk PostgreSQL makes tables: 20 ms.
     few: 16,
+    queues: () => queuesIn(pool),
     isConnectionError: () => false,
     close: async () => undefined,
   };
@@ -67,9 +68,15 @@ export async function postgresServer(databaseUrl: string, warn: (message: string
     bull: bullOver(pool),
     locks: sharedLocks,
     few: 1,
+    queues: () => queuesIn(pool),
     isConnectionError: isLost,
     close: () => pool.end(),
   };
+}
+
+async function queuesIn(pool: pg.Pool): Promise<string[]> {
+  const { rows } = await pool.query<{ queue: string }>(`select distinct queue from ${schema}.job`);
+  return rows.map(({ queue }) => queue);
 }
 
 /** The host and port of a database URL; its password is a secret from now on. */

@@ -75,6 +75,18 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
         return { ready: waiting + prioritized, delayed };
       }),
     clear: (name) => ask('clear the queue', () => open(name).obliterate({ force: true })),
+    sweep: (part, isOf, isDry) =>
+      ask('remove jobs', async () => {
+        let count = 0;
+        for (const name of await server.queues()) {
+          if (!name.includes(part)) continue;
+          const jobs = await open(name).getJobs(['waiting', 'prioritized', 'delayed']);
+          const old = jobs.filter((job) => isOf(job.data));
+          count += old.length;
+          if (!isDry) for (const job of old) await job.remove();
+        }
+        return count;
+      }),
     async close() {
       await Promise.all([...workers].map((worker) => worker.close({ force: true })));
       // A Queue holds nothing of its own to close, and would wait for a server that is away.

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createRedisBackend, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
 import { ConfigError, passwordOf, systemCode, toError } from '../errors.js';
-import { type Server, sharedLocks } from './server.js';
+import { backendOptions, type Server, sharedLocks } from './server.js';
 
 /** How long a server may take to answer for the first time. */
 const connectMs = 5000;
@@ -50,9 +50,18 @@ export async function redisServer(redisUrl: string, warn: (message: string) => v
     ),
     locks: sharedLocks,
     few: 1,
+    queues: () => queuesIn(callers),
     isConnectionError: isLost,
     close,
   };
+}
+
+async function queuesIn(redis: Redis): Promise<string[]> {
+  const names = new Set<string>();
+  const { prefix } = backendOptions;
+  for await (const keys of redis.scanStream({ match: `${prefix}:*:meta`, count: 1000 }))
+    for (const key of keys as string[]) names.add(key.slice(prefix.length + 1, -':meta'.length));
+  return [...names];
 }
 
 /** The host and port of a Redis URL; its password is a secret from now on. */

@@ -9,6 +9,8 @@ export interface Server {
   locks: Locks;
   /** So many jobs are added one after another: a bulk costs more there. */
   few: number;
+  /** Every queue that has jobs, and perhaps some without. */
+  queues(): Promise<string[]>;
   /** True for failures of the connection, which come and go by themselves. */
   isConnectionError(error: Error): boolean;
   close(): Promise<void>;

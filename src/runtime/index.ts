@@ -1,3 +1,4 @@
+export { clean, type Cleaned } from './clean.js';
 export { connect, unconnected } from './connect.js';
 export { serveControl } from './control-socket.js';
 export { runOf, type RunEvent, type EmitRunEvent, type WarningCode } from './events.js';

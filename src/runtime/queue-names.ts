@@ -7,19 +7,20 @@ const brief = (text: string): string => createHash('sha256').update(text).digest
  * candidates lie apart: an image that is made in one cannot be judged from another.
  */
 export class QueueNames {
-  readonly #place: string;
+  /** In the name of each of them. */
+  readonly place: string;
 
   constructor(ledger: string, store: string) {
-    this.#place = brief(JSON.stringify([ledger, store]));
+    this.place = brief(JSON.stringify([ledger, store]));
   }
 
   /** Candidates for one model. */
   classify(model: string): string {
-    return `classify-${this.#place}-${brief(model)}`;
+    return `classify-${this.place}-${brief(model)}`;
   }
 
   /** Attempts of one lane for the same servers: whoever sits there can take any of them. */
   generate(lane: string, servers: readonly string[]): string {
-    return `generate-${this.#place}-${lane}-${brief(JSON.stringify([...servers].sort()))}`;
+    return `generate-${this.place}-${lane}-${brief(JSON.stringify([...servers].sort()))}`;
   }
 }

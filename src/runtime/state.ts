@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.js';
@@ -57,6 +57,7 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
       warn: onWarning,
     });
     releasers.add(close);
+    await signUp(home, ledger.id);
     const redisUrl = env.REROLL_REDIS_URL;
     const place = redisUrl ? { redisUrl } : databaseUrl ? { databaseUrl } : { pool };
     const queues = await openQueues(place, onWarning);
@@ -78,6 +79,19 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
       close: () => releasers.close(),
     };
   });
+}
+
+/** Who uses the folder: blobs that one ledger does not name may be another's. */
+const ledgersIn = (home: string): string => join(home, 'ledgers');
+
+async function signUp(home: string, ledger: string): Promise<void> {
+  await mkdir(ledgersIn(home), { recursive: true, mode: 0o700 });
+  await writeFile(join(ledgersIn(home), ledger), '', { mode: 0o600 });
+}
+
+/** Whether no other ledger uses the state folder. */
+export async function isAlone({ home, ledger }: Pick<State, 'home' | 'ledger'>): Promise<boolean> {
+  return (await readdir(ledgersIn(home))).every((id) => id === ledger.id);
 }
 
 /** Opens the state folder for one piece of work, and closes it again whatever comes of it. */

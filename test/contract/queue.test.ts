@@ -195,6 +195,22 @@ describe.each(homes)('queues: $name', (home) => {
     expect(seen).toEqual({ id: 'portraits-3.17.2', data: { run: 'portraits-3', shot: 17, number: 2 } });
   });
 
+  test('jobs of some runs are removed, delayed ones too, from queues with a part in their name', async () => {
+    const of = (run: string, shot: number, delayMs = 0) => ({
+      id: `${run}.${shot}.1`,
+      data: { run, shot, number: 1 },
+      delayMs,
+    });
+    await queues.add(queue, [of('old-1', 1), of('old-1', 2, 60_000), of('new-1', 1), of('new-1', 2, 60_000)]);
+    const isOld = ({ run }: Job['data']) => run === 'old-1';
+    expect(await queues.sweep('elsewhere', isOld, false)).toBe(0);
+    expect(await queues.sweep(queue, isOld, true)).toBe(2);
+    expect(await waiting()).toBe(4);
+    expect(await queues.sweep(queue, isOld, false)).toBe(2);
+    expect(await waiting()).toBe(2);
+    expect(await queues.sweep(queue, isOld, false)).toBe(0);
+  });
+
   test('an id that is waiting, delayed or at work is not added again; one that is done is', async () => {
     const { note, has, ids } = diary();
     const { open, opened } = gate();

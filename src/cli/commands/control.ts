@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { CleanFlags } from '../clean.js';
 import type { ControlName } from '../control.js';
 
 /** `status`, `runs`, `pause`, `unpause`, `cancel`: of the process that holds the state folder, or of the folder itself. */
@@ -42,4 +43,28 @@ export function addControlCommands(program: Command, exit: (code: number) => voi
   about('pause', 'send nothing more to the servers until `unpause`');
   about('unpause', 'go on with a paused run');
   about('cancel', 'end a run, and stop what the servers do for it');
+
+  program
+    .command('clean')
+    .description('free what no command needs any more')
+    .option('--dry-run', 'say what would be freed')
+    .option(
+      '--runs <age>',
+      'also the records of runs that ended so long ago, as in 30d: no `retry`, `status` of them any more',
+    )
+    .option('--json', 'print a JSON object')
+    .addHelpText(
+      'after',
+      `
+In REROLL_HOME, or in .reroll below the current folder, while no run is going on there. Runs that are not over,
+published images and manifests are never touched.
+
+Examples:
+  $ reroll clean --dry-run
+  $ reroll clean --runs 30d`,
+    )
+    .action(async (options: CleanFlags) => {
+      const { cleanUp } = await import('../clean.js');
+      exit(await cleanUp(options));
+    });
 }
