@@ -28,6 +28,8 @@ export interface AdvanceDependencies {
       as: 'published' | 'review' | 'reject',
       image: () => Promise<{ bytes: Buffer; provenance: Provenance }>,
     ): Promise<string | undefined>;
+    /** Moves what was published in an earlier round, and is not any more, to the rejected ones. */
+    supersede(path: string, number: number): Promise<void>;
   };
   /** Whether the run's budget pays for attempt `number` of a shot. */
   budget(shot: number, number: number): Promise<BudgetAnswer>;
@@ -146,6 +148,9 @@ async function follow(
     for (const { candidate } of shot.attempts) {
       if (candidate) await dependencies.candidates.remove(candidate.file);
     }
+    const { kept, published: before } = shot;
+    if (kept !== undefined && before !== undefined && published !== undefined && before !== published)
+      await dependencies.output.supersede(before, kept);
     dependencies.onEvent.ended(shot, step, published);
   }
 }

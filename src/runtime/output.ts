@@ -1,5 +1,7 @@
-import { extname, join } from 'node:path';
-import { StorageError } from '../errors.js';
+import { mkdir, rename } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import { storing } from '../base/storage.js';
+import { StorageError, systemCode } from '../errors.js';
 import { publish, type Provenance } from '../images/index.js';
 import type { Attempt, Ledger, Run, ShotRecord } from '../ledger/index.js';
 import type { Decision } from '../loop/index.js';
@@ -54,6 +56,23 @@ export class Output {
     throw new StorageError(
       `cannot publish shot ${shot.index}: ${join(this.folder, wanted)} and the names like it are taken by other files. Move them away, then run \`reroll resume\`.`,
     );
+  }
+
+  /**
+   * An image that was published though it was rejected, until a later attempt was better: goes to the rejected ones,
+   * with what lies beside it. One that a person took away, or that lies in review, stays where it is.
+   */
+  async supersede(path: string, number: number): Promise<void> {
+    if (path.startsWith('review/')) return;
+    for (const file of [path, `${path}.json`]) {
+      const [from, to] = [join(this.folder, file), join(this.folder, 'rejected', String(number), file)];
+      await storing('move', from, async () => {
+        await mkdir(dirname(to), { recursive: true });
+        await rename(from, to).catch((error: unknown) => {
+          if (systemCode(error) !== 'ENOENT') throw error;
+        });
+      });
+    }
   }
 
   /** Before `fileOf`: learns which files are not called as was wanted. */

@@ -140,6 +140,7 @@ describe('a retry', () => {
 
   it('goes by a changed gate from here on, and says so', async () => {
     const run = await finished();
+    const before = await shotsOf(run);
     const told: RunEvent[] = [];
     state.events.listen((event) => told.push(event));
     expect(await retried({ set: [lenient] })).toMatchObject({ run, accepted: 3, exhausted: 0, attempts: 9 });
@@ -147,6 +148,10 @@ describe('a retry', () => {
       expect(shot).toMatchObject({ outcome: 'accepted', kept: 3 });
       expect(shot.attempts.map(({ verdict }) => verdict?.decision)).toEqual(['reject', 'reject', 'accept']);
       await readFile(join(dir, 'out', run, shot.published!));
+      // What was published until then has made room, and is not lost.
+      const { published, kept } = before[shot.index - 1]!;
+      await readFile(join(dir, 'out', run, 'rejected', String(kept), published!));
+      await expect(readFile(join(dir, 'out', run, published!))).rejects.toThrow('ENOENT');
     }
     expect(told).toContainEqual({ type: 'retried', run, shots: 3, attempts: 2, changed: [lenient] });
     await expect(service.retry({ ...all, run })).rejects.toThrow('nothing to try again');
