@@ -13,7 +13,7 @@ import type { Row } from './records.js';
 import { retryShots } from './retry-shots.js';
 import type { Statement } from './statement.js';
 import * as statements from './statements.js';
-import { sweep } from './sweep.js';
+import { compact, sweep } from './sweep.js';
 import { transaction } from './transaction.js';
 import type {
   Again,
@@ -303,8 +303,7 @@ export class SqlLedger implements Ledger {
   }
 
   async compact(): Promise<void> {
-    await this.#read(this.#pool.query('vacuum full'));
-    await this.#read(this.#pool.query('checkpoint'));
+    await this.#read(compact(this.#pool));
   }
 
   async close(): Promise<void> {

@@ -42,3 +42,22 @@ async function affected(
   ]);
   return rows[0]?.count ?? 0;
 }
+
+/** The embedded database alone: it has one session, so that settings and checkpoints are this one's. */
+export async function compact(pool: pg.Pool): Promise<void> {
+  const { rows } = await pool.query<{ name: string }>(
+    `select format('%I.%I', schemaname, tablename) as name from pg_tables
+     where schemaname not in ('pg_catalog', 'information_schema')`,
+  );
+  // The catalogs of the tables that are written anew must not grow with each time.
+  await pool.query('vacuum');
+  await pool.query(`vacuum full ${rows.map(({ name }) => name).join(', ')}`);
+  // Segments of its log, 16 MB each, would be kept to be written again. The one that was made ready is used up first.
+  await pool.query('set wal_recycle = off');
+  for (let segment = 0; segment < 2; segment++) {
+    await pool.query('checkpoint');
+    await pool.query('select pg_switch_wal()');
+  }
+  await pool.query('checkpoint');
+  await pool.query('reset wal_recycle');
+}

@@ -334,7 +334,7 @@ export interface Ledger {
    * `isDry` it only counts.
    */
   sweep(what: { runs: string[]; isDry: boolean }): Promise<{ [table: string]: number }>;
-  /** Gives the disk back what deleted rows took. Locks every table meanwhile. */
+  /** Gives the disk back what deleted rows and the log of the embedded database took. */
   compact(): Promise<void>;
 
   close(): Promise<void>;

@@ -115,6 +115,9 @@ describe('clean', () => {
 
     const cleaned = await clean(state, { isDry: false });
     expect({ ...cleaned, before: 0, after: 0 }).toEqual({ ...would, before: 0, after: 0 });
+    expect(cleaned.after).toBeLessThanOrEqual(cleaned.before);
+    const next = await clean(state, { isDry: false });
+    expect(next.after).toBeLessThan(next.before + 300_000);
     expect(await clean(state, { isDry: true })).toMatchObject({
       candidates: { files: 0 },
       blobs: { files: 0 },
