@@ -15,7 +15,9 @@ export class HolderGoneError extends RerollError {
   override readonly name = 'HolderGoneError';
 }
 
-/** How long an answer may take before it is looked what keeps the holder. */
+/** How long an answer may take before it is looked whether the holder is suspended, */
+const suspendedMs = 300;
+/** and before one that cannot be looked at is said to be silent. */
 const silentMs = 1_000;
 
 /** The process that holds the folder, as far as it is known. */
@@ -143,7 +145,7 @@ export class RemoteService implements Service {
         const words = `the process that holds the state folder (pid ${pid}) is suspended and answers nobody. \`fg\` in its terminal, or \`kill -CONT ${pid}\`, lets it go on.`;
         socket.destroy(new ConfigError(words));
       });
-    }, silentMs);
+    }, suspendedMs);
   }
 }
 
