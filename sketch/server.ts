@@ -29,7 +29,14 @@ export const defaults: SketchOptions = {
   badRate: 0.5,
   failRate: 0,
   faults: [],
-  checkpoints: ['sketch-hands-v1.safetensors', 'sketch-hands-v2.safetensors'],
+  // The names behind its own are those of public files: examples that name them can be tried on it.
+  checkpoints: [
+    'sketch-hands-v1.safetensors',
+    'sketch-hands-v2.safetensors',
+    'v1-5-pruned-emaonly.safetensors',
+    'sd_xl_base_1.0.safetensors',
+    'flux1-dev-fp8.safetensors',
+  ],
   reloadMs: 0,
 };
 

@@ -279,8 +279,9 @@ describe('validation', () => {
             errors: [
               {
                 type: 'value_not_in_list',
-                details:
-                  "ckpt_name: 'nobody.safetensors' not in ['sketch-hands-v1.safetensors', 'sketch-hands-v2.safetensors']",
+                details: expect.stringContaining(
+                  "ckpt_name: 'nobody.safetensors' not in ['sketch-hands-v1.safetensors', ",
+                ),
                 extra_info: { input_name: 'ckpt_name', received_value: 'nobody.safetensors' },
               },
             ],
@@ -688,7 +689,7 @@ describe('the rest of the API', () => {
     });
     expect((await ask(server, '/object_info/Nobody')).body).toEqual({});
     expect(Object.keys((await ask(server, '/api/object_info')).body)).toContain('SamplerCustomAdvanced');
-    expect((await ask(server, '/models/checkpoints')).body).toHaveLength(2);
+    expect((await ask(server, '/models/checkpoints')).body).toContain('sketch-hands-v2.safetensors');
     expect((await ask(server, '/models/nothing')).status).toBe(404);
     expect((await ask(server, '/features')).body).toMatchObject({ supports_preview_metadata: true });
     expect((await ask(server, '/system_stats')).body.system.comfyui_version).toMatch(/sketch/);

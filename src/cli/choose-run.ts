@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-import { createInterface } from 'node:readline/promises';
-import { visible } from '../base/visible.js';
 import type { Service } from '../runtime/index.js';
+import { ask, canAsk } from './ask.js';
 import { warn } from './print.js';
 
 /**
@@ -18,21 +16,10 @@ export async function chooseRun(
   const { run, shots } = left;
   const open = shots - left.accepted - left.exhausted - left.failed - left.cancelled;
   const words = `${run} of this file is interrupted, with ${open} of ${shots} shots open.`;
-  if (!isAsking || !process.stdin.isTTY || !process.stderr.isTTY) {
+  if (!isAsking || !canAsk()) {
     warn(`${words} \`reroll resume ${run}\` goes on with it; this is a new run.`);
     return undefined;
   }
-  // Without a terminal's own keys, so that Ctrl-C stays what it is.
-  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
-  try {
-    const asked = lines.question(visible(`${words} Go on with it? (yes; no: a new run) `), { signal });
-    const closed = once(lines, 'close').then(() => {
-      throw new DOMException('nobody answers', 'AbortError');
-    });
-    const answer = await Promise.race([asked, closed]);
-    closed.catch(() => undefined);
-    return /^\s*(y(es)?)?\s*$/i.test(answer) ? run : undefined;
-  } finally {
-    lines.close();
-  }
+  const answer = await ask(`${words} Go on with it? (yes; no: a new run) `, signal);
+  return /^(y(es)?)?$/i.test(answer) ? run : undefined;
 }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { relative } from 'node:path';
 import { describeSent, type Backend, type Sent } from '../backends/index.js';
 import { defaultModel } from '../base/default-model.js';
+import { demoModel } from '../base/packaged.js';
 import { expect, type GateQuality, type ImageRequest, type Shot } from '../loop/index.js';
 import { expandShots, type Pipeline } from '../pipeline/index.js';
 import { unconnected } from '../runtime/index.js';
@@ -144,7 +145,7 @@ function knownGate(models: readonly string[]): KnownGate {
   if (model === defaultModel) {
     return { recall: 0.634, falseAlarms: 0.366, source: 'from the accuracy of 0.634 on its model card' };
   }
-  if (/(^|\/)models\/demo$/.test(model)) {
+  if (model === demoModel) {
     return {
       recall: 0.965,
       falseAlarms: 0.043,

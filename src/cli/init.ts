@@ -1,57 +1,56 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { format, parse } from 'node:path';
 import { defaultModel } from '../base/default-model.js';
-import { ConfigError, StorageError, systemCode } from '../errors.js';
+import { packaged } from '../base/packaged.js';
+import { storing } from '../base/storage.js';
+import { ConfigError } from '../errors.js';
+import { ask, canAsk } from './ask.js';
 import { exitCodes } from './exit.js';
+import { firstPipeline, type Family, type ServerKind } from './first-pipeline.js';
 import { say } from './print.js';
 
-const firstPipeline = `# A first pipeline. Every key is explained in docs/pipeline.md.
-name: first
-backends:
-  - name: local
-    kind: a1111                    # AUTOMATIC1111, Forge, reForge, SD.Next: start it with --api
-    url: http://127.0.0.1:7860
-    slots: 2                       # one image in the making, one waiting
-  # - name: comfy
-  #   kind: comfyui
-  #   url: http://127.0.0.1:8188
-  #   workflow: workflow.api.json  # ComfyUI: File > Export (API)
-generate:
-  negative_prompt: "worst quality, low quality"
-  width: 512
-  height: 768
-  steps: 25
-  cfg_scale: 6
-prompts:
-  - text: "photo of a woman waving, {soft|hard} light"
-    count: 4
-  - text: "a pianist's hands on the keys"
-    count: 2
-gate:
-  model: ${defaultModel}   # once: reroll model pull ${defaultModel}
-  reject:
-    - labels: ["*Bad_Anatomy"]
-      threshold: 0.5
-retry:
-  attempts: 6
-  ladder:
-    - new_seed
-    - adjust: { negative_prompt_append: "extra fingers, fused fingers", cfg_scale: "+1" }
-  on_exhausted: keep_best
-output:
-  dir: out
-`;
+export interface InitFlags {
+  sdxl?: boolean;
+  flux?: boolean;
+  a1111?: boolean;
+  comfyui?: boolean;
+  force?: boolean;
+}
 
-/** Writes a first pipeline. */
-export async function init(file: string, { force }: { force: boolean }): Promise<number> {
-  try {
-    await writeFile(file, firstPipeline, { flag: force ? 'w' : 'wx' });
-  } catch (error) {
-    if (systemCode(error) === 'EEXIST')
-      throw new ConfigError(`${file} is there already: name another file, or use --force.`);
-    throw new StorageError(`cannot write ${file}: ${systemCode(error) ?? String(error)}`, {
-      cause: error,
-    });
+/** Writes a first pipeline, and beside it the workflow that it names. */
+export async function init(file: string, flags: InitFlags): Promise<number> {
+  const family: Family = flags.sdxl ? 'sdxl' : flags.flux ? 'flux' : 'sd15';
+  const server: ServerKind = flags.comfyui || (family !== 'sd15' && !flags.a1111) ? 'comfyui' : 'a1111';
+  const { dir, name } = parse(file);
+  const workflow = `${name}.api.json`;
+  const texts = new Map([[file, firstPipeline(family, server, workflow)]]);
+  if (server === 'comfyui') {
+    const example = await readFile(packaged(`config/workflows/${family}.api.json`), 'utf8');
+    texts.set(format({ dir, base: workflow }), example);
   }
-  say(`Wrote ${file}. Put your server's address in it, then:\n  reroll doctor ${file}\n  reroll run ${file}`);
+  // All are asked for before one is written: half of an example helps nobody.
+  const replaced = new Set<string>();
+  for (const path of texts.keys()) {
+    if (!(await isThere(path))) continue;
+    if (!flags.force && !(await mayReplace(path)))
+      throw new ConfigError(`${path} is there already: name another file, or use --force.`);
+    replaced.add(path);
+  }
+  for (const [path, text] of texts)
+    await storing('write', path, () => writeFile(path, text, { flag: replaced.has(path) ? 'w' : 'wx' }));
+  say(
+    `Wrote ${[...texts.keys()].join(' and ')}. Put your server's address and your prompts in, then:\n` +
+      `  reroll model pull ${defaultModel}    once\n  reroll doctor ${file}\n  reroll run ${file}`,
+  );
   return exitCodes.done;
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+async function mayReplace(path: string): Promise<boolean> {
+  return canAsk() && /^y(es)?$/i.test(await ask(`${path} is there already. Overwrite it? (yes; no) `));
 }

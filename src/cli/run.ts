@@ -13,7 +13,8 @@ export interface RunFlags {
   json?: boolean;
 }
 
-export async function run(file: string, flags: RunFlags): Promise<number> {
+/** `home`: the state folder; left out: beside the pipeline. */
+export async function run(file: string, flags: RunFlags, home?: string): Promise<number> {
   const { set = [], seed } = flags;
   const settings = seed === undefined ? set : [...set, `seed=${seed}`];
   const pipeline = await loadPipeline(file, { env: process.env, set: settings });
@@ -36,7 +37,7 @@ export async function run(file: string, flags: RunFlags): Promise<number> {
     },
     again: (run) => resuming(run, env),
   };
-  return workOff(homeOf(process.env, path), begin, flags);
+  return workOff(home ?? homeOf(process.env, path), begin, flags);
 }
 
 export async function resume(id: string | undefined, flags: { json?: boolean }): Promise<number> {

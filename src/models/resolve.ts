@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
+import { demoModel, packaged } from '../base/packaged.js';
 import { ModelError } from '../errors.js';
 import { type Env, isHubName, modelHome, readRef, revisionFolder } from './cache.js';
 import { readManifest } from '../base/model-manifest.js';
@@ -14,10 +15,11 @@ export interface ResolveOptions {
 }
 
 /**
- * The folder of a model that is ready for use: a folder on disk as it is, or a Hub model that was pulled.
+ * The folder of a model that is ready for use: a folder on disk as it is, a Hub model that was pulled, or the demo's.
  * Asks no server. Throws ModelError that says how to get the model.
  */
 export async function resolveModel(nameOrFolder: string, options: ResolveOptions): Promise<string> {
+  if (nameOrFolder === demoModel) return packaged('models/demo');
   const folder = (await isFolder(nameOrFolder))
     ? resolve(nameOrFolder)
     : await pulledFolder(nameOrFolder, options);

@@ -99,8 +99,8 @@ const gate = strict({
     .union([text(), z.array(text()).min(1)])
     .default(defaultModel)
     .describe(
-      'The classifier: a repository on the Hugging Face Hub, or a folder, whose path begins with `.` or `/`. ' +
-        'Or a list of them that judge together: all must know the same labels.',
+      'The classifier: a repository on the Hugging Face Hub, or a folder, whose path begins with `.` or `/`; or `demo`, ' +
+        'the small model that comes with reroll and knows drawings alone. Or a list of them that judge together: all must know the same labels.',
     )
     .meta({ examples: ['./models/mine'] }),
   combine: z

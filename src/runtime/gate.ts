@@ -7,6 +7,7 @@ import {
   type ClassifierOptions,
   type Combine,
 } from '../classifier/index.js';
+import { demoModel } from '../base/packaged.js';
 import { ConfigError } from '../errors.js';
 import { constantRules, idleRules, type GateRule } from '../loop/index.js';
 import { refuseDisagreeing, resolveModel } from '../models/index.js';
@@ -83,8 +84,9 @@ export function openModels(
   });
 }
 
-/** The folder of a model: a folder beside the pipeline, or a Hub repository that was pulled before. */
+/** The folder of a model: a folder beside the pipeline, a Hub repository that was pulled before, or the demo's. */
 export async function modelFolder(name: string, baseDir: string, env: NodeJS.ProcessEnv): Promise<string> {
+  if (name === demoModel) return resolveModel(name, { env });
   const folder = resolve(baseDir, name);
   return (await isFolder(folder)) ? folder : resolveModel(name, { env });
 }

@@ -116,8 +116,8 @@ describe('finding a model', () => {
         /neither a folder .* nor a model's name/,
       );
     }
-    await expect(resolveModel('demo', { env: { HOME: folder } })).rejects.toThrow(
-      'A folder is written as ./demo, a Hub model as owner/name',
+    await expect(resolveModel('hands', { env: { HOME: folder } })).rejects.toThrow(
+      'A folder is written as ./hands, a Hub model as owner/name',
     );
   });
 
