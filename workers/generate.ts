@@ -46,6 +46,8 @@ export interface GenerateDependencies {
     progress(key: AttemptKey, backend: string, share: number): void;
     generated(key: AttemptKey, backend: string, seconds: number): void;
     serverError(key: AttemptKey, backend: string, message: string): void;
+    /** This server can never do it; others are asked. */
+    refused(key: AttemptKey, backend: string, message: string): void;
     /** The repair cannot be done, and a new image is made instead. */
     repairDropped(key: AttemptKey, reason: string): void;
     /** An attempt waits in another lane now. */
@@ -92,8 +94,11 @@ export async function generate(
       // Another may take it at once.
       if (error instanceof RestingError) throw new RetryLater(refusals.length > 0 ? restMs : 0);
       if (!(error instanceof BackendError)) throw error;
-      dependencies.onEvent.serverError(key, server.name, error.message);
-      if (error.fault !== 'request') return postpone(server.ledger, dependencies, key, error);
+      if (error.fault !== 'request') {
+        dependencies.onEvent.serverError(key, server.name, error.message);
+        return postpone(server.ledger, dependencies, key, error);
+      }
+      dependencies.onEvent.refused(key, server.name, error.message);
       // This server will never do it: another may have the checkpoint or the node that it lacks.
       refusals.push(error.message.replace(/\.$/, ''));
     }

@@ -1,6 +1,6 @@
 import { canRepair, describeLacks, describeSent, type Lack } from '../backends/index.js';
-import { LockedError, RerollError } from '../errors.js';
-import { laneOf, planAttempt, repairsIn, type ImageRequest, type Rung } from '../loop/index.js';
+import { LockedError, RerollError, toError } from '../errors.js';
+import { laneOf, planAttempt, repairsIn, type ImageRequest, type Repair, type Rung } from '../loop/index.js';
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
 import { connect, homeOf, withState, openGate, opening, vainSettings } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
@@ -59,8 +59,14 @@ async function examine(file: string | undefined, report: (finding: Finding) => v
     return [[words, ...notes].join('\n'), undefined];
   });
   const requests = await attempt('prompts', () => sampleRequests(pipeline));
-  for (const config of pipeline.backends) {
-    await attempt(`backend ${config.name}`, () => examineBackend(config, requests ?? [], pipeline));
+  const asked = askedOf(requests ?? [], pipeline.retry.ladder);
+  const looks = await Promise.all(pipeline.backends.map((one) => look(one, asked, pipeline).catch(toError)));
+  const served = new Set(looks.flatMap((seen) => (seen instanceof Error ? [] : makes(seen))));
+  for (const [place, seen] of looks.entries()) {
+    await attempt(`backend ${pipeline.backends[place]?.name ?? ''}`, async () => {
+      if (seen instanceof Error) throw seen;
+      return [judge(seen, served), undefined];
+    });
   }
 }
 
@@ -116,11 +122,30 @@ function namesIn(request: ImageRequest, tags: readonly string[]): string {
   return JSON.stringify([laneOf(request, tags), settings, loras]);
 }
 
-function examineBackend(
+/** A request that servers may get, new or as a repair. */
+interface Asked {
+  request: ImageRequest;
+  tags: readonly string[];
+  repair?: Repair;
+}
+
+function askedOf(requests: { request: ImageRequest; tags: string[] }[], ladder: readonly Rung[]): Asked[] {
+  const repairs = repairsIn(ladder);
+  return requests.flatMap((one) => [one, ...repairs.map((repair) => ({ ...one, repair }))]);
+}
+
+/** What a server says of itself, and what it lacks for each request that may come to it. */
+interface Look {
+  about: string;
+  notes: readonly string[];
+  lacks: Map<Asked, Lack[]>;
+}
+
+function look(
   config: Pipeline['backends'][number],
-  requests: { request: ImageRequest; tags: string[] }[],
+  asked: readonly Asked[],
   pipeline: Pipeline,
-): Promise<[string, undefined]> {
+): Promise<Look> {
   return opening(async (releasers) => {
     const backend = await connect(config, releasers);
     const stop = new AbortController();
@@ -129,26 +154,35 @@ function examineBackend(
     releasers.add(() => clearTimeout(timer));
     const { signal } = stop;
     const info = await backend.probe(signal);
-    const lacks: Lack[] = [];
-    const repairs = repairsIn(pipeline.retry.ladder);
-    const able = repairs.filter((repair) => canRepair(backend.kind, repair));
-    const served = requests.filter(({ tags }) => tags.every((tag) => config.tags.includes(tag)));
-    for (const { request } of served) {
-      for (const repair of [undefined, ...able]) {
-        lacks.push(...(await backend.missing(request, signal, repair)));
-      }
+    const lacks = new Map<Asked, Lack[]>();
+    for (const one of asked) {
+      if (!one.tags.every((tag) => config.tags.includes(tag))) continue;
+      if (one.repair && !canRepair(backend.kind, one.repair)) continue;
+      lacks.set(one, await backend.missing(one.request, signal, one.repair));
     }
     await releasers.close();
     const about = [info.product, info.version, info.checkpoint && `checkpoint ${info.checkpoint}`];
-    const words = about.filter(Boolean).join(', ');
-    if (lacks.length > 0) throw new RerollError(`${words}; but it has ${describeLacks(lacks)}`);
-    const sent = describeSent(served.map(({ request }) => backend.settings(request)));
+    const made = makes({ lacks }).filter(({ repair }) => repair === undefined);
+    const sent = describeSent(made.map(({ request }) => backend.settings(request)));
     const vain = vainSettings(pipeline, [backend]);
-    return [
-      [words, ...(backend.notes ?? []), ...(sent ? [`sent: ${sent}`] : []), ...vain].join('\n'),
-      undefined,
-    ];
+    const notes = [...(backend.notes ?? []), ...(sent ? [`sent: ${sent}`] : []), ...vain];
+    return { about: about.filter(Boolean).join(', '), notes, lacks };
   });
+}
+
+/** The requests that a server can make. */
+const makes = ({ lacks }: Pick<Look, 'lacks'>): Asked[] =>
+  [...lacks].filter(([, list]) => list.length === 0).map(([one]) => one);
+
+/** What to say of a server. Throws where it lacks something that none has; what another makes is no fault of it. */
+function judge({ about, notes, lacks }: Look, served: ReadonlySet<Asked>): string {
+  const wanting = [...lacks].filter(([, list]) => list.length > 0);
+  const lost = wanting.filter(([one]) => !served.has(one)).flatMap(([, list]) => list);
+  if (lost.length > 0) throw new RerollError(`${about}; but it has ${describeLacks(lost)}`);
+  const left = wanting.flatMap(([, list]) => list);
+  const words =
+    left.length > 0 ? [`leaves to others what it cannot make: it has ${describeLacks(left)}`] : [];
+  return [about, ...words, ...notes].join('\n');
 }
 
 function tell({ check, ok, detail }: Finding): void {

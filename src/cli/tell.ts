@@ -1,11 +1,30 @@
 import type { RunEvent } from '../runtime/index.js';
 import { plural } from './print.js';
 
-/** Makes the words for what people should hear of, each thing once; undefined where there is nothing to say. */
+/** How often what repeats has happened when it is told again. */
+const milestone = /^[125]0*$/;
+
+/**
+ * Makes the words for what people should hear of, each thing once, and at times how often it has happened since;
+ * undefined where there is nothing to say.
+ */
 export function teller(): (event: RunEvent) => string | undefined {
   const states = new Map<string, string>();
   /** Shot -> what servers have said of it since its last image. */
   const told = new Map<number, Set<string>>();
+  const remember = (shot: number, message: string): void => {
+    told.set(shot, (told.get(shot) ?? new Set()).add(sentence(message)));
+  };
+  /** Kind of warning -> how often it came. */
+  const times = new Map<string, number>();
+  const counted = (words: string): string | undefined => {
+    const kind = kindOf(words);
+    const count = (times.get(kind) ?? 0) + 1;
+    if (times.size > 1000) times.clear();
+    times.set(kind, count);
+    if (count === 1) return words;
+    return milestone.test(`${count}`) ? withCount(words, count) : undefined;
+  };
 
   return (event) => {
     switch (event.type) {
@@ -27,8 +46,13 @@ export function teller(): (event: RunEvent) => string | undefined {
         const { key, backend, message } = event;
         // Why it rests has been said.
         if (isResting(states.get(backend))) return undefined;
-        told.set(key.shot, (told.get(key.shot) ?? new Set()).add(sentence(message)));
+        remember(key.shot, message);
         return `shot ${key.shot}, attempt ${key.number}: ${message}`;
+      }
+      case 'refused': {
+        const words = counted(event.message);
+        if (words !== undefined) remember(event.key.shot, event.message);
+        return words;
       }
       case 'shot-ended': {
         const { shot, outcome, published, reason } = event;
@@ -41,7 +65,7 @@ export function teller(): (event: RunEvent) => string | undefined {
       case 'retried':
         return retried(event);
       case 'warning':
-        return event.message;
+        return counted(event.message);
       case 'run':
       case 'due':
       case 'generating':
@@ -57,6 +81,20 @@ export function retried({ shots, attempts, changed }: Extract<RunEvent, { type: 
   const settings = changed.length > 0 ? `, with ${changed.join(', ')}` : '';
   return `${plural(shots, 'shot')} tried again, up to ${plural(attempts, 'attempt')} each${settings}`;
 }
+
+/**
+ * What warnings of one kind have in common: not the attempt that they are about, nor what one of its prompt's tags
+ * says. `3.2 is made anew` and `4.1 is made anew` are of one kind.
+ */
+export const kindOf = (words: string): string =>
+  words
+    .replace(counts, '')
+    .replace(/^shot \d+, attempt \d+: /, '')
+    .replace(/"<[^"]*>"/g, '"<>"')
+    .replace(/\b\d+\.\d+(?= is made anew)/g, '');
+
+const withCount = (words: string, count: number): string => `${words} (${count} times)`;
+const counts = / \(\d+ times\)$/;
 
 /** Nothing is made there until it is well again. */
 export const isResting = (state: string | undefined): boolean => state === 'down' || state === 'sick';

@@ -1,7 +1,7 @@
 import { visible } from '../base/visible.js';
 import { paceOf, WorkClock, type RunEvent, type RunProgress } from '../runtime/index.js';
 import { duration, percent, table } from './print.js';
-import { isResting, teller } from './tell.js';
+import { isResting, kindOf, teller } from './tell.js';
 
 /** What the live display shows: folded from events, rendered as text. */
 export interface View {
@@ -24,6 +24,8 @@ export interface View {
 
 interface BackendView {
   state: string;
+  /** What was told when it began to rest. */
+  trouble?: string;
   images: number;
   errors: number;
   /** Attempt -> how far it is, 0 to 1. */
@@ -67,9 +69,17 @@ export function see(view: View, event: RunEvent): void {
       if (event.state === 'paused') view.clock.stop();
       if (event.state === 'running') view.clock.goOn();
       break;
-    case 'backend':
-      backend(view, event.backend).state = event.state;
+    case 'backend': {
+      const server = backend(view, event.backend);
+      server.state = event.state;
+      if (isResting(event.state)) {
+        if (words !== undefined) server.trouble = inOneLine(words);
+        return;
+      }
+      if (server.trouble !== undefined) note(view, server.trouble);
+      delete server.trouble;
       break;
+    }
     case 'generating':
       backend(view, event.backend).working.set(nameOf(event.key), 0);
       break;
@@ -88,6 +98,10 @@ export function see(view: View, event: RunEvent): void {
       server.working.delete(nameOf(event.key));
       break;
     }
+    case 'refused':
+      // It cannot do this one, which is no error.
+      backend(view, event.backend).working.delete(nameOf(event.key));
+      break;
     case 'retried':
     case 'due':
     case 'judged':
@@ -136,6 +150,8 @@ export function render(view: View, width: number): string {
       `  attempts ${view.attempts}`,
     `  ${paceLine(view)}`,
     ...servers.split('\n').map((line) => `  ${line}`),
+    // What nobody sees to stays in sight, whatever comes after it.
+    ...[...view.backends.values()].flatMap(({ trouble }) => (trouble === undefined ? [] : `  ! ${trouble}`)),
     ...view.notes.map((text) => `  ! ${text}`),
   ];
   return lines
@@ -172,10 +188,13 @@ function backend(view: View, name: string): BackendView {
   return server;
 }
 
-/** Adds a line to the latest notes. */
+/** Adds a line to the latest notes; told again, with a count, it takes its own place. */
 export function note(view: View, text: string): void {
-  const line = text.replace(/\s+/g, ' ');
-  if (view.notes.at(-1) === line) return;
+  const line = inOneLine(text);
+  const place = view.notes.findIndex((one) => kindOf(one) === kindOf(line));
+  if (place >= 0) view.notes.splice(place, 1);
   view.notes.push(line);
   if (view.notes.length > maxNotes) view.notes.shift();
 }
+
+const inOneLine = (text: string): string => text.replace(/\s+/g, ' ');

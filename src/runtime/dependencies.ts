@@ -43,6 +43,7 @@ export function generateDependencies(
       progress: (key, backend, share) => emit({ type: 'progress', key, backend, share }),
       generated: (key, backend, seconds) => emit({ type: 'generated', key, backend, seconds }),
       serverError: (key, backend, message) => emit({ type: 'server-error', key, backend, message }),
+      refused: (key, backend, message) => emit({ type: 'refused', key, backend, message }),
       repairDropped({ run, shot, number }, reason) {
         const message = `${shot}.${number} is made anew instead of repaired: ${reason}`;
         emit({ type: 'warning', run, code: 'repair-dropped', message });

@@ -30,6 +30,8 @@ export type RunEvent =
   | { type: 'progress'; key: AttemptKey; backend: string; share: number }
   | { type: 'generated'; key: AttemptKey; backend: string; seconds: number }
   | { type: 'server-error'; key: AttemptKey; backend: string; message: string }
+  /** The server can never do it: others are asked. */
+  | { type: 'refused'; key: AttemptKey; backend: string; message: string }
   | { type: 'judged'; key: AttemptKey; verdict: Verdict }
   | { type: 'shot-ended'; run: string; shot: number; outcome: Outcome; published?: string; reason?: string }
   | { type: 'totals'; progress: RunProgress }

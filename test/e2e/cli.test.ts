@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import sharp from 'sharp';
+import { stringify } from 'yaml';
 import { startSketchServer, type SketchServer } from '../../sketch/index.js';
 import { textToImage } from '../support/sketch-graphs.js';
 import { makeWorkspace, tinyModel, type Workspace } from '../support/workspace.js';
@@ -260,6 +261,34 @@ describe('reroll doctor', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/no sampler "Eulr a"/);
     expect(stdout).toMatch(/no LoRA "nobody"/);
+  });
+
+  it('does not blame a server for what another one makes', async () => {
+    const other = await startSketchServer({ checkpoints: ['inks.safetensors'] });
+    try {
+      const backends = [
+        { name: 'hands', kind: 'a1111', url: server.url },
+        { name: 'inks', kind: 'a1111', url: other.url },
+      ];
+      const prompts = ['inks.safetensors', 'sketch-hands-v1.safetensors', 'oils.safetensors'].map(
+        (checkpoint) => ({ text: 'a hand', checkpoint }),
+      );
+      workspace = await makeWorkspace(pipeline({ backends, prompts: prompts.slice(0, 2) }));
+      const well = await workspace.reroll(['doctor', 'pipeline.yaml']);
+      expect(well.stdout).toMatch(
+        /ok {4}backend hands: .*\n +leaves to others .*no checkpoint "inks.safetensors"/,
+      );
+      expect(well.stdout).toMatch(
+        /ok {4}backend inks: .*\n +leaves to others .*no checkpoint "sketch-hands-v1/,
+      );
+      expect(well.code).toBe(0);
+      await writeFile(workspace.pipeline, stringify(pipeline({ backends, prompts })));
+      const { code, stdout } = await workspace.reroll(['doctor', 'pipeline.yaml']);
+      expect(stdout).toMatch(/FAIL {2}backend inks: .*has no checkpoint "oils.safetensors"/);
+      expect(code).toBe(1);
+    } finally {
+      await other.close();
+    }
   });
 
   it('looks for what the repairs of the ladder need', async () => {

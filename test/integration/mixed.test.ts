@@ -129,7 +129,11 @@ describe('300 shots over five servers that fail, restart and go away', () => {
     }
 
     const sent = counted(events.flatMap((event) => (event.type === 'generating' ? name(event.key) : [])));
-    const failed = counted(events.flatMap((event) => (event.type === 'server-error' ? name(event.key) : [])));
+    const failed = counted(
+      events.flatMap((event) =>
+        event.type === 'server-error' || event.type === 'refused' ? name(event.key) : [],
+      ),
+    );
     const again = [...sent].filter(([attempt, times]) => times > 1 + (failed.get(attempt) ?? 0));
     expect(again).toEqual([]);
     expect(failed.size).toBeGreaterThan(0);
@@ -208,7 +212,7 @@ describe('a rejected candidate', () => {
       expect(truth.request.seed).toBe(shot.attempts[0]!.request.seed);
       if (shot.outcome === 'accepted') expect(truth.truth.anatomy).toBe('good');
     }
-    expect(ran.events.filter(({ type }) => type === 'server-error')).toEqual([]);
+    expect(ran.events.filter(({ type }) => type === 'server-error' || type === 'refused')).toEqual([]);
   });
 
   it.each([

@@ -69,6 +69,51 @@ test('a shot that fails for reasons that were told does not tell them again', ()
   ]);
 });
 
+const refused = (shot: number, tag: string): RunEvent => ({
+  type: 'refused',
+  key: { run: 'a', shot, number: 1 },
+  backend: 'comfy',
+  message: `comfy: has no way to read "<lora:${tag}>" in a prompt: add a LoraLoader node.`,
+});
+
+test('a warning that repeats for each shot is told once, and then with a count', () => {
+  const events = Array.from({ length: 120 }, (_, shot) => refused(shot, `ink:0.${shot}`));
+  const told = lines(...events);
+  expect(told[0]).toBe('comfy: has no way to read "<lora:ink:0.0>" in a prompt: add a LoraLoader node.');
+  expect(told.slice(1).map((words) => /\((\d+) times\)$/.exec(words)?.[1])).toEqual([
+    '2',
+    '5',
+    '10',
+    '20',
+    '50',
+    '100',
+  ]);
+});
+
+test('warnings about different things are each told', () => {
+  const warning = (message: string): RunEvent => ({ type: 'warning', message });
+  const messages = [
+    'gpu1 is left out: no checkpoint "a"',
+    'gpu2 is left out: no checkpoint "a"',
+    '3.2 is made anew instead of repaired: x',
+    'gpu1 is left out: no checkpoint "b"',
+  ];
+  expect(lines(...messages.map(warning), warning('4.1 is made anew instead of repaired: x'))).toEqual([
+    ...messages,
+    '4.1 is made anew instead of repaired: x (2 times)',
+  ]);
+});
+
+test('a shot that fails for a reason that was counted and not told says it', () => {
+  const { message } = refused(3, 'b') as { message: string };
+  const events = [refused(1, 'a'), refused(2, 'a'), refused(3, 'b'), failed(1, message), failed(3, message)];
+  expect(lines(...events).slice(1)).toEqual([
+    expect.stringContaining('"<lora:a>" in a prompt'),
+    expect.stringContaining('shot 1 failed'),
+    `shot 3 failed: ${message}`,
+  ]);
+});
+
 test('a shot that ends is told with its file', () => {
   const end: RunEvent = { type: 'shot-ended', run: 'a', shot: 3, outcome: 'accepted', published: 'p1/3.png' };
   expect(lines(end)).toEqual(['shot 3 accepted: p1/3.png']);

@@ -108,3 +108,26 @@ test('a note that a server is down is followed by one that it is well', () => {
     '  ! auto is well again',
   ]);
 });
+
+test('what repeats for each shot is one note with a count, no error, and leaves the dead server in sight', () => {
+  const view = halfway();
+  see(view, health('auto', 'down'));
+  for (let shot = 1; shot <= 60; shot++) {
+    const key = { run: 'demo-1', shot, number: 1 };
+    const message = `comfyui-long: has no way to read "<lora:${shot}>" in a prompt.`;
+    see(view, { type: 'refused', key, backend: 'comfyui-long', message });
+    see(view, {
+      type: 'server-error',
+      key,
+      backend: 'comfyui-long',
+      message: 'comfyui-long: failed.',
+    });
+  }
+  const frame = render(view, 100).split('\n');
+  expect(frame.filter((line) => line.includes('  ! '))).toEqual([
+    '  ! auto is down: connection refused.',
+    expect.stringMatching(/has no way to read .* \(50 times\)$/),
+    '  ! shot 60, attempt 1: comfyui-long: failed.',
+  ]);
+  expect(frame.find((line) => line.includes('comfyui-long  '))).toMatch(/comfyui-long +well +0 +60/);
+});
