@@ -35,6 +35,7 @@ function words(event: RunEvent): string {
     case 'generated':
       return `${nameOf(event.key)} at ${event.backend} in ${event.seconds.toFixed(1)} s`;
     case 'server-error':
+    case 'refused':
       return `${nameOf(event.key)}: ${event.message}`;
     case 'judged': {
       const { decision, rule } = event.verdict;

@@ -91,7 +91,7 @@ test('a warning that repeats for each shot is told once, and then with a count',
 });
 
 test('warnings about different things are each told', () => {
-  const warning = (message: string): RunEvent => ({ type: 'warning', message });
+  const warning = (message: string): RunEvent => ({ type: 'warning', code: 'repair-dropped', message });
   const messages = [
     'gpu1 is left out: no checkpoint "a"',
     'gpu2 is left out: no checkpoint "a"',
