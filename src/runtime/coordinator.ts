@@ -88,6 +88,7 @@ export class Coordinator {
         for (const { window } of this.#lanes.values()) window.resume(event.key);
         return;
       case 'server-error':
+      case 'refused':
         for (const { window } of this.#lanes.values()) window.delay(event.key);
         return this.#topUp();
       case 'generated':
