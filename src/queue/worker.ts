@@ -62,7 +62,7 @@ export function startWorker(
   );
   const report = (error: Error): void => {
     // The server's own watch says once that the connection is lost; a worker would say it again and again.
-    if (!server.isConnectionError(error) && !isForgotten(error)) options.onError(error);
+    if (!server.isConnectionError(error) && !isForgotten(error) && !isClosing(error)) options.onError(error);
   };
   bull.on('error', report);
   bull.on('failed', (_job, error) => report(error));
@@ -97,6 +97,14 @@ export function startWorker(
       await Promise.race([closed, bull.getBackend().close(true)]);
     },
   };
+}
+
+/**
+ * A pause or a close ended the connection on which BullMQ was about to wait for jobs (PostgreSQL):
+ * it opens another when it takes jobs again.
+ */
+function isClosing(error: Error): boolean {
+  return error.message.startsWith('Client was closed and is not queryable');
 }
 
 /**
