@@ -1,7 +1,7 @@
 import { createPostgresBackend, type PostgresConnectionOptions, runMigrations, withBackend } from 'bullmq';
 import pg from 'pg';
 import { ConfigError, passwordOf, systemCode, toError } from '../errors.js';
-import { embeddedLocks, type Server, sharedLocks } from './server.js';
+import { embeddedLocks, ownClose, type Server, sharedLocks } from './server.js';
 
 const schema = 'bullmq';
 const connectMs = 5000;
@@ -99,18 +99,22 @@ async function migrate(pool: pg.Pool): Promise<void> {
 }
 
 function bullOver(pool: pg.Pool): Server['bull'] {
-  const shared = {
-    options: pool.options,
-    connect: () => pool.connect(),
-    query: (text: string, values: unknown[]) => pool.query(text, values),
-    end: () => pool.end(),
-    // Every queue and worker would listen for the pool's errors, and go on when it is closed: a run opens thousands.
-    // Whoever made the pool listens already.
-    on: () => undefined,
-  };
-  // BullMQ's own description of a pool is narrower than what it documents and does.
-  const connection = shared as unknown as PostgresConnectionOptions;
-  return withBackend((name, options, role) => createPostgresBackend(name, { ...options, connection }, role));
+  return withBackend((name, options, role) => {
+    const shared = {
+      options: pool.options,
+      // One that a backend asks for after it was closed (it was still opening then) nobody would ever give back.
+      connect: () => (backend.closing ? Promise.reject(new Error(ownClose)) : pool.connect()),
+      query: (text: string, values: unknown[]) => pool.query(text, values),
+      end: () => pool.end(),
+      // Every queue and worker would listen for the pool's errors, and go on when it is closed: a run opens thousands.
+      // Whoever made the pool listens already.
+      on: () => undefined,
+    };
+    // BullMQ's own description of a pool is narrower than what it documents and does.
+    const connection = shared as unknown as PostgresConnectionOptions;
+    const backend = createPostgresBackend(name, { ...options, connection }, role);
+    return backend;
+  });
 }
 
 /** Refused, reset, timed out, or shut down by the server (SQLSTATE classes 08 and 57P). */

@@ -35,5 +35,8 @@ export const embeddedLocks: Locks = {
   stalledInterval: 60_000,
 };
 
+/** The message of an error that only says that a worker was closed by ourselves. */
+export const ownClose = 'The worker is closed';
+
 /** BullMQ insists on a connection; our backends bring their own. */
 export const backendOptions = { connection: {}, prefix: 'reroll' };

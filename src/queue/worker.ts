@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DelayedError, type Job as BullJob, WaitingError } from 'bullmq';
 import { toError } from '../errors.js';
 import { type JobData, RetryLater, type WorkOptions, type Worker } from './port.js';
-import { backendOptions, type Server } from './server.js';
+import { backendOptions, ownClose, type Server } from './server.js';
 
 /** How long handlers that were aborted may take to hand their jobs back. */
 const handBackMs = 1000;
@@ -100,11 +100,11 @@ export function startWorker(
 }
 
 /**
- * A pause or a close ended the connection on which BullMQ was about to wait for jobs (PostgreSQL):
- * it opens another when it takes jobs again.
+ * A close ended the connection on which BullMQ was about to wait for jobs (PostgreSQL): 'Connection terminated' is what
+ * its client says then, and adds 'unexpectedly' where it was not ourselves.
  */
-function isClosing(error: Error): boolean {
-  return error.message.startsWith('Client was closed and is not queryable');
+function isClosing({ message }: Error): boolean {
+  return [ownClose, 'Connection terminated', 'Client was closed and is not queryable'].includes(message);
 }
 
 /**

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ConfigError, QueueError } from '../../src/errors.js';
 import { openPGlitePool } from '../../src/ledger/pglite-pool.js';
@@ -19,6 +20,8 @@ interface Home {
   open(): Promise<Queues>;
   /** For a process of its own. */
   place(): string;
+  /** How many connections the server holds for those who wait for jobs of a queue. */
+  listeners?(queue: string): Promise<number>;
   /** Everything that runs is shut, or killed, and started again; what `open()` gave before is useless. */
   restart?(): Promise<void>;
 }
@@ -76,6 +79,16 @@ function onPostgres(programs: string): Home {
     stop: () => postgres.close(),
     open: () => openQueues({ databaseUrl: postgres.url }, unheard),
     place: () => postgres.url,
+    async listeners(queue) {
+      const client = new pg.Client(postgres.url);
+      await client.connect();
+      // BullMQ names them after their queue.
+      const { rowCount } = await client.query('select from pg_stat_activity where application_name = $1', [
+        queue,
+      ]);
+      await client.end();
+      return rowCount ?? 0;
+    },
     async restart() {
       await postgres.kill();
       await postgres.start();
@@ -343,6 +356,17 @@ describe.each(homes)('queues: $name', (home) => {
       ['b', 'c'],
       ['a', 'd'],
     ]);
+  });
+
+  test('a worker that is paused or closed while it begins to wait for jobs has nothing to report, and leaves no connection', async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const worker = work(async () => undefined);
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+      if (turns % 2 === 0) worker.pause();
+      await worker.close({ force: true });
+    }
+    if (home.listeners)
+      await vi.waitFor(async () => expect(await home.listeners?.(queue)).toBe(0), { timeout: 3000 });
   });
 
   test('pausing does not disturb what is being worked on', async () => {
