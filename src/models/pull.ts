@@ -6,7 +6,7 @@ import { storageError } from '../base/storage.js';
 import { checkHubName, type Env, isCommit, modelHome, readRef, revisionFolder, writeRef } from './cache.js';
 import { convertModel, copyConfigs, describeVariant, type ModelFolder } from './convert.js';
 import type { OnEvent } from './events.js';
-import { fetchSnapshot, hubSettings, type Patience, type Snapshot } from './hub/index.js';
+import { fetchSnapshot, hubSettings, openRoute, type Patience, type Snapshot } from './hub/index.js';
 import { type Manifest, readManifest, type VariantFile, writeManifest } from '../base/model-manifest.js';
 import { dtypes, type Dtype, type Variant } from '../base/dtypes.js';
 import { configFile, readLabels, readModelJson } from '../base/model-json.js';
@@ -18,7 +18,10 @@ export interface PullOptions {
   revision?: string;
   /** Use what is in the caches and ask nobody. */
   offline?: boolean;
-  /** HF_TOKEN, HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, REROLL_CACHE, XDG_CACHE_HOME, HOME. */
+  /**
+   * HF_TOKEN, HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, REROLL_CACHE, XDG_CACHE_HOME, HOME, HTTPS_PROXY,
+   * HTTP_PROXY, NO_PROXY.
+   */
   env: Env;
   /** What a checkpoint is converted to. Default fp32 and q8. */
   variants?: Variant[];
@@ -44,7 +47,9 @@ export async function pullModel(name: string, options: PullOptions): Promise<Mod
     const ready = commit === undefined ? undefined : await readyFolder(name, commit, options);
     if (ready) return ready;
   }
-  const snapshot = await fetchSnapshot(name, revision, { settings, onEvent, signal });
+  const route = await openRoute(env);
+  settings.fetch = route.fetch;
+  const snapshot = await fetchSnapshot(name, revision, { settings, onEvent, signal }).finally(route.close);
   const folder = revisionFolder(name, snapshot.commit, env);
   const ready =
     (await readyFolder(name, snapshot.commit, options)) ??

@@ -10,6 +10,9 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -379,11 +382,53 @@ describe('a Hub that fails', () => {
     const gone = await startHub({});
     await gone.close();
     expect((await failure('me/tiny', { env: { HF_ENDPOINT: gone.url } })).message).toMatch(
-      /127\.0\.0\.1:\d+ does not answer \(ECONNREFUSED\)/,
+      /127\.0\.0\.1:\d+ does not answer \(ECONNREFUSED\).*HF_ENDPOINT .*HTTPS_PROXY .*\.\/folder/,
     );
     hub.intercept = (_, response) => (response.end('<html>'), true);
     expect((await failure('me/tiny')).message).toMatch(/does not answer like a Hugging Face Hub/);
     expect(await failure('me/tiny', { env: { HF_ENDPOINT: 'nonsense' } })).toBeInstanceOf(ConfigError);
+  });
+
+  it('says within 5 s, with the usual patience, what to do without a network', async () => {
+    // Takes connections and says nothing, as a firewall does.
+    const silent = createServer((socket) => socket.resume().on('error', () => undefined));
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const port = String((silent.address() as AddressInfo).port);
+    for (const [endpoint, reason] of [
+      ['http://nobody.invalid', /nobody\.invalid does not answer \((ENOTFOUND|EAI_AGAIN)\)/],
+      [`https://127.0.0.1:${port}`, /does not answer \(Connect Timeout/],
+    ] as const) {
+      const begun = Date.now();
+      const { message } = await failure('me/tiny', { env: { HF_ENDPOINT: endpoint }, patience: {} });
+      expect(message).toMatch(reason);
+      expect(message).toMatch(/HF_ENDPOINT .*HTTPS_PROXY .*\.\/folder/);
+      expect(Date.now() - begun).toBeLessThan(5_000);
+    }
+    await new Promise((closed) => silent.close(closed));
+  });
+
+  it('goes through the proxy that the environment names, but where NO_PROXY says otherwise', async () => {
+    const asked: string[] = [];
+    const proxy = createHttpServer();
+    proxy.on('connect', (request, socket) => {
+      asked.push(request.url!);
+      const [host, port] = request.url!.split(':');
+      const onward = connect(Number(port), host, () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
+      onward.pipe(socket).pipe(onward);
+      onward.on('error', () => socket.destroy());
+      socket.on('error', () => onward.destroy());
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const HTTP_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    await pullModel('me/tiny', options({ env: { HTTP_PROXY, NO_PROXY: '127.0.0.1' } }));
+    expect(asked).toEqual([]);
+    await pullModel('me/onnx', options({ env: { HTTP_PROXY } }));
+    expect(new Set(asked)).toContain(new URL(hub.url).host);
+    proxy.close();
+    await once(proxy, 'close');
+    expect((await failure('me/tiny', { env: { HTTP_PROXY } })).message).toMatch(/HTTPS_PROXY/);
   });
 
   it('gives up a connection on which nothing arrives', async () => {

@@ -22,7 +22,7 @@ export function addModelCommands(program: Command, exit: (code: number) => void)
       'after',
       `
 Reads HF_TOKEN (never logged), HF_ENDPOINT (a mirror), HF_HOME and HF_HUB_CACHE (the cache that Python shares),
-REROLL_CACHE (where the ONNX files go). A download that was cut goes on where it stopped.`,
+REROLL_CACHE (where the ONNX files go), HTTPS_PROXY and NO_PROXY. A download that was cut goes on where it stopped.`,
     )
     .action(async (name: string, options: PullFlags) => {
       const { pull } = await import('../model.js');

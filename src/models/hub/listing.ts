@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { ModelError } from '../../errors.js';
 import type { OnEvent } from '../events.js';
-import { get, PassingError, reasonOf, withPatience } from './request.js';
+import { get, PassingError, reasonOf, UnreachableError, withPatience } from './request.js';
 import type { HubSettings } from './settings.js';
 
 /** One file of a repository. */
@@ -55,7 +55,7 @@ export async function listModel(
       AbortSignal.timeout(settings.patience.silenceMs),
       ...(signal ? [signal] : []),
     ]);
-    return readText(await get(path, settings, { accept: 'application/json' }, limit));
+    return readText(await getFirst(path, settings, limit));
   });
   const parsed = answer.safeParse(parseJson(text));
   if (!parsed.success) {
@@ -77,6 +77,20 @@ export async function listModel(
     license: Array.isArray(license) ? license.join(', ') : (license ?? undefined),
     files: new Map(files),
   };
+}
+
+/** The first question: where nobody can be reached, waiting helps less than saying so soon. */
+async function getFirst(path: string, settings: HubSettings, signal: AbortSignal): Promise<Response> {
+  try {
+    return await get(path, settings, { accept: 'application/json' }, signal);
+  } catch (error) {
+    if (!(error instanceof UnreachableError) || signal.aborted) throw error;
+    throw new ModelError(
+      `${error.message}. Without a network, or behind a firewall: HF_ENDPOINT names a mirror, HTTPS_PROXY a proxy; a ` +
+        'model in a folder on this machine needs no Hub (`gate.model: ./folder`; `reroll model convert` makes its ONNX files)',
+      { cause: error },
+    );
+  }
 }
 
 /** Large files have a SHA-256; small ones git's own hash. A file without either cannot be checked. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { ModelError, toError } from '../../errors.js';
+import { ModelError, systemCode, toError } from '../../errors.js';
 import type { OnEvent } from '../events.js';
 import type { HubSettings } from './settings.js';
 
@@ -20,6 +20,11 @@ export class PassingError extends Error {
     super(message, options);
   }
 }
+
+/** Nothing answers at the address: no network, a wrong address, or a proxy that must be gone through. */
+export class UnreachableError extends PassingError {}
+
+const unreachable = /^(E[A-Z]+UNREACH|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|Connect Timeout)/;
 
 /**
  * Runs `attempt` until it succeeds, fails for good, or has failed `patience.tries` times in a row.
@@ -58,7 +63,7 @@ export async function withPatience<T>(
  */
 export async function get(
   path: string,
-  { endpoint, token }: HubSettings,
+  { endpoint, token, fetch }: HubSettings,
   headers: Record<string, string>,
   signal: AbortSignal,
 ): Promise<Response> {
@@ -72,7 +77,9 @@ export async function get(
       redirect: 'manual',
       signal,
     }).catch((error: unknown) => {
-      throw new PassingError(`${url.host} does not answer (${reasonOf(error)})`, undefined, { cause: error });
+      const reason = reasonOf(error);
+      const Failure = unreachable.test(reason) ? UnreachableError : PassingError;
+      throw new Failure(`${url.host} does not answer (${reason})`, undefined, { cause: error });
     });
     if (response.ok) return response;
     const location = response.headers.get('location');
@@ -92,10 +99,12 @@ export async function get(
   throw new ModelError(`${new URL(endpoint).host} sends ${path} round in circles`);
 }
 
-/** fetch says "fetch failed" and hides why in its cause. */
+/** fetch says "fetch failed" and hides why in its cause; undici's own codes say less than its words. */
 export function reasonOf(error: unknown): string {
   const { cause, message } = toError(error);
-  return cause instanceof Error ? ('code' in cause ? String(cause.code) : cause.message) : message;
+  if (!(cause instanceof Error)) return message;
+  const code = systemCode(cause);
+  return code === undefined || code.startsWith('UND_') ? cause.message : code;
 }
 
 function failure(response: Response, host: string, hasToken: boolean): Error {

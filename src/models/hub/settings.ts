@@ -21,6 +21,8 @@ export interface HubSettings {
   cache: string;
   offline: boolean;
   patience: Patience;
+  /** How requests leave; default: Node's own way. */
+  fetch: typeof fetch;
 }
 
 const defaultPatience: Patience = { tries: 5, backoffMs: 1000, silenceMs: 30_000 };
@@ -42,5 +44,6 @@ export function hubSettings(env: Env, patience: Partial<Patience> = {}): HubSett
       join(env.HF_HOME || join(userCache(env), 'huggingface'), 'hub'),
     offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ''),
     patience: { ...defaultPatience, ...patience },
+    fetch,
   };
 }
