@@ -106,7 +106,7 @@ export default tseslint.config(
           patterns: [
             ...forbid('cli'),
             {
-              regex: '^(?!node:|commander$|\\./|\\.\\./errors\\.js$|\\.\\./\\.\\./base/)',
+              regex: '^(?!node:|commander$|\\./|\\.\\./errors\\.js$|(\\.\\./)+base/)',
               allowTypeImports: true,
               message: 'Import it where the command runs: await import(...).',
             },

@@ -1,4 +1,5 @@
 import { canRepair, describeLacks, describeSent, type Lack } from '../backends/index.js';
+import { inWords } from '../base/storage.js';
 import { LockedError, RerollError, toError } from '../errors.js';
 import { laneOf, planAttempt, repairsIn, type ImageRequest, type Repair, type Rung } from '../loop/index.js';
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
@@ -34,7 +35,8 @@ async function examine(file: string | undefined, report: (finding: Finding) => v
       const [detail, value] = await work();
       report({ check, ok: true, detail });
       return value;
-    } catch (error) {
+    } catch (thrown) {
+      const error = inWords(thrown);
       if (!(error instanceof RerollError)) throw error;
       report({ check, ok: false, detail: error.message });
       return undefined;

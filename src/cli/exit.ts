@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import type { RunSummary } from '../runtime/index.js';
+import { inWords } from '../base/storage.js';
 import { RerollError, toError } from '../errors.js';
 import { UnreadError, warn } from './print.js';
 
@@ -35,7 +36,7 @@ export function outliveReaders(): void {
 /** Tells a failure and gives its exit status. A failure that nobody foresaw is a bug and shows its stack. */
 export function tellFailure(thrown: unknown): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.done : exitCodes.unable;
-  const error = toError(thrown);
+  const error = toError(inWords(thrown));
   // Ctrl-C before there was anything to resume.
   if (error.name === 'AbortError' || error instanceof UnreadError) return exitCodes.interrupted;
   if (error instanceof RerollError) warn(`reroll: ${error.message}`);

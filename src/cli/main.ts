@@ -45,6 +45,8 @@ addModelCommands(program, exit);
 addSketchCommand(program, exit);
 
 outliveReaders();
+// What no caller could catch, such as a stream's error: told like the rest.
+process.on('uncaughtException', (error) => process.exit(tellFailure(error)));
 
 try {
   await program.parseAsync();

@@ -49,7 +49,9 @@ export async function pullModel(name: string, options: PullOptions): Promise<Mod
   }
   const route = await openRoute(env);
   settings.fetch = route.fetch;
-  const snapshot = await fetchSnapshot(name, revision, { settings, onEvent, signal }).finally(route.close);
+  const snapshot = await fetchSnapshot(name, revision, { settings, onEvent, signal }).finally(() =>
+    route.close(),
+  );
   const folder = revisionFolder(name, snapshot.commit, env);
   const ready =
     (await readyFolder(name, snapshot.commit, options)) ??

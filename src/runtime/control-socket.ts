@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { inWords } from '../base/storage.js';
 import { ConfigError, toError } from '../errors.js';
 import { parseJson, readLines } from '../net/index.js';
 import { request, type Reply, type Request } from './requests.js';
@@ -78,7 +79,7 @@ async function* perform(
       yield { result: null };
     } else yield { result: (await ask(service, asked)) ?? null };
   } catch (error) {
-    const { name, message } = toError(error);
+    const { name, message } = toError(inWords(error));
     yield { error: { name, message } };
   }
 }

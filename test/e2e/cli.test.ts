@@ -202,6 +202,13 @@ describe('what cannot run says so with status 2', () => {
     expect(stderr).not.toContain('this is a bug');
   });
 
+  it('a port that is in use', async () => {
+    const stderr = await refused({}, ['sketch', '--port', String(server.port)]);
+    expect(stderr).toBe(
+      `reroll: cannot listen on 127.0.0.1:${server.port}: something listens there already: choose another port (\`--port\`), or stop it.\n`,
+    );
+  });
+
   it('an unknown command or option', async () => {
     expect(await refused({}, ['rum'])).toContain('Did you mean run?');
     await workspace.remove();
