@@ -421,14 +421,14 @@ describe('a Hub that fails', () => {
     });
     proxy.listen(0, '127.0.0.1');
     await once(proxy, 'listening');
-    const HTTP_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-    await pullModel('me/tiny', options({ env: { HTTP_PROXY, NO_PROXY: '127.0.0.1' } }));
+    const env = { HTTP_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+    await pullModel('me/tiny', options({ env: { ...env, NO_PROXY: '127.0.0.1' } }));
     expect(asked).toEqual([]);
-    await pullModel('me/onnx', options({ env: { HTTP_PROXY } }));
+    await pullModel('me/onnx', options({ env }));
     expect(new Set(asked)).toContain(new URL(hub.url).host);
     proxy.close();
     await once(proxy, 'close');
-    expect((await failure('me/tiny', { env: { HTTP_PROXY } })).message).toMatch(/HTTPS_PROXY/);
+    expect((await failure('me/tiny', { env })).message).toMatch(/HTTPS_PROXY/);
   });
 
   it('gives up a connection on which nothing arrives', async () => {
