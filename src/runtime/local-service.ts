@@ -98,11 +98,11 @@ export class LocalService implements Service {
   }
 
   async pause(id?: string): Promise<RunStatus> {
-    return this.#move(await this.#named(id), 'paused');
+    return this.#move(await this.#named(id, 'running'), 'paused');
   }
 
   async unpause(id?: string): Promise<RunStatus> {
-    return this.#move(await this.#named(id), 'running');
+    return this.#move(await this.#named(id, 'paused'), 'running');
   }
 
   async cancel(id?: string): Promise<RunStatus> {
@@ -163,15 +163,17 @@ export class LocalService implements Service {
     return this.status(run.id);
   }
 
-  /** A run that is not over: the named one, or the only one. */
-  async #named(id?: string): Promise<Run> {
+  /** A run that is not over: the named one, the only one, or the only one in the state that is wanted. */
+  async #named(id?: string, wanted?: Run['state']): Promise<Run> {
     if (id !== undefined) return this.#find(id);
     const open = await this.#state.ledger.openRuns();
     const held = open.filter((run) => this.#here.find(run.id));
-    const [run, other] = held.length > 0 ? held : open;
+    const meant = held.length > 0 ? held : open;
+    const fitting = meant.filter(({ state }) => state === wanted);
+    const [run, other] = fitting.length === 1 ? fitting : meant;
     if (run && !other) return run;
     if (!run) throw new ConfigError(`no run is going on in ${this.#state.home}; \`reroll runs\` lists all.`);
-    const names = (held.length > 0 ? held : open).map(({ id }) => id).join(', ');
+    const names = meant.map(({ id }) => id).join(', ');
     throw new ConfigError(`several runs are going on: ${names}. Name the one that you mean.`);
   }
 

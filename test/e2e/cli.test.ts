@@ -83,9 +83,9 @@ describe('reroll run', () => {
       return JSON.parse(stdout) as Record<string, unknown>;
     };
     expect(await ask('status')).toMatchObject({ run: 'cli-1', state: 'running', shots: 300 });
-    expect(await ask('pause', 'cli-1')).toMatchObject({ state: 'paused' });
-    expect(await ask('unpause', 'cli-1')).toMatchObject({ state: 'running' });
-    expect(await ask('cancel', 'cli-1')).toMatchObject({ state: 'cancelled' });
+    expect(await ask('pause')).toMatchObject({ state: 'paused' });
+    expect(await ask('unpause')).toMatchObject({ state: 'running' });
+    expect(await ask('cancel')).toMatchObject({ state: 'cancelled' });
     const { code, stdout, stderr } = await started.finished;
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ state: 'cancelled' });

@@ -60,3 +60,17 @@ it('does the rest of a cancellation whose process died halfway', async () => {
   await service.cancel(run);
   expect(await manifest(run)).toHaveLength(3);
 });
+
+it('means the one run without a name, or the one that can be paused or unpaused', async () => {
+  await expect(service.pause()).rejects.toThrow('no run is going on in');
+  const first = await interrupted();
+  expect(await service.pause()).toMatchObject({ run: first, state: 'paused' });
+  const second = await interrupted();
+  expect(await service.unpause()).toMatchObject({ run: first });
+  await expect(service.pause()).rejects.toThrow(`several runs are going on: ${first}, ${second}. Name`);
+  await service.pause(second);
+  expect(await service.pause()).toMatchObject({ run: first, state: 'paused' });
+  await expect(service.cancel()).rejects.toThrow('Name the one that you mean');
+  await service.cancel(first);
+  expect(await service.cancel()).toMatchObject({ run: second, state: 'cancelled' });
+});
