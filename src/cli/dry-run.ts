@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { describeSent, type Backend, type Sent } from '../backends/index.js';
 import { defaultModel } from '../base/default-model.js';
 import { demoModel } from '../base/packaged.js';
-import { expect, type GateQuality, type ImageRequest, type Shot } from '../loop/index.js';
+import { expect, scriptPictures, type GateQuality, type ImageRequest, type Shot } from '../loop/index.js';
 import { expandShots, type Pipeline } from '../pipeline/index.js';
 import { unconnected } from '../runtime/index.js';
 import { percent, plural, printJson, table, writeOut } from './print.js';
@@ -133,6 +133,7 @@ function line(
     const isPicture = key === 'init_image' || key === 'mask';
     return `${key} ${isPicture ? relative('', text) : text}`;
   });
+  settings.push(...scriptPictures(request).map((picture) => `picture ${relative('', picture)}`));
   const routing = [priority === 0 ? '' : `priority ${priority}`, ...tags].filter(Boolean).join(' ');
   const extra = [routing, ...settings].filter(Boolean).join('  ');
   return `${index}  ${prompt}  seed ${seed}  ${width}x${height}  steps ${steps}  cfg ${cfg}  ${extra ? `${extra}  ` : ''}${request.prompt}`;

@@ -6,5 +6,6 @@ export { expect, type Expectation, type GateQuality } from './expectation.js';
 export { constantRules, idleRules, judge } from './gate.js';
 export { adjustedBy, effectOf, planAttempt, repairsIn, rungOf, type Plan } from './ladder.js';
 export { laneOf } from './lane.js';
+export { filesOf, isScriptPicture, scriptPictures } from './pictures.js';
 export { promptOfRepair, workflowOfRepair } from './repair.js';
 export { seedFor } from './seeds.js';

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigError } from '../errors.js';
-import { workflowOfRepair } from '../loop/index.js';
+import { scriptPictures, workflowOfRepair, type ImageRequest } from '../loop/index.js';
 import { traitsOf } from './backends.js';
 import { changesOfNothing } from './changes.js';
 import type { Environment } from './environment.js';
@@ -11,6 +11,7 @@ import { displayPath } from './problems.js';
 import { promptFileKinds } from './rows.js';
 import type { Settled } from './schema.js';
 import { tooLarge } from './size.js';
+import { isGlob } from './start-images.js';
 import { parseTemplate } from './template.js';
 
 export interface Fault {
@@ -83,24 +84,43 @@ function* missingFiles({
     yield* needImages(['prompts', index], prompt);
     for (const key of ['init_image', 'mask'] as const) {
       for (const [place, file] of (prompt.matrix?.[key] ?? []).entries()) {
-        yield* needFile(['prompts', index, 'matrix', key, place], file);
+        yield* needImage(['prompts', index, 'matrix', key, place], file);
       }
     }
+    for (const [place, a1111] of (prompt.matrix?.a1111 ?? []).entries())
+      yield* needScriptPictures(['prompts', index, 'matrix', 'a1111', place], a1111);
   }
   if (wildcards !== undefined) yield* needFile(['wildcards'], wildcards, 'folder');
   for (const [index, folder] of pictures.entries()) yield* needFile(['pictures', index], folder, 'folder');
   for (const [index, rung] of retry.ladder.entries()) {
     if (typeof rung === 'object' && rung.adjust)
-      yield* needImages(['retry', 'ladder', index, 'adjust'], rung.adjust as { init_image?: string });
+      yield* needImages(['retry', 'ladder', index, 'adjust'], rung.adjust as Images);
     const workflow = typeof rung === 'object' && rung.repair && workflowOfRepair(rung.repair);
     if (workflow) yield* needFile(['retry', 'ladder', index, 'repair', 'workflow'], workflow);
   }
 }
 
-function* needImages(at: Path, settings: { init_image?: string; mask?: string }): Generator<Fault> {
+type Images = Partial<Pick<ImageRequest, 'init_image' | 'mask' | 'a1111'>>;
+
+function* needImages(at: Path, settings: Images): Generator<Fault> {
   for (const key of ['init_image', 'mask'] as const) {
-    if (settings[key] !== undefined) yield* needFile([...at, key], settings[key]);
+    if (settings[key] !== undefined) yield* needImage([...at, key], settings[key]);
   }
+  if (settings.a1111) yield* needScriptPictures([...at, 'a1111'], settings.a1111);
+}
+
+/** Shots may start from all pictures of a folder: whether there are any shows when they are listed. */
+function* needImage(at: Path, file: string): Generator<Fault> {
+  const isList = at.at(-1) === 'init_image' || at.at(-2) === 'init_image';
+  if (isList && at[0] !== 'retry') {
+    const isThere = statSync(file, { throwIfNoEntry: false });
+    if (isThere ? isThere.isDirectory() : isGlob(file)) return;
+  }
+  yield* needFile(at, file);
+}
+
+function* needScriptPictures(at: Path, a1111: NonNullable<ImageRequest['a1111']>): Generator<Fault> {
+  for (const file of scriptPictures({ a1111 })) yield* needFile([...at, 'alwayson_scripts'], file);
 }
 
 function* needPromptFile(at: Path, file: string): Generator<Fault> {

@@ -10,6 +10,8 @@ import type { Pipeline } from './pipeline.js';
 import { Renderer } from './render.js';
 import { readRows, type FileRow } from './rows.js';
 import { mostShots, shotsOf, tooManyShots } from './size.js';
+import { settings as inOrder } from './settings.js';
+import { StartImages } from './start-images.js';
 import { parseTemplate, type Template } from './template.js';
 import { Wildcards } from './wildcards.js';
 
@@ -58,17 +60,20 @@ export async function* expandShots(
   const wildcards = new Wildcards(pipeline.wildcards, environment, notes.add);
   const prompts = new Templates();
   const negatives = new Templates();
+  const starts = new StartImages(notes.add);
   let index = 0;
   let turn = performance.now();
   for await (const source of sources(pipeline)) {
     try {
-      const shots = shotsOf(source);
+      const said = { ...pipeline.generate, ...source.settings, ...source.row };
+      const matrix = await withPictures(source.matrix, said.init_image, starts);
+      const shots = shotsOf({ ...source, matrix });
       if (index + shots > mostShots) throw new ConfigError(tooManyShots(index + shots));
       const prompt = prompts.of(source.text, source.row ? noVariables : environment);
       await wildcards.prepare(prompt);
       for (const note of prompt.notes) notes.add(`${source.place}: ${note}`);
-      for (const combination of combinations(Object.entries(source.matrix))) {
-        const settings = { ...pipeline.generate, ...source.settings, ...source.row, ...combination };
+      for (const combination of combinations(Object.entries(matrix))) {
+        const settings = { ...said, ...combination };
         if (settings.mask !== undefined && settings.init_image === undefined)
           throw new ConfigError(lonelyMask);
         const isOfRow =
@@ -112,6 +117,20 @@ export async function* expandShots(
     }
   }
   notes.end();
+}
+
+/** The matrix with every picture that `init_image` names there: of a folder, each is a value of its own. */
+async function withPictures(
+  matrix: Source['matrix'],
+  start: string | undefined,
+  starts: StartImages,
+): Promise<Source['matrix']> {
+  const named = matrix.init_image ?? (start === undefined ? [] : [start]);
+  if (named.length === 0) return matrix;
+  const found = await Promise.all(named.map((place) => starts.of(place)));
+  const all: Source['matrix'] = { ...matrix, init_image: found.flat() };
+  const keys = Object.keys(inOrder).filter((key) => key in all);
+  return Object.fromEntries(keys.map((key) => [key, all[key as keyof typeof all]]));
 }
 
 const lonelyMask = "a mask needs an 'init_image' to be painted on. Name one, or take the mask out.";

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Json } from '../loop/index.js';
+import { isScriptPicture, type Json } from '../loop/index.js';
 import type { Located, Path } from './located.js';
 
 /** The settings whose value is a path. Each is relative to the file that names it. */
@@ -26,10 +26,14 @@ const pathSettings = new RegExp(
     ')$',
 );
 
+const inScripts =
+  /^(generate|prompts\.\d+(\.matrix)?|retry\.ladder\.\d+\.adjust)\.a1111\.(\d+\.)?alwayson_scripts\./;
+
 /** False for what is no path of ours to move: a model's name on the Hub, a path that begins with a variable. */
 function isRelativePath(at: Path, text: string): boolean {
   const key = at.join('.');
-  if (!pathSettings.test(key) || text === '' || text.startsWith('${')) return false;
+  if (!pathSettings.test(key) && !(inScripts.test(key) && isScriptPicture(text))) return false;
+  if (text === '' || text.startsWith('${')) return false;
   if (/^gate\.model\b/.test(key) && !text.startsWith('.')) return false;
   return !path.isAbsolute(text);
 }

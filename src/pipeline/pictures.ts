@@ -2,6 +2,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { isPictureFile } from '../base/picture.js';
 import { ConfigError } from '../errors.js';
+import { scriptPictures } from '../loop/index.js';
 import { unreadable } from './files.js';
 import type { Pipeline } from './pipeline.js';
 import { displayPath } from './problems.js';
@@ -22,12 +23,18 @@ export class RowPictures {
 
   /** Throws ConfigError with the row's place. */
   async check({ settings, place }: FileRow): Promise<void> {
-    for (const key of ['init_image', 'mask'] as const) {
-      const file = settings[key];
-      if (file === undefined) continue;
-      const problem = await this.#problemOf(file);
-      if (problem !== undefined)
-        throw new ConfigError(`${place}: ${key} is ${displayPath(file)}; ${problem}`);
+    const named: [string, string | undefined][] = [
+      ['init_image', settings.init_image],
+      ['mask', settings.mask],
+      ...scriptPictures(settings).map((file): [string, string] => [
+        'a picture of a1111.alwayson_scripts',
+        file,
+      ]),
+    ];
+    for (const [what, file] of named) {
+      const problem = file === undefined ? undefined : await this.#problemOf(file);
+      if (file !== undefined && problem !== undefined)
+        throw new ConfigError(`${place}: ${what} is ${displayPath(file)}; ${problem}`);
     }
   }
 

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { isBase64 } from '../base/base64.js';
 import { ConfigError } from '../errors.js';
+import { isScriptPicture } from '../loop/index.js';
 import { explain } from './explain.js';
 import { readLines } from './files.js';
 import { mapStrings } from './paths.js';
@@ -145,6 +146,11 @@ function check(raw: unknown, place: string, folder: string): FileRow {
     const image = settings[key];
     if (image !== undefined) settings[key] = path.resolve(folder, image);
   }
+  const { a1111 } = settings;
+  if (a1111)
+    settings.a1111 = mapStrings(a1111, [], (text, [key]) =>
+      key === 'alwayson_scripts' && isScriptPicture(text) ? path.resolve(folder, text) : text,
+    ) as typeof a1111;
   return { text: text ?? prompt ?? '', settings, place };
 }
 

@@ -73,7 +73,10 @@ export const settings = {
     .describe("Run the server's face restoration (A1111).")
     .meta({ examples: [true] }),
   init_image: text()
-    .describe('A picture to start from (img2img).')
+    .describe(
+      'A picture to start from (img2img). In `generate`, prompts and matrices also a folder, or a glob such as ' +
+        '`poses/*.png`: a shot for each picture.',
+    )
     .meta({ examples: ['sketches/pose.png'] }),
   mask: text()
     .describe('A mask for `init_image`: white is painted anew.')
@@ -112,7 +115,10 @@ export const settings = {
       ({ script_name: script }) => typeof script !== 'string' || !severalAtOnce.test(script.trim()),
       "this script makes several images of one request. Write a 'matrix' or several prompts, and take script_name out.",
     )
-    .describe("Fields that go to A1111's API as they are, over ours.")
+    .describe(
+      "Fields that go to A1111's API as they are, over ours. In `alwayson_scripts` a text that ends in .png, .jpg, " +
+        '.jpeg or .webp is the path of a picture, and the picture is sent.',
+    )
     .meta({ examples: [{ s_churn: 0.1 }] }),
   comfyui: z
     .record(z.string(), z.json())

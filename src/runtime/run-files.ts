@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Blobs } from '../blobs/index.js';
 import { ConfigError, GoneError, systemCode } from '../errors.js';
 import type { FileRecord, Ledger, NewShot } from '../ledger/index.js';
-import { effectOf, workflowOfRepair, type Shot } from '../loop/index.js';
+import { effectOf, filesOf, workflowOfRepair, type Shot } from '../loop/index.js';
 import { traitsOf, type Pipeline } from '../pipeline/index.js';
 
 /** Pictures that shots share are read once: so many are remembered while a run is recorded, so that memory stays flat. */
@@ -65,9 +65,8 @@ export class RunFiles {
   /** The shots, each with the files that it names, kept. */
   async *keepingOf(shots: AsyncIterable<Shot>): AsyncGenerator<NewShot> {
     for await (const shot of shots) {
-      const { init_image: start, mask } = shot.request;
       const files = [];
-      for (const path of [start, mask]) if (path !== undefined) files.push(await this.#keep(path));
+      for (const path of filesOf(shot.request)) files.push(await this.#keep(path));
       yield files.length > 0 ? { ...shot, files } : shot;
     }
   }
@@ -115,8 +114,8 @@ function pathsIn({ backends, retry }: Pipeline): Set<string> {
     ...backends.flatMap((backend) => Object.values(traitsOf(backend).files)),
     ...retry.ladder.flatMap((rung) => {
       const { changes = {}, repair } = effectOf(rung);
-      const { init_image: start, mask } = changes;
-      return [start, mask, repair && workflowOfRepair(repair)].filter((path) => typeof path === 'string');
+      const workflow = repair && workflowOfRepair(repair);
+      return [...filesOf(changes), ...(workflow ? [workflow] : [])];
     }),
   ]);
 }

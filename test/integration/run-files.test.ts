@@ -53,13 +53,14 @@ beforeEach(async () => {
   await writeFile(inDir('workflow.json'), JSON.stringify(fromImage(7)));
   await writeFile(inDir('repair.json'), JSON.stringify(fromImage(5)));
   await writeFile(inDir('start.png'), await picture('red'));
+  await writeFile(inDir('pose.png'), await picture('green'));
   await writeFile(inDir('rows.jsonl'), `${JSON.stringify({ text: 'a fist', init_image: 'row.png' })}\n`);
   await writeFile(inDir('row.png'), await picture('blue'));
   const config = {
     name: 'files',
     seed: 3,
     backends: [{ name: 'comfy', kind: 'comfyui', url: server.url, workflow: 'workflow.json' }],
-    generate: { init_image: 'start.png' },
+    generate: { init_image: 'start.png', a1111: { alwayson_scripts: { c: { args: ['pose.png'] } } } },
     prompts: [{ text: 'a hand' }, { file: 'rows.jsonl' }],
     // Every label is as probable as any: all is rejected.
     gate: { model: './model', reject: [{ labels: ['*Bad_Anatomy'], threshold: 0.4 }] },
@@ -140,7 +141,7 @@ describe('the files that a pipeline names', () => {
       expect((await stat(blob)).mode & 0o777).toBe(0o600);
       expect(await readFile(blob)).toEqual(await readFile(path));
     }
-    expect(names).toEqual(['repair.json', 'row.png', 'start.png', 'workflow.json'].map(inDir));
+    expect(names).toEqual(['pose.png', 'repair.json', 'row.png', 'start.png', 'workflow.json'].map(inDir));
   });
 
   it('and the pipeline itself, too, may be edited: which keys is told, but for those that --set gave', async () => {

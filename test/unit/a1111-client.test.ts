@@ -511,6 +511,20 @@ describe('the picture', () => {
     expect(JSON.stringify(made.sent)).not.toContain('AQEBAQ');
   });
 
+  it('ControlNet’s pictures are read from their paths, and kept by size and hash', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'reroll-a1111-'));
+    later(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'pose.png');
+    await writeFile(file, Buffer.alloc(3000, 1));
+    const { backend, sent } = await setup();
+    const unit = (image: string) => ({ controlnet: { args: [{ image, weight: 0.8, model: 'openpose' }] } });
+    const made = await backend.generate(job({ a1111: { alwayson_scripts: unit(file) } }), signal);
+    const base64 = Buffer.alloc(3000, 1).toString('base64');
+    expect(sent('/sdapi/v1/txt2img')[0]?.body).toMatchObject({ alwayson_scripts: unit(base64) });
+    expect(JSON.stringify(made.sent)).not.toContain(base64);
+    expect(JSON.stringify(made.sent)).toMatch(/picture, 3000 bytes, sha256/);
+  });
+
   it('cannot start from a file that is not there', async () => {
     const { backend } = await setup();
     const error = await failure(backend.generate(job({ init_image: '/no/such/picture.png' }), signal));

@@ -1,5 +1,5 @@
 import { BackendError } from '../../errors.js';
-import type { ImageRequest, Json } from '../../loop/index.js';
+import { isScriptPicture, type ImageRequest, type Json } from '../../loop/index.js';
 import type { GenerateJob, ReadFile } from '../port.js';
 import { unreadable } from '../unreadable.js';
 import { findCheckpoint } from './checks.js';
@@ -37,7 +37,8 @@ export class Drafts {
       if (request.mask !== undefined) parts.mask = await this.#read(request.mask);
     }
     Object.assign(parts, await this.#ownNames(request, server.family, signal));
-    const call = toCall(request, parts, server.family);
+    const a1111 = request.a1111 && (await this.#withPictures(request.a1111));
+    const call = toCall({ ...request, ...(a1111 && { a1111 }) }, parts, server.family);
     await this.#remember(call.body['override_settings'] as Body, server, signal);
     return call;
   }
@@ -70,6 +71,19 @@ export class Drafts {
       value ??= (await this.#lists.defaults(signal))?.[key]?.default;
       if (value !== undefined) this.#putBack[key] = value;
     }
+  }
+
+  /** The user's fields with the pictures of scripts in the place of their paths. */
+  async #withPictures(a1111: Body): Promise<Body> {
+    const fill = async (value: Json): Promise<Json> => {
+      if (typeof value === 'string') return isScriptPicture(value) ? this.#read(value) : value;
+      if (typeof value !== 'object' || value === null) return value;
+      if (Array.isArray(value)) return Promise.all(value.map(fill));
+      const entries = Object.entries(value).map(async ([key, part]) => [key, await fill(part)] as const);
+      return Object.fromEntries(await Promise.all(entries));
+    };
+    const { alwayson_scripts: scripts } = a1111;
+    return scripts === undefined ? a1111 : { ...a1111, alwayson_scripts: await fill(scripts) };
   }
 
   async #read(path: string): Promise<string> {
