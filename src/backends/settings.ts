@@ -26,17 +26,22 @@ export function leftOut(request: ImageRequest, sent: Partial<ImageRequest>): { [
   return Object.fromEntries(entries);
 }
 
-/** `steps 4 (workflow), cfg_scale 6 (pipeline), sampler (server's own)`, several requests of one backend in one. */
+/** `steps 20 or 25 (pipeline), sampler euler (workflow), vae (the server's own)`, several requests of one backend in one. */
 export function describeSent(requests: readonly (readonly Sent[])[]): string {
   const words = shown.flatMap((setting) => {
     const all = requests.flatMap((sent) => sent.filter((one) => one.setting === setting));
-    const distinct = [...new Set(all.map(inWords))];
-    return distinct.length > 4
-      ? [...distinct.slice(0, 3), `${distinct.length - 3} more of ${setting}`]
-      : distinct;
+    return [...new Set(all.map(({ from }) => from))].map((from) => {
+      const values = new Set(all.flatMap((one) => (one.from === from ? inWords(one) : [])));
+      return [setting, some([...values]), `(${sources[from]})`].filter(Boolean).join(' ');
+    });
   });
   return words.join(', ');
 }
+
+const some = (values: string[]): string =>
+  values.length > 4
+    ? `${values.slice(0, 3).join(' or ')} or ${values.length - 3} others`
+    : values.join(' or ');
 
 const sources: { readonly [from in Sent['from']]: string } = {
   pipeline: 'pipeline',
@@ -46,8 +51,8 @@ const sources: { readonly [from in Sent['from']]: string } = {
   nowhere: 'not taken by the workflow',
 };
 
-function inWords({ setting, value, from }: Sent): string {
-  if (value === undefined) return `${setting} (${sources[from]})`;
+function inWords({ setting, value }: Sent): string[] {
+  if (value === undefined) return [];
   const text = typeof value === 'string' && setting !== 'negative_prompt' ? value : JSON.stringify(value);
-  return `${setting} ${text.length > 60 ? `${text.slice(0, 57)}...` : text} (${sources[from]})`;
+  return [text.length > 60 ? `${text.slice(0, 57)}...` : text];
 }

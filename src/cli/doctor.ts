@@ -1,11 +1,11 @@
 import { canRepair, describeLacks, describeSent, type Lack } from '../backends/index.js';
 import { inWords } from '../base/storage.js';
-import { LockedError, RerollError, toError } from '../errors.js';
+import { BackendError, LockedError, RerollError, toError } from '../errors.js';
 import { laneOf, planAttempt, repairsIn, type ImageRequest, type Repair, type Rung } from '../loop/index.js';
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
 import { connect, homeOf, withState, openGate, opening, vainSettings } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
-import { printJson, say, styled } from './print.js';
+import { plural, printJson, say, styled } from './print.js';
 
 interface Finding {
   check: string;
@@ -38,7 +38,8 @@ async function examine(file: string | undefined, report: (finding: Finding) => v
     } catch (thrown) {
       const error = inWords(thrown);
       if (!(error instanceof RerollError)) throw error;
-      report({ check, ok: false, detail: error.message });
+      // The check has the backend's name already.
+      report({ check, ok: false, detail: error instanceof BackendError ? error.words : error.message });
       return undefined;
     }
   };
@@ -49,7 +50,7 @@ async function examine(file: string | undefined, report: (finding: Finding) => v
       ? undefined
       : await attempt('pipeline', async () => {
           const loaded = await loadPipeline(file, { env: process.env });
-          return [`${loaded.name}: ${loaded.backends.length} backends`, loaded];
+          return [`${loaded.name}: ${plural(loaded.backends.length, 'backend')}`, loaded];
         });
   await attempt('state', () => examineState(pipeline?.file));
   if (!pipeline) return;
@@ -103,7 +104,8 @@ async function sampleRequests(
       if (!asked.has(key)) asked.set(key, { request: plan, tags });
     }
   }
-  return [`${shots > sampled ? `more than ${sampled}` : shots} shots`, [...asked.values()]];
+  const count = shots > sampled ? `more than ${sampled} shots` : plural(shots, 'shot');
+  return [count, [...asked.values()]];
 }
 
 /** The requests of a shot's attempts, as far up the ladder as it goes. */

@@ -66,7 +66,7 @@ ${family === 'flux' ? '  sampler: Euler\n  scheduler: Simple\n' : ''}`,
 /** A pipeline that runs where it lies, as a text with comments. `workflow`: the file's name beside it. */
 export function firstPipeline(family: Family, server: ServerKind, workflow: string): string {
   const { width, height, steps, cfg, hasNegative } = advice[family];
-  return `# Every key is explained in docs/pipeline.md. Runs are called after this file.
+  return `# Runs are called after this file. Every key: docs/pipeline.md of reroll.
 backends:
 ${servers[server](family, workflow)}generate:
 ${hasNegative ? '  negative_prompt: worst quality, low quality\n' : ''}  width: ${width}

@@ -40,7 +40,8 @@ export async function init(file: string, flags: InitFlags): Promise<number> {
     await storing('write', path, () => writeFile(path, text, { flag: replaced.has(path) ? 'w' : 'wx' }));
   say(
     `Wrote ${[...texts.keys()].join(' and ')}. Put your server's address and your prompts in, then:\n` +
-      `  reroll model pull ${defaultModel}    once\n  reroll doctor ${file}\n  reroll run ${file}`,
+      `  reroll model pull ${defaultModel}    # once\n  reroll doctor ${file}\n  reroll run ${file}\n` +
+      `Every key: ${packaged('docs/pipeline.md')}`,
   );
   return exitCodes.done;
 }

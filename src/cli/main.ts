@@ -26,8 +26,9 @@ const program = new Command('reroll')
     'after',
     `
 Start here:
-  $ reroll init            write a first pipeline
-  $ reroll doctor          check servers, database, model
+  $ reroll demo                    see it work, without a GPU
+  $ reroll init                    write pipeline.yaml for your own servers
+  $ reroll doctor pipeline.yaml    check servers and model
   $ reroll run pipeline.yaml
 
 Exit codes: 0 done; 1 done, but some shots are exhausted or failed, or a check found something; 2 could not run; 130 interrupted`,

@@ -21,6 +21,7 @@ export function summarise(summary: RunSummary): string {
   if (summary.manifest) lines.push(`  manifest  ${near(summary.manifest)}`);
   if (summary.report) lines.push(`  report    ${near(summary.report)}`);
   if (state === 'running' || state === 'paused') lines.push(`  ${resumeHint(run, summary.home)}`);
+  else if (failed > 0) lines.push(`  When the cause is mended: reroll retry ${run} --failed`);
   return lines.join('\n');
 }
 

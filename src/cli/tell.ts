@@ -3,6 +3,8 @@ import { plural } from './print.js';
 
 /** How often what repeats has happened when it is told again. */
 const milestone = /^[125]0*$/;
+/** So many, since a server may give each shot a reason of its own. */
+const rememberedReasons = 100;
 
 /**
  * Makes the words for what people should hear of, each thing once, and at times how often it has happened since;
@@ -25,6 +27,8 @@ export function teller(): (event: RunEvent) => string | undefined {
     if (count === 1) return words;
     return milestone.test(`${count}`) ? withCount(words, count) : undefined;
   };
+  /** Why shots failed, with the first of each: a word that is wrong in all prompts is told once. */
+  const reasons = new Map<string, number>();
 
   return (event) => {
     switch (event.type) {
@@ -60,6 +64,9 @@ export function teller(): (event: RunEvent) => string | undefined {
         told.delete(shot);
         const why =
           reason !== undefined && errors && isAll(errors, reason) ? 'no server can make it' : reason;
+        const first = reason !== undefined && why === reason ? reasons.get(reason) : undefined;
+        if (first !== undefined) return `shot ${shot} ${outcome}, as shot ${first}`;
+        if (reason !== undefined && reasons.size < rememberedReasons) reasons.set(reason, shot);
         return [`shot ${shot} ${outcome}`, published, why].filter(Boolean).join(': ');
       }
       case 'retried':

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { startSketchServer, type SketchServer } from '../../sketch/index.js';
@@ -57,14 +57,4 @@ it.each([
   ['--a1111', '--comfyui'],
 ])('%s and %s at once are refused', async (...flags) => {
   expect((await workspace.reroll(['init', 'two.yaml', ...flags])).stderr).toContain('cannot be used with');
-});
-
-it('a copied demo.yaml finds its model', async () => {
-  await writeFile(join(workspace.dir, 'copied.yaml'), await readFile('config/demo.yaml'));
-  await mkdir(join(workspace.dir, 'wildcards'));
-  await writeFile(join(workspace.dir, 'wildcards/city.txt'), 'Rome\n');
-  await writeFile(join(workspace.dir, 'prompts.txt'), 'a hand\n');
-  const { code, stdout } = await workspace.reroll(['doctor', 'copied.yaml']);
-  expect(code, stdout).toBe(0);
-  expect(stdout).toContain('model: demo (');
 });

@@ -41,3 +41,8 @@ test('failures point to where their reasons are', () => {
     '3 failed (the report says why)',
   );
 });
+
+test('failures can be tried again when the run is over', () => {
+  expect(summarise(summary({ failed: 3 }))).toMatch(/reroll retry demo-1 --failed$/);
+  expect(summarise(summary({ failed: 3, state: 'running' }))).not.toContain('retry');
+});

@@ -118,3 +118,13 @@ test('a shot that ends is told with its file', () => {
   const end: RunEvent = { type: 'shot-ended', run: 'a', shot: 3, outcome: 'accepted', published: 'p1/3.png' };
   expect(lines(end)).toEqual(['shot 3 accepted: p1/3.png']);
 });
+
+test('one reason for many shots is told once', () => {
+  const reason = 'auto: no checkpoint "a" (it has b)';
+  expect(lines(failed(1, reason), failed(2, reason), failed(3, 'another'), failed(9, reason))).toEqual([
+    `shot 1 failed: ${reason}`,
+    'shot 2 failed, as shot 1',
+    'shot 3 failed: another',
+    'shot 9 failed, as shot 1',
+  ]);
+});

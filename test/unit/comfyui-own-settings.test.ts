@@ -191,6 +191,6 @@ it('each setting is shown with its value and where it comes from', () => {
     sentOf({ ...bare, steps: 40, cfg_scale: 7 }, flux),
   ]);
   expect(words).toBe(
-    'width 1024 (workflow), height 1024 (workflow), steps 30 (pipeline), steps 40 (pipeline), cfg_scale 7 (not taken by the workflow), sampler euler (workflow), scheduler simple (workflow), checkpoint flux1-dev.safetensors (workflow), vae ae.safetensors (workflow)',
+    'width 1024 (workflow), height 1024 (workflow), steps 30 or 40 (pipeline), cfg_scale 7 (not taken by the workflow), sampler euler (workflow), scheduler simple (workflow), checkpoint flux1-dev.safetensors (workflow), vae ae.safetensors (workflow)',
   );
 });

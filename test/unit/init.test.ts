@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { init, type InitFlags } from '../../src/cli/init.js';
 import { loadPipeline } from '../../src/pipeline/index.js';
+import { modelFolder } from '../../src/runtime/index.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -87,4 +88,11 @@ it.each([
     Object.defineProperty(process, 'stdin', { value: had.stdin, configurable: true });
     process.stderr.isTTY = had.isTTY;
   }
+});
+
+it('a copied demo.yaml finds its model, whatever folder is called as it is', async () => {
+  await cp('config', folder, { recursive: true });
+  await mkdir(join(folder, 'demo'));
+  const { gate, dir } = await loadPipeline(join(folder, 'demo.yaml'), { env: {} });
+  expect(await modelFolder(gate.models[0], dir, {})).toBe(resolve('models/demo'));
 });
