@@ -2,7 +2,8 @@
 export const filenameFields = {
   run: "the run's id: portraits-3",
   prompt: "the prompt's name",
-  shot: "the shot's number in the run",
+  shot: "the shot's number in the run, as long as the last one's, so that names sort: 007 of 500",
+  slug: 'words of the prompt, as many as fit: a-hand-that-waves',
   seed: 'the seed',
   attempt: "the attempt's number",
   date: 'the day on which the image was published: 2026-05-17',
@@ -88,6 +89,23 @@ export function* otherNames(path: string, shot: number): Generator<string> {
 
 /** Images lie in the run's folder anyway: `{{run}}/` at the beginning says the same. */
 const withoutRunFolder = (template: string): string => template.replace(/^\{\{\s*run\s*\}\}[/\\](?=.)/, '');
+
+/** The words of a prompt, without weights and tags, as many as fit; `-` between them. */
+export function slugOf(prompt: string): string {
+  const words = prompt
+    .replace(/<[^<>]*>/g, ' ')
+    .replace(/['’]|:[\d.]+(?=[)\]])/g, '')
+    .normalize('NFC')
+    .toLowerCase()
+    .match(/[\p{L}\p{M}\p{N}]+/gu);
+  const [first = '', ...rest] = words ?? [];
+  let slug = first;
+  for (const word of rest) {
+    if (Buffer.byteLength(slug) + 1 + Buffer.byteLength(word) > longestValue) break;
+    slug += `-${word}`;
+  }
+  return slug;
+}
 
 function clean(value: string): string {
   let short = value.normalize('NFC').replace(unsafe, '_').replace(/\s+/g, ' ').trim().slice(0, longestValue);

@@ -6,6 +6,7 @@ export {
   filenameFields,
   otherNames,
   renderFilename,
+  slugOf,
   type FilenameField,
   type FilenameValues,
 } from './filename.js';

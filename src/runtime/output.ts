@@ -5,7 +5,7 @@ import { StorageError, systemCode } from '../errors.js';
 import { publish, type Provenance } from '../images/index.js';
 import type { Attempt, Ledger, Run, ShotRecord } from '../ledger/index.js';
 import type { Decision } from '../loop/index.js';
-import { otherNames, renderFilename, type Pipeline } from '../pipeline/index.js';
+import { otherNames, renderFilename, slugOf, type Pipeline } from '../pipeline/index.js';
 
 /** Published, or laid aside because of its decision. */
 export type Place = 'published' | Exclude<Decision, 'accept'>;
@@ -19,11 +19,11 @@ export class Output {
   /** By shot and wanted path. */
   #renamed: ReadonlyMap<string, string> = new Map();
 
-  readonly #run: Pick<Run, 'id' | 'outputDir' | 'createdAt'>;
+  readonly #run: Pick<Run, 'id' | 'outputDir' | 'createdAt' | 'shots'>;
   readonly #ledger: Pick<Ledger, 'claimPath' | 'renamedPaths'>;
 
   constructor(
-    run: Pick<Run, 'id' | 'outputDir' | 'createdAt'>,
+    run: Pick<Run, 'id' | 'outputDir' | 'createdAt' | 'shots'>,
     { output }: Pick<Pipeline, 'output'>,
     ledger: Pick<Ledger, 'claimPath' | 'renamedPaths'>,
   ) {
@@ -96,7 +96,8 @@ export class Output {
     const name = renderFilename(this.#template, {
       run: this.#run.id,
       prompt: shot.prompt,
-      shot: shot.index,
+      shot: String(shot.index).padStart(String(this.#run.shots).length, '0'),
+      slug: slugOf(shot.request.prompt),
       seed: attempt.candidate.seed,
       attempt: attempt.number,
       // The run's day, not today's: an image that is written again after midnight keeps its name.

@@ -79,9 +79,15 @@ describe('a run', () => {
     },
   );
 
-  it('ends every shot, and publishes the image of the very attempt that was accepted', async () => {
+  it('ends every shot, and publishes the image of the very attempt that was accepted, under a name that sorts', async () => {
     await startServers(2);
-    const { summary, manifest } = await run(pipeline());
+    const output = { dir: 'out', filename: '{{shot}}-{{slug}}' };
+    const { summary, manifest } = await run(
+      pipeline({ output, retry: { attempts: 3, on_exhausted: 'keep_best' } }),
+    );
+    const names = manifest.map(({ published }) => published!);
+    expect(names).toEqual([...names].sort());
+    expect(names[2]).toMatch(/^03-a-(soft|hard)-hand\.png$/);
     expect(summary).toMatchObject({ state: 'completed', shots: 12, failed: 0, cancelled: 0 });
     expect(summary.accepted + summary.exhausted).toBe(12);
     expect(summary.attempts).toBeGreaterThan(12);

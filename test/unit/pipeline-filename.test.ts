@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { otherNames, renderFilename, type FilenameValues } from '../../src/pipeline/index.js';
+import { otherNames, renderFilename, slugOf, type FilenameValues } from '../../src/pipeline/index.js';
 import { checkFilename } from '../../src/pipeline/filename.js';
 
 const values: FilenameValues = {
   run: 'portraits-3',
   prompt: 'p1',
   shot: 7,
+  slug: 'a-hand',
   seed: 42,
   attempt: 2,
   date: '2026-05-17',
@@ -53,6 +54,32 @@ describe('values cannot leave the folder or make an illegal name', () => {
           expect(Buffer.from(part).toString()).toBe(part);
         }
         expect(name).toMatch(/-7$/);
+      }),
+    );
+  });
+});
+
+describe('the slug of a prompt', () => {
+  test.each([
+    [
+      'A pianist’s hand, (masterpiece:1.2), [bad|good] <lora:ink_v2:0.8>!',
+      'a-pianists-hand-masterpiece-bad-good',
+    ],
+    ['手, ein Händedruck\n4k', '手-ein-händedruck-4k'],
+    ['../../etc/passwd', 'etc-passwd'],
+    ['…!', ''],
+    ['open palm '.repeat(20), 'open-palm-open-palm-open-palm-open-palm-open-palm-open-palm'],
+    ['w'.repeat(100), 'w'.repeat(100)],
+  ])('%j', (prompt, slug) => {
+    expect(slugOf(prompt)).toBe(slug);
+  });
+
+  test('is words and dashes, and a legal name, whatever the prompt', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (prompt) => {
+        const slug = slugOf(prompt);
+        expect(slug).toMatch(/^([\p{L}\p{M}\p{N}]+(-[\p{L}\p{M}\p{N}]+)*)?$/u);
+        expect(renderFilename('{{slug}}-{{shot}}', { ...values, slug })).toMatch(/^[^/]+-7$/);
       }),
     );
   });
