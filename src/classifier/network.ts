@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import type * as Library from '@huggingface/transformers';
 import type { Tensor } from '@huggingface/transformers';
@@ -88,9 +89,13 @@ export async function openNetwork(
       },
     });
   } catch (error) {
-    throw new ModelError(`the model ${path} (on ${device}) does not load: ${toError(error).message}`, {
-      cause: error,
-    });
+    const advice = device === 'cuda' ? cudaAdvice() : '';
+    throw new ModelError(
+      `the model ${path} (on ${device}) does not load: ${toError(error).message}${advice}`,
+      {
+        cause: error,
+      },
+    );
   }
   const session = model.sessions.model as InferenceSession;
   const [input] = session.inputMetadata;
@@ -119,6 +124,12 @@ export async function openNetwork(
       await model.dispose();
     },
   };
+}
+
+/** The CUDA libraries (300 MB) are in no package: onnxruntime's own script fetches them, which no install of reroll runs. */
+function cudaAdvice(): string {
+  const script = join(createRequire(import.meta.url).resolve('onnxruntime-node'), '../../script/install.js');
+  return `\nIts CUDA libraries are fetched by: node ${script} --onnxruntime-node-install=cuda12`;
 }
 
 function floatsOf({ type, data }: Tensor): ArrayLike<number> {

@@ -115,7 +115,9 @@ const gate = strict({
       .meta({ examples: ['q8'] }),
     device: z
       .enum(devices)
-      .describe('Where the classifier runs. Left out: cpu.')
+      .describe(
+        'Where the classifier runs. Left out: cpu. `cuda` needs libraries that no install brings: where they are missing, the error names the command that fetches them.',
+      )
       .meta({ examples: ['cuda'] }),
   }),
   reject: z
