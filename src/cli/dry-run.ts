@@ -6,6 +6,7 @@ import { demoModel } from '../base/packaged.js';
 import { expect, scriptPictures, type GateQuality, type ImageRequest, type Shot } from '../loop/index.js';
 import { expandShots, type Pipeline } from '../pipeline/index.js';
 import { unconnected } from '../runtime/index.js';
+import { describeForecast, forecast } from './forecast.js';
 import { percent, plural, printJson, table, writeOut } from './print.js';
 
 /** How good a gate is, from where that is known. */
@@ -35,9 +36,10 @@ export async function dryRun(pipeline: Pipeline, json: boolean): Promise<void> {
     ...expect({ badRate, recall: gate.recall, falseAlarms: gate.falseAlarms }, pipeline.retry.attempts),
   }));
   const most = Math.min(shots * pipeline.retry.attempts, pipeline.retry.run_attempts ?? Infinity);
+  const past = await forecast(pipeline, { shots, most });
   if (json) {
     const backends = servers.map(({ name, sent }) => ({ name, sent: [...sent.values()] }));
-    printJson({ shots, seed, attempts: { least: shots, most }, gate, costs, backends, notes });
+    printJson({ shots, seed, attempts: { least: shots, most }, gate, costs, past, backends, notes });
     return;
   }
   const rows = costs.map((cost) => [
@@ -52,6 +54,7 @@ export async function dryRun(pipeline: Pipeline, json: boolean): Promise<void> {
     `\n${servers.map((server) => `${server.describe()}\n`).join('')}` +
       `\n${plural(shots, 'shot')}, ${shots} to ${plural(most, 'attempt')}. Seed ${seed}${seedHint(pipeline, seed)}.\n` +
       (notes.length > 0 ? `\nSent as they are:\n${notes.map((note) => `  ${note}\n`).join('')}\n` : '') +
+      (past ? `${describeForecast(past)}\n` : '') +
       `What the gate makes of that (${gate.source}):\n\n${table(header, rows)}\n\n` +
       'More budget lowers only the exhausted; only a better gate lowers the bad among the accepted.\n',
   );

@@ -68,6 +68,14 @@ export const inReview = statement(
    ) laid`,
 );
 
+/** run. Of 100,000 shots the first are enough. */
+export const served = statement(
+  'served',
+  `select backend, count(*)::int as images, avg((candidate ->> 'seconds')::float8) as seconds
+   from reroll.attempts where run = $1 and shot <= 1000 and candidate is not null and backend is not null
+   group by backend order by backend`,
+);
+
 /** run, shot, number */
 export const attempt = statement(
   'attempt',

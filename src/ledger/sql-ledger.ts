@@ -176,6 +176,10 @@ export class SqlLedger implements Ledger {
     return counted?.images ?? 0;
   }
 
+  served(run: string): Promise<{ backend: string; images: number; seconds: number }[]> {
+    return this.#query(reads.served, [run]);
+  }
+
   async openShots(id: string): Promise<number> {
     const { shots: total, accepted, exhausted, failed, cancelled } = await this.progress(id);
     return total - accepted - exhausted - failed - cancelled;

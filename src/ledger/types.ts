@@ -266,6 +266,11 @@ export interface Ledger {
   published(run: string): AsyncIterable<{ shot: number; path: string }[]>;
   /** How many images of a run are laid aside for a person to look at. */
   inReview(run: string): Promise<number>;
+  /**
+   * How many images each server made for the first 1,000 shots of a run, and how many seconds one took on average, from
+   * the moment that it was asked for.
+   */
+  served(run: string): Promise<{ backend: string; images: number; seconds: number }[]>;
   /** What a run recorded of a file; undefined where it names no such file, or is of a version that kept none. */
   file(run: string, path: string): Promise<FileRecord | undefined>;
   /** All files of a run, by path, read in pages. */

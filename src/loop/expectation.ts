@@ -24,11 +24,16 @@ export interface Expectation {
 export function expect({ badRate, recall, falseAlarms }: GateQuality, attempts: number): Expectation {
   const missed = badRate * (1 - recall);
   const accepted = (1 - badRate) * (1 - falseAlarms) + missed;
-  const exhausted = (1 - accepted) ** attempts;
   return {
     accepted,
-    attemptsPerShot: accepted === 0 ? attempts : (1 - exhausted) / accepted,
-    exhausted,
+    attemptsPerShot: attemptsPerShot(accepted, attempts),
+    exhausted: exhaustedShare(accepted, attempts),
     badAmongAccepted: accepted === 0 ? 0 : missed / accepted,
   };
 }
+
+/** Attempts per shot, on average, where each is accepted with that probability and a shot may use up to `attempts`. */
+export const attemptsPerShot = (accepted: number, attempts: number): number =>
+  accepted === 0 ? attempts : (1 - exhaustedShare(accepted, attempts)) / accepted;
+
+const exhaustedShare = (accepted: number, attempts: number): number => (1 - accepted) ** attempts;

@@ -2,7 +2,7 @@ export type * from './types.js';
 export { settle, settingOf } from './adjust.js';
 export { advance, bestAttempt, firstOfRound, type Standpoint } from './advance.js';
 export { reachesAll, shareBudget, type BudgetAnswer, type Standing } from './budget.js';
-export { expect, type Expectation, type GateQuality } from './expectation.js';
+export { attemptsPerShot, expect, type Expectation, type GateQuality } from './expectation.js';
 export { constantRules, idleRules, judge } from './gate.js';
 export { adjustedBy, effectOf, planAttempt, repairsIn, rungOf, type Plan } from './ladder.js';
 export { laneOf } from './lane.js';

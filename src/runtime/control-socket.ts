@@ -116,6 +116,8 @@ function ask(service: Service, asked: Exclude<Request, { operation: 'events' }>)
     case 'unpause':
     case 'cancel':
       return service[asked.operation](asked.run);
+    case 'past':
+      return service.past(asked.file);
     case 'missing':
       return service.missing(asked.run);
     case 'summary':

@@ -10,6 +10,7 @@ import { paceOf } from './pace.js';
 import type { RunHere } from './run-here.js';
 import { retryTask } from './retry.js';
 import type {
+  Past,
   RetryRequest,
   RunRecord,
   RunStatus,
@@ -81,6 +82,16 @@ export class LocalService implements Service {
 
   async status(id?: string): Promise<RunStatus> {
     return this.#statusOf(await this.#find(id));
+  }
+
+  async past(file: string): Promise<Past | undefined> {
+    const { ledger } = this.#state;
+    for (const { id: run, pipelineFile } of await ledger.runs()) {
+      if (pipelineFile !== file) continue;
+      const { attempts, accepted } = await ledger.progress(run);
+      if (attempts > 0) return { run, attempts, accepted, servers: await ledger.served(run) };
+    }
+    return undefined;
   }
 
   async missing(id: string): Promise<{ images: number; files: string[] }> {

@@ -5,7 +5,7 @@ import type { Attempt, ShotRecord } from '../ledger/index.js';
 import type { RunSummary } from './finish.js';
 import type { Reply, Request } from './requests.js';
 import { isSuspended } from './suspended.js';
-import type { RunRecord, RunStatus, ServerStatus, Service, Taken } from './service.js';
+import type { Past, RunRecord, RunStatus, ServerStatus, Service, Taken } from './service.js';
 
 /** A page of 1,000 shots with all their attempts is the longest answer; a run's next event may take hours. */
 const bounds = { maxBytes: 256 * 1024 * 1024, idleMs: Infinity };
@@ -56,6 +56,10 @@ export class RemoteService implements Service {
 
   status(run?: string): Promise<RunStatus> {
     return this.#ask({ operation: 'status', ...named(run) });
+  }
+
+  async past(file: string): Promise<Past | undefined> {
+    return (await this.#ask<Past | null>({ operation: 'past', file })) ?? undefined;
   }
 
   missing(run: string): Promise<{ images: number; files: string[] }> {

@@ -23,6 +23,16 @@ export interface RunStatus extends Omit<RunProgress, 'state'> {
   etaSeconds?: number;
 }
 
+/** What the newest run of a pipeline's file that has verdicts knows. */
+export interface Past {
+  run: string;
+  /** Attempts that have a verdict, and those accepted. */
+  attempts: number;
+  accepted: number;
+  /** Images that servers made, and how many seconds one took on average, beside others that the server held. */
+  servers: { backend: string; images: number; seconds: number }[];
+}
+
 /** A run that is asked for. */
 export interface Submission {
   /** The merged pipeline, before environment variables are put in. */
@@ -92,6 +102,8 @@ export interface Service {
   runs(): Promise<RunStatus[]>;
   /** The run, or the newest one. */
   status(run?: string): Promise<RunStatus>;
+  /** Of the runs of a pipeline's file; its path is absolute. */
+  past(file: string): Promise<Past | undefined>;
   /** How many published images of a run are gone, and the files of the first ones. */
   missing(run: string): Promise<{ images: number; files: string[] }>;
   /** How a run stood when it ended, or was left; waits while it is worked on here. */

@@ -485,6 +485,19 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
     expect(await ledger.inReview(run)).toBe(3);
   });
 
+  it('says what servers made, and how long that took', async () => {
+    const run = await newRun(3);
+    for (const [shot, backend, seconds] of [
+      [1, 'gpu1', 2],
+      [2, 'gpu1', 4],
+      [3, 'gpu2', 5],
+    ] as const) {
+      await ledger.recordSending(keyOf(run, shot), backend, 'id');
+      if (shot < 3) await ledger.recordCandidate(keyOf(run, shot), { ...aCandidate, seconds });
+    }
+    expect(await ledger.served(run)).toEqual([{ backend: 'gpu1', images: 2, seconds: 3 }]);
+  });
+
   describe('a run that is over', () => {
     /** Shot 1 accepted, 2 exhausted with attempt 1 kept, 3 failed before it had an image. */
     const over = async () => {

@@ -49,6 +49,10 @@ describe('reroll run', () => {
     expect(code).toBe(summary.accepted === 4 ? 0 : 1);
     expect(await readFile(summary.manifest as string, 'utf8')).toMatch(/^\{.*\}\n/);
     expect(await readFile(join(workspace.dir, 'out/cli-1/report.html'), 'utf8')).toContain('<img');
+    const next = await workspace.reroll(['run', 'pipeline.yaml', '--dry-run']);
+    expect(next.stdout).toMatch(
+      /as cli-1 went \(\d+ % of its images accepted, one every \d\.\d s from sketch\): about \d+ attempts, \d+ s, \d+ s of/,
+    );
   });
 
   it('says 1 where shots are exhausted', async () => {
