@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from '../http.js';
 import type { Detailer } from './family/family.js';
 
-export const adVersion = '25.3.0';
+const adVersion = '25.3.0';
 
 export const adModels = [
   'face_yolov8n.pt',

@@ -85,7 +85,6 @@ async function sampling(
   try {
     await gpu.load(job.checkpoint);
     for (let iteration = 0; iteration < job.iterations && !state.interrupted; iteration++) {
-      state.skipped = false;
       state.samplingSteps = job.steps;
       const share = await gpu.work(ms, (work) => (state.work = work));
       if (failsMidway(webui, fault, call)) return [];

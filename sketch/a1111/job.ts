@@ -103,7 +103,7 @@ export function drawRequest(job: Job, seed: number, badRate: number): DrawReques
 }
 
 /** An image in base64, with or without `data:image/...;base64,` before it. */
-export function decodeImage(family: Family, encoded: unknown): Buffer {
+function decodeImage(family: Family, encoded: unknown): Buffer {
   const text = typeof encoded === 'string' ? encoded : '';
   if (/^https?:/.test(text)) throw family.failure(500, 'HTTPException', 'Requests not allowed');
   const bytes = Buffer.from(text.replace(/^data:image\/[^;]*;base64,/, ''), 'base64');

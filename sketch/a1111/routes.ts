@@ -1,21 +1,9 @@
 import { readBody, Router, send, sendHtml, type Call } from '../http.js';
-import { readTexts } from '../png.js';
 import { plainly, version } from '../types.js';
-import { adModels, adVersion } from './adetailer.js';
-import {
-  latentUpscaleModes,
-  loraFile,
-  loras,
-  knownModules,
-  selectableScripts,
-  vaeFile,
-  vaes,
-} from './catalogue.js';
-import { detailers } from './family/index.js';
+import { adModels } from './adetailer.js';
+import { latentUpscaleModes, loraFile, loras, knownModules, vaeFile, vaes } from './catalogue.js';
 import { parseJson, readRequest, type Fields } from './fields.js';
 import { generate } from './generate.js';
-import { readInfotext } from './infotext.js';
-import { decodeImage } from './job.js';
 import { askProgress, progress } from './progress.js';
 import type { Webui } from './webui.js';
 
@@ -63,27 +51,7 @@ export function routes(webui: Webui): Router {
     webui.state.interrupt();
     return {};
   });
-  act('/sdapi/v1/skip', () => {
-    webui.state.skip();
-    return null;
-  });
-
   get('/sdapi/v1/options', () => webui.said());
-  router.add('POST /sdapi/v1/options', async ({ request, response }) => {
-    const settings = readRequest(
-      { settings: parseJson(await readBody(request, bodyLimit)) },
-      knownSettings,
-    ).dict('settings');
-    const wanted = settings['sd_model_checkpoint'];
-    if (wanted !== undefined && webui.findCheckpoint(wanted) === undefined && !family.isSdNext) {
-      const name = JSON.stringify(wanted).replaceAll('"', "'");
-      throw family.failure(500, 'RuntimeError', '', `model ${name} not found`);
-    }
-    webui.keep(settings);
-    const updated = Object.keys(settings).map((key) => ({ [key]: true }));
-    send(response, 200, family.isSdNext ? { updated } : null);
-  });
-
   get('/sdapi/v1/sd-models', () => studio.options.checkpoints.map(family.checkpoint));
   const modules = family.modules === 'sd-vae' ? vaes : knownModules;
   get(`/sdapi/v1/${family.modules}`, () =>
@@ -101,39 +69,10 @@ export function routes(webui: Webui): Router {
   get('/sdapi/v1/loras', () =>
     loras.map((name) => ({ name, alias: name, path: loraFile(name), metadata: {} })),
   );
-  get('/sdapi/v1/embeddings', () => ({ loaded: {}, skipped: {} }));
-  get('/sdapi/v1/hypernetworks', () => []);
-  get('/sdapi/v1/face-restorers', () => []);
   get('/sdapi/v1/prompt-styles', () => []);
   get('/sdapi/v1/scripts', () => family.scripts);
-  get('/sdapi/v1/script-info', () =>
-    (['txt2img', 'img2img'] as const).flatMap((kind) =>
-      family.scripts[kind].map((name) => ({
-        name,
-        is_alwayson: !selectableScripts.includes(name),
-        is_img2img: kind === 'img2img',
-        args: [],
-      })),
-    ),
-  );
-  get('/sdapi/v1/memory', () => ({
-    ram: { free: 8e9, used: 8e9, total: 16e9 },
-    cuda: { error: `unavailable: ${plainly}` },
-  }));
-  get('/sdapi/v1/cmd-flags', () => ({ api: true, api_auth: null, nowebui: false, sketch: plainly }));
-  for (const path of ['refresh-checkpoints', 'refresh-vae', 'refresh-loras', 'refresh-embeddings']) {
-    act(`/sdapi/v1/${path}`, () => null);
-  }
-  for (const path of ['unload-checkpoint', 'reload-checkpoint']) act(`/sdapi/v1/${path}`, () => ({}));
-  post('/sdapi/v1/png-info', { image: ['str', ''] }, (_, body) => {
-    const { parameters = '', ...items } = Object.fromEntries(
-      readTexts(decodeImage(family, body.text('image').trim())),
-    );
-    return { info: parameters, items: { ...items, parameters }, parameters: readInfotext(parameters) };
-  });
+  act('/sdapi/v1/refresh-loras', () => null);
 
-  get('/internal/ping', () => ({}));
-  get('/internal/pending-tasks', () => ({ size: webui.tasks.pending.size, tasks: [...webui.tasks.pending] }));
   post('/internal/progress', askForProgress, (_, body) => askProgress(webui, body));
   if (family.isSdNext) {
     get('/sdapi/v1/version', () => ({
@@ -143,12 +82,9 @@ export function routes(webui: Webui): Router {
       branch: 'sketch',
     }));
     get('/sdapi/v1/options-info', () => ({ options: webui.defaults(), sections: [] }));
-    get('/sdapi/v1/status', () => ({ status: webui.tasks.current === undefined ? 'idle' : 'running' }));
     get('/sdapi/v1/checkpoint', () => ({ type: 'sd', title: family.checkpoint(webui.checkpoint).title }));
-    get('/sdapi/v1/detailers', () => detailers.map((name) => ({ name, path: vaeFile(name) })));
   } else {
     get('/sdapi/v1/latent-upscale-modes', () => latentUpscaleModes.map((name) => ({ name })));
-    get('/adetailer/v1/version', () => ({ version: adVersion }));
     get('/adetailer/v1/ad_model', () => ({ ad_model: adModels }));
   }
   get('/openapi.json', () => ({
@@ -158,8 +94,6 @@ export function routes(webui: Webui): Router {
   }));
   return router;
 }
-
-const knownSettings: Fields = { settings: ['dict', {}] };
 
 const askForProgress: Fields = {
   id_task: ['str', null],

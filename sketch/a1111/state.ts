@@ -3,7 +3,6 @@ import type { Work } from '../gpu.js';
 
 /** AUTOMATIC1111's shared.state: one for the whole server, whoever asks. */
 export class WebuiState {
-  skipped = false;
   interrupted = false;
   job = '';
   jobCount = 0;
@@ -16,7 +15,6 @@ export class WebuiState {
   picture: Buffer | undefined;
 
   begin(job: string): void {
-    this.skipped = false;
     this.interrupted = false;
     this.job = job;
     this.jobCount = -1;
@@ -39,12 +37,6 @@ export class WebuiState {
     this.work?.stop();
   }
 
-  /** Ends the current image as it stands and goes on with the next. */
-  skip(): void {
-    this.skipped = true;
-    this.work?.stop();
-  }
-
   get samplingStep(): number {
     return Math.floor((this.work?.share() ?? 0) * this.samplingSteps);
   }
@@ -62,7 +54,7 @@ export class WebuiState {
 
   json(): Record<string, unknown> {
     return {
-      skipped: this.skipped,
+      skipped: false,
       interrupted: this.interrupted,
       stopping_generation: false,
       job: this.job,

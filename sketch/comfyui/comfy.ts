@@ -11,7 +11,7 @@ import { Sockets } from './sockets.js';
 /** Longest request body, bytes: ComfyUI's --max-upload-size. */
 export const bodyLimit = 100 * 1024 * 1024;
 
-export const features: JsonObject = {
+const features: JsonObject = {
   supports_preview_metadata: true,
   supports_model_type_tags: true,
   max_upload_size: bodyLimit,
@@ -75,10 +75,6 @@ export class Comfy {
 
   cancel(id: string): boolean {
     return this.interrupt(id) || this.remove((item) => item.id === id);
-  }
-
-  freeMemory(): void {
-    this.#executor.cache.clear();
   }
 
   #next(): void {

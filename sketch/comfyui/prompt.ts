@@ -16,7 +16,7 @@ import { validatePrompt } from './validate.js';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-export const isJobId = (value: unknown): value is string => typeof value === 'string' && uuid.test(value);
+const isJobId = (value: unknown): value is string => typeof value === 'string' && uuid.test(value);
 
 /** What aiohttp answers when a handler throws. */
 export const internalError = (): HttpAnswer =>

@@ -279,9 +279,9 @@ describe('validation', () => {
             errors: [
               {
                 type: 'value_not_in_list',
-                details: expect.stringContaining(
-                  "ckpt_name: 'nobody.safetensors' not in ['sketch-hands-v1.safetensors', ",
-                ),
+                details:
+                  "ckpt_name: 'nobody.safetensors' not in ['sketch-hands-v1.safetensors', 'sketch-hands-v2.safetensors', " +
+                  "'v1-5-pruned-emaonly.safetensors', 'sd_xl_base_1.0.safetensors', 'flux1-dev-fp8.safetensors']",
                 extra_info: { input_name: 'ckpt_name', received_value: 'nobody.safetensors' },
               },
             ],
@@ -441,13 +441,11 @@ describe('the queue', () => {
     expect(queue.queue_running.map((item: any) => item[1])).toEqual([a]);
     expect(queue.queue_pending.map((item: any) => item[1])).toEqual([b, c, d]);
     expect(queue.queue_pending[0]).toMatchObject([1, b, { '9': {} }, { mine: 1 }, ['9']]);
-    expect((await ask(server, '/prompt')).body).toEqual({ exec_info: { queue_remaining: 4 } });
     expect((await ask(server, `/history/${a}`)).body).toEqual({});
 
     expect((await ask(server, '/queue', { delete: [b] })).status).toBe(200);
     await ask(server, '/interrupt', { prompt_id: c });
     expect((await ask(server, '/queue')).body.queue_running[0][1]).toBe(a);
-    expect((await ask(server, `/api/jobs/${d}`)).body).toMatchObject({ status: 'pending' });
     expect((await ask(server, `/api/jobs/${d}/cancel`, {})).body).toEqual({ cancelled: true });
     expect((await ask(server, `/api/jobs/${d}/cancel`, {})).body).toEqual({ cancelled: false });
 
@@ -458,13 +456,8 @@ describe('the queue', () => {
     const entry = (await ask(server, `/history/${a}`)).body[a];
     expect(entry.status).toMatchObject({ status_str: 'error', completed: false });
     expect(entry.status.messages.at(-1)[0]).toBe('execution_interrupted');
-    expect((await ask(server, `/api/jobs/${a}`)).body).toMatchObject({ status: 'cancelled' });
-    expect((await ask(server, '/api/jobs?status=in_progress')).body).toMatchObject({
-      jobs: [{ id: c }],
-      pagination: { total: 1, has_more: false },
-    });
+    expect((await ask(server, '/queue')).body.queue_running.map((item: any) => item[1])).toEqual([c]);
     expect((await ask(server, `/history/${b}`)).body).toEqual({});
-    expect(await ask(server, `/api/jobs/${b}`)).toEqual({ status: 404, body: { error: 'Job not found' } });
     expect(server.stats().maxHeld).toBe(4);
   });
 
@@ -531,7 +524,6 @@ describe('faults', () => {
         { node_id: '3', node_type: 'KSampler', exception_type: type },
       ]);
       expect(ear.types()).toContain('execution_error');
-      expect((await ask(server, `/api/jobs/${id}`)).body).toMatchObject({ status: 'failed' });
     }
   });
 
@@ -554,7 +546,7 @@ describe('faults', () => {
       const reply = await ask(server, '/prompt', prompt);
       expect(reply.status).toBe(status);
       expect(reply.body).toMatch(words);
-      expect((await ask(server, '/prompt')).body.exec_info.queue_remaining).toBe(0);
+      expect((await ask(server, '/queue')).body).toEqual({ queue_running: [], queue_pending: [] });
     }
   });
 
@@ -679,7 +671,7 @@ describe('repair', () => {
 });
 
 describe('the rest of the API', () => {
-  it('describes nodes, models, features and itself', async () => {
+  it('describes nodes and itself', async () => {
     const server = await start();
     const { KSampler } = (await ask(server, '/object_info/KSampler')).body;
     expect(KSampler).toMatchObject({
@@ -689,9 +681,6 @@ describe('the rest of the API', () => {
     });
     expect((await ask(server, '/object_info/Nobody')).body).toEqual({});
     expect(Object.keys((await ask(server, '/api/object_info')).body)).toContain('SamplerCustomAdvanced');
-    expect((await ask(server, '/models/checkpoints')).body).toContain('sketch-hands-v2.safetensors');
-    expect((await ask(server, '/models/nothing')).status).toBe(404);
-    expect((await ask(server, '/features')).body).toMatchObject({ supports_preview_metadata: true });
     expect((await ask(server, '/system_stats')).body.system.comfyui_version).toMatch(/sketch/);
     expect((await ask(server, '/nothing')).status).toBe(404);
     expect(await (await fetch(server.url)).text()).toContain('not a diffusion model');

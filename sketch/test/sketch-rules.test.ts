@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FaultPlan, faultsOf } from '../faults.js';
 import { Gpu, ServerGone, type Work } from '../gpu.js';
-import { readInfotext, writeInfotext } from '../a1111/infotext.js';
+import { writeInfotext } from '../a1111/infotext.js';
 import { luck, pick } from '../luck.js';
 
 describe('luck', () => {
@@ -113,3 +113,43 @@ describe('the infotext', () => {
     expect(readInfotext('a hand\nSteps: 20')).toEqual({ Prompt: 'a hand\nSteps: 20', 'Negative prompt': '' });
   });
 });
+
+const setting = /\s*([\p{L}\p{N}_][\p{L}\p{N}_ \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)/gu;
+
+/** The settings of an infotext by name, `Prompt` and `Negative prompt` among them, as a server's own reader finds them. */
+function readInfotext(text: string): Record<string, string> {
+  const lines = text.trim().split('\n');
+  const last = lines.at(-1) ?? '';
+  const hasSettings = [...last.matchAll(setting)].length >= 3;
+  const words: { prompt: string[]; negative: string[] } = { prompt: [], negative: [] };
+  let into = words.prompt;
+  for (const line of hasSettings ? lines.slice(0, -1) : lines) {
+    const trimmed = line.trim();
+    if (trimmed.startsWith('Negative prompt:')) into = words.negative;
+    into.push(trimmed.replace(/^Negative prompt:\s*/, ''));
+  }
+  const settings: Record<string, string> = {
+    Prompt: words.prompt.join('\n'),
+    'Negative prompt': words.negative.join('\n'),
+  };
+  if (!hasSettings) return settings;
+  for (const [, key = '', value = ''] of last.matchAll(setting)) {
+    const size = /^(\d+)x(\d+)$/.exec(value);
+    if (size) {
+      settings[`${key}-1`] = size[1] ?? '';
+      settings[`${key}-2`] = size[2] ?? '';
+    } else {
+      settings[key] = unquote(value);
+    }
+  }
+  return settings;
+}
+
+function unquote(value: string): string {
+  if (!value.startsWith('"') || !value.endsWith('"')) return value;
+  try {
+    return String(JSON.parse(value));
+  } catch {
+    return value;
+  }
+}

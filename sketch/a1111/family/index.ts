@@ -5,6 +5,5 @@ import { forge } from './forge.js';
 import { sdnext } from './sdnext.js';
 
 export type { Detailer, Family, JobKind } from './family.js';
-export { detailers } from './sdnext.js';
 
 export const families: Readonly<Record<Flavour, Family>> = { a1111, forge, reforge, sdnext };

@@ -6,7 +6,7 @@ import type { Job } from '../job.js';
 import { a1111 } from './a1111.js';
 import type { Detailer, Family } from './family.js';
 
-export const detailers = ['face-yolo8n', 'hand-yolo8n', 'person-yolo8n', 'eyes-full-v1'];
+const detailers = ['face-yolo8n', 'hand-yolo8n', 'person-yolo8n', 'eyes-full-v1'];
 
 /** Names that AUTOMATIC1111 has and SD.Next has not. */
 const notHere = new Set([

@@ -5,7 +5,6 @@ import { loaders } from './loaders.js';
 import { sampling } from './sampling.js';
 import type { NodeTypes, Workshop } from './type.js';
 
-export { modelFolders } from './names.js';
 export type { InputSpec, NodeType, NodeTypes, Workshop } from './type.js';
 
 /** Every class of node that the server has, with the choices of the moment. */

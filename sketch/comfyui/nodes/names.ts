@@ -13,7 +13,7 @@ export const schedulerNames =
   'simple sgm_uniform karras exponential ddim_uniform beta normal linear_quadratic kl_optimal'.split(' ');
 
 /** Models besides the checkpoints, by the folders of /models. */
-export const modelFolders: Readonly<Record<string, readonly string[]>> = {
+const modelFolders: Readonly<Record<string, readonly string[]>> = {
   loras: ['sketch-ink-style.safetensors'],
   vae: ['sketch-ink.vae.safetensors'],
   diffusion_models: ['sketch-flux-hands.safetensors'],
