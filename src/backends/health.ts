@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { plural } from '../base/plural.js';
 import { BackendError, RestingError, toError } from '../errors.js';
 import { Blame } from './blame.js';
 import type { Backend, ServerInfo } from './port.js';
@@ -164,7 +165,10 @@ class Watch implements Health {
     if (isDown || this.#blame.isSick) this.#startRest(isDown ? 'down' : 'sick', message);
     else this.#move('ailing', message);
     if (!this.#blame.isBlamed(attempt)) return error;
-    return this.#refuse(`${error.words} It failed this attempt ${failures} times, and makes others.`, error);
+    return this.#refuse(
+      `${error.words} It failed this attempt ${plural(failures, 'time')}, and makes others.`,
+      error,
+    );
   }
 
   #refuse(message: string, cause?: BackendError): BackendError {

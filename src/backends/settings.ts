@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.js';
 import type { ImageRequest, Json } from '../loop/index.js';
 import type { Sent } from './port.js';
 
@@ -40,7 +41,7 @@ export function describeSent(requests: readonly (readonly Sent[])[]): string {
 
 const some = (values: string[]): string =>
   values.length > 4
-    ? `${values.slice(0, 3).join(' or ')} or ${values.length - 3} others`
+    ? `${values.slice(0, 3).join(' or ')} or ${plural(values.length - 3, 'other')}`
     : values.join(' or ');
 
 const sources: { readonly [from in Sent['from']]: string } = {

@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.js';
 import { checkScores, requireFinite, type Scores } from '../base/scores.js';
 import { ModelError } from '../errors.js';
 
@@ -32,7 +33,7 @@ export function labelScores({ model, labels, independent }: Scored, logits: Arra
   const answer = Array.from(logits);
   if (answer.length !== labels.length) {
     throw new ModelError(
-      `the model ${model} gives ${answer.length} scores, but id2label in its config.json names ${labels.length} labels.`,
+      `the model ${model} gives ${plural(answer.length, 'score')}, but id2label in its config.json names ${plural(labels.length, 'label')}.`,
     );
   }
   requireFinite(answer, model);

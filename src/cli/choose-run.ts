@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.js';
 import type { Service } from '../runtime/index.js';
 import { ask, canAsk } from './ask.js';
 import { warn } from './print.js';
@@ -15,7 +16,7 @@ export async function chooseRun(
   if (!left) return undefined;
   const { run, shots } = left;
   const open = shots - left.accepted - left.exhausted - left.failed - left.cancelled;
-  const words = `${run} of this file is interrupted, with ${open} of ${shots} shots open.`;
+  const words = `${run} of this file is interrupted, with ${open} of ${plural(shots, 'shot')} open.`;
   if (!isAsking || !canAsk()) {
     warn(`${words} \`reroll resume ${run}\` goes on with it; this is a new run.`);
     return undefined;

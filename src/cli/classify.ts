@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.js';
 import type { ClassifierOptions } from '../classifier/index.js';
 import { visibleJson } from '../base/visible.js';
 import { ImageError } from '../errors.js';
@@ -49,7 +50,7 @@ export function classifyFiles(files: string[], flags: ClassifyFlags): Promise<nu
     };
     for await (const file of imageFiles(files, process.stdin, tell)) {
       seen++;
-      line?.show(`${seen} images`);
+      line?.show(plural(seen, 'image'));
       try {
         const scores = await classifier.classify(file);
         const verdict = pipeline && judge(pipeline.gate.rules, scores);

@@ -1,7 +1,8 @@
+import { plural } from '../base/plural.js';
 import { ConfigError } from '../errors.js';
 import { clean, homeOf, needHome, withState, type Cleaned } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
-import { plural, printJson, say } from './print.js';
+import { printJson, say } from './print.js';
 
 export interface CleanFlags {
   dryRun?: boolean;

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { plural } from '../base/plural.js';
 import { homeOf, withService, type RunStatus, type Service } from '../runtime/index.js';
 import { printEvents } from './events.js';
 import { exitCodes } from './exit.js';
-import { duration, plural, printJson, say, table, warn } from './print.js';
+import { duration, printJson, say, table, warn } from './print.js';
 
 export type ControlName = 'pause' | 'unpause' | 'cancel';
 

@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.js';
 import { canRepair, describeLacks, describeSent, type Lack } from '../backends/index.js';
 import { inWords } from '../base/storage.js';
 import { BackendError, LockedError, RerollError, toError } from '../errors.js';
@@ -5,7 +6,7 @@ import { laneOf, planAttempt, repairsIn, type ImageRequest, type Repair, type Ru
 import { expandShots, loadPipeline, type Pipeline } from '../pipeline/index.js';
 import { connect, homeOf, withState, openGate, opening, vainSettings } from '../runtime/index.js';
 import { exitCodes } from './exit.js';
-import { plural, printJson, say, styled } from './print.js';
+import { printJson, say, styled } from './print.js';
 
 interface Finding {
   check: string;

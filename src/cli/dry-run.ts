@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { relative } from 'node:path';
+import { plural } from '../base/plural.js';
 import { describeSent, type Backend, type Sent } from '../backends/index.js';
 import { defaultModel } from '../base/default-model.js';
 import { demoModel } from '../base/packaged.js';
@@ -7,7 +8,7 @@ import { expect, scriptPictures, type GateQuality, type ImageRequest, type Shot 
 import { expandShots, type Pipeline } from '../pipeline/index.js';
 import { unconnected } from '../runtime/index.js';
 import { describeForecast, forecast } from './forecast.js';
-import { percent, plural, printJson, table, writeOut } from './print.js';
+import { percent, printJson, table, writeOut } from './print.js';
 
 /** How good a gate is, from where that is known. */
 interface KnownGate extends Omit<GateQuality, 'badRate'> {

@@ -1,8 +1,9 @@
+import { plural } from '../base/plural.js';
 import { RerollError } from '../errors.js';
 import { attemptsPerShot } from '../loop/index.js';
 import type { Pipeline } from '../pipeline/index.js';
 import { homeOf, needHome, withService, type Past } from '../runtime/index.js';
-import { duration, percent, plural, warn } from './print.js';
+import { duration, percent, warn } from './print.js';
 
 /** What a run will take if it goes as an earlier one of its file did. */
 export interface Forecast {

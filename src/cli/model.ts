@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { plural } from '../base/plural.js';
 import type { Dtype, Variant } from '../base/dtypes.js';
 import type { Classifier } from '../classifier/index.js';
 import {
@@ -83,14 +84,14 @@ export async function verify(
       dtype,
       reference,
       classify: async (variant, image) => (await open.get(variant)?.classify(image)) ?? [],
-      onProgress: (count) => line.show(`${count} images`),
+      onProgress: (count) => line.show(plural(count, 'image')),
     });
     line.clear();
     await releasers.close();
     if (json) printJson(verified);
     else {
       say(
-        `${dtype} against ${reference} on ${verified.images} images: the same label on ` +
+        `${dtype} against ${reference} on ${plural(verified.images, 'image')}: the same label on ` +
           `${(verified.agreement * 100).toFixed(1)} %, probabilities at most ${verified.largestDifference.toFixed(4)} apart. ` +
           (verified.passed ? 'They agree.' : `They disagree: ${dtype} is refused from now on.`),
       );

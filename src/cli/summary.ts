@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
+import { plural } from '../base/plural.js';
 import type { RunSummary } from '../runtime/index.js';
-import { duration, percent, plural } from './print.js';
+import { duration, percent } from './print.js';
 import { resumeHint } from './resume-hint.js';
 
 /** The end of a run in words, for people. */

@@ -1,5 +1,5 @@
+import { plural } from '../base/plural.js';
 import type { RunEvent } from '../runtime/index.js';
-import { plural } from './print.js';
 
 /** How often what repeats has happened when it is told again. */
 const milestone = /^[125]0*$/;

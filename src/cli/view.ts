@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.js';
 import { visible } from '../base/visible.js';
 import { paceOf, WorkClock, type RunEvent, type RunProgress } from '../runtime/index.js';
 import { duration, percent, table } from './print.js';
@@ -145,7 +146,7 @@ export function render(view: View, width: number): string {
     ]),
   );
   const lines = [
-    `${view.run}  ${view.state}  ${bar(view.shots === 0 ? 0 : done / view.shots, 24)} ${done}/${view.shots} shots`,
+    `${view.run}  ${view.state}  ${bar(view.shots === 0 ? 0 : done / view.shots, 24)} ${done}/${plural(view.shots, 'shot')}`,
     `  accepted ${view.accepted}  rejected ${view.rejected}  exhausted ${view.exhausted}  failed ${view.failed}` +
       `  attempts ${view.attempts}`,
     `  ${paceLine(view)}`,

@@ -1,5 +1,6 @@
 import { webcrypto } from 'node:crypto';
 import sharp from 'sharp';
+import { plural } from '../base/plural.js';
 import { ImageError, toError } from '../errors.js';
 import { chunks } from './png.js';
 
@@ -64,7 +65,7 @@ function sniff(bytes: Buffer): ImageFormat {
   if (ascii.startsWith('RIFF') && ascii.endsWith('WEBP')) return 'webp';
   if (bytes.length === 0) throw new ImageError('empty file: 0 bytes.');
   if (ascii.startsWith('GIF8')) throw new ImageError('a GIF: reroll takes PNG, JPEG and WebP.');
-  throw new ImageError(`not a picture: ${bytes.length} bytes that are no PNG, JPEG or WebP.`);
+  throw new ImageError(`not a picture: ${plural(bytes.length, 'byte')}, no PNG, JPEG or WebP.`);
 }
 
 async function header(bytes: Buffer): Promise<{ width: number; height: number }> {

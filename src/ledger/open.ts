@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import { plural } from '../base/plural.js';
 import { ConfigError, passwordOf, registerSecret, toError } from '../errors.js';
 import { storageError } from '../base/storage.js';
 import { databaseError } from './failure.js';
@@ -91,7 +92,8 @@ async function openEmbedded(home: string): Promise<pg.Pool> {
 async function keepPrivate(home: string, warn: (message: string) => void): Promise<void> {
   try {
     const closed = await closeToOthers(home);
-    if (closed > 0) warn(`Other users could read or change ${closed} files in ${home}. Now only you can.`);
+    if (closed > 0)
+      warn(`Other users could read or change ${plural(closed, 'file')} in ${home}. Now only you can.`);
   } catch (error) {
     warn(
       `Other users may read or change files in ${home}: ${toError(storageError('close', home, error)).message}`,

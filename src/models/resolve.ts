@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
+import { plural } from '../base/plural.js';
 import { demoModel, packaged } from '../base/packaged.js';
 import { ModelError } from '../errors.js';
 import { type Env, isHubName, modelHome, readRef, revisionFolder } from './cache.js';
@@ -51,7 +52,7 @@ export async function refuseDisagreeing(folder: string, dtype: string): Promise<
   if (!verified || verified.passed) return;
   throw new ModelError(
     `The ${dtype} variant of ${folder} disagrees with ${verified.reference}: the same label on ` +
-      `${(verified.agreement * 100).toFixed(1)} % of ${verified.images} images, probabilities up to ` +
+      `${(verified.agreement * 100).toFixed(1)} % of ${plural(verified.images, 'image')}, probabilities up to ` +
       `${verified.largestDifference.toFixed(3)} apart. Use ${verified.reference}, or verify it again on your own images`,
   );
 }

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { plural } from '../base/plural.js';
 import { isBase64 } from '../base/base64.js';
 import { ConfigError } from '../errors.js';
 import { isScriptPicture } from '../loop/index.js';
@@ -92,7 +93,7 @@ async function* csvRows(file: string): AsyncGenerator<FileRow> {
     }
     if (cells.length > header.length) {
       throw new ConfigError(
-        `${place}: ${cells.length} cells for ${header.length} columns. Put quotes around a cell with a comma in it.`,
+        `${place}: ${plural(cells.length, 'cell')} for ${plural(header.length, 'column')}. Put quotes around a cell with a comma in it.`,
       );
     }
     const entries = header.map((name, index): [string, unknown] => [

@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.js';
 import { writeAtomically } from '../base/atomic.js';
 import { barChart, maxBars, type Bar } from './charts.js';
 import { html, Html } from './html.js';
@@ -6,7 +7,7 @@ import { cards, maxPictures } from './sheet.js';
 import { style } from './style.js';
 import { tally, type FileOf, type Group, type Tally } from './tally.js';
 import type { ReportShot } from './types.js';
-import { compact, count, duration, ordinal, percent, plural } from './words.js';
+import { compact, count, duration, ordinal, percent } from './words.js';
 
 export interface Report<S extends ReportShot> {
   /** The run's id. */
@@ -145,7 +146,7 @@ function charts(counts: Tally): Html {
     name,
     value,
     label: count(value),
-    hint: `${plural(value, 'image')} took ${name === '1' ? '1 attempt' : `${name} attempts`}`,
+    hint: `${plural(value, 'image', count)} took ${name === '1' ? '1 attempt' : `${name} attempts`}`,
   }));
   const nothing = { judged: 0, rejected: 0 };
   const rejection = inOrder(counts.byNumber, nothing, (a, b) => ({
@@ -208,6 +209,6 @@ const failed = ({ failures, failed }: Tally): Html =>
 
 const foot = ({ notKept }: Tally): Html =>
   html`<footer>
-    ${notKept > 0 && html`${plural(notKept, 'rejected image')} ${notKept === 1 ? 'was' : 'were'} not kept (<code>output.keep_rejected</code>).`}
+    ${notKept > 0 && html`${plural(notKept, 'rejected image', count)} ${notKept === 1 ? 'was' : 'were'} not kept (<code>output.keep_rejected</code>).`}
     Every attempt of every shot is in manifest.jsonl beside this file. Written by reroll.
   </footer>`;

@@ -4,10 +4,6 @@ export const count = (value: number): string => value.toLocaleString('en-US');
 /** `950`, `1.2K`. */
 export const compact = (value: number): string => value.toLocaleString('en-US', { notation: 'compact' });
 
-/** `1 image`, `1,200 images`. */
-export const plural = (value: number, word: string): string =>
-  `${count(value)} ${word}${value === 1 ? '' : 's'}`;
-
 export const percent = (part: number, whole: number): string =>
   whole === 0 ? '0%' : `${Number(((part / whole) * 100).toFixed(part / whole < 0.1 ? 1 : 0))}%`;
 

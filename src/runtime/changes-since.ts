@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import { plural } from '../base/plural.js';
 import { toError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
 import { differences, readRaw } from '../pipeline/index.js';
@@ -18,10 +19,12 @@ export async function changesSince(
   const said = [];
   const lost = [];
   for await (const { file } of lostImages(state, run)) lost.push(file);
-  if (lost.length > 0)
+  if (lost.length > 0) {
+    const [are, them] = lost.length === 1 ? ['is', 'it'] : ['are', 'them'];
     said.push(
-      `${lost.length === 1 ? 'A published image' : `${lost.length} published images`} of ${run.id} ${lost.length === 1 ? 'is' : 'are'} gone: ${some(lost, 3)}. \`reroll retry ${run.id} --missing\` makes ${lost.length === 1 ? 'it' : 'them'} again when the run is over.`,
+      `${plural(lost.length, 'published image')} of ${run.id} ${are} gone: ${some(lost, 3)}. \`reroll retry ${run.id} --missing\` makes ${them} again when the run is over.`,
     );
+  }
   const pipeline = await pipelineChanges(run);
   if (pipeline !== undefined)
     said.push(

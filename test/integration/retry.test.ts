@@ -239,7 +239,7 @@ describe('a retry', () => {
     state.events.listen((event) => event.type === 'warning' && warnings.push(event.message));
     expect(await retried({ which: 'missing', shots: [[2, 2]] })).toMatchObject({ accepted: 3, attempts: 4 });
     expect(warnings).toEqual([
-      expect.stringContaining(`A published image of ${run} is gone: ${fileOf(before[2]!)}`),
+      expect.stringContaining(`1 published image of ${run} is gone: ${fileOf(before[2]!)}`),
     ]);
     const [first, second, third] = await shotsOf(run);
     expect([first, third]).toEqual([before[0], before[2]]);

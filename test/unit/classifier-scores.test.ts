@@ -48,7 +48,7 @@ test('an answer that is no finite number for each label is no score, whatever it
       expect(answer).toThrow(/the model mine cannot judge: it answers .*, which is no score/);
     }
     for (const answer of [[], [1], [1, 2, 3]]) {
-      expect(() => labelScores(scored(['a', 'b'], independent), answer)).toThrow(/mine gives \d scores/);
+      expect(() => labelScores(scored(['a', 'b'], independent), answer)).toThrow(/mine gives \d scores?, /);
     }
   }
 });

@@ -141,7 +141,7 @@ describe('prompt files', () => {
     ['p.csv', 'text,steps\na,x\n', "p.csv:2: steps is the text 'x'; it takes a number."],
     ['p.csv', 'text,stpes\na,3\n', "p.csv:2: unknown key 'stpes'. Did you mean 'steps'?"],
     ['p.csv', 'text,text\na,3\n', "p.csv:1: the column 'text' is there twice."],
-    ['p.csv', 'text\na,3\n', 'p.csv:2: 2 cells for 1 columns. Put quotes around a cell with a comma in it.'],
+    ['p.csv', 'text\na,3\n', 'p.csv:2: 2 cells for 1 column. Put quotes around a cell with a comma in it.'],
     ['p.csv', 'text\na\n"b\nc\n', 'p.csv:3: a quote " is opened here and never closed.'],
     ['p.csv', 'steps\n3\n', "p.csv:2: a row has its prompt in the column 'text' (or 'prompt')."],
     ['p.csv', 'text,tags\na,"[""sdxl""]"\n', 'p.csv:2: no backend has the tags sdxl'],

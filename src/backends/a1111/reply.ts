@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { plural } from '../../base/plural.js';
 import { BackendError } from '../../errors.js';
 import { parseJson } from '../../net/index.js';
 import { generationInfo, imageReply, type GenerationInfo } from './schema.js';
@@ -30,7 +31,7 @@ export async function readReply(backend: string, reply: unknown): Promise<Pictur
   const wanted = info.all_seeds?.length ?? 1;
   if (image === undefined || images.length - first < wanted) {
     throw new BackendError(
-      `answered with ${images.length} images where ${first + wanted} were due: the work was interrupted or failed, or memory ran out. Its log says which.`,
+      `answered with ${plural(images.length, 'image')} where ${first + wanted} were due: the work was interrupted or failed, or memory ran out. Its log says which.`,
       { backend, fault: 'transient' },
     );
   }
