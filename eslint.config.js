@@ -18,7 +18,7 @@ const rooms = {
   models: ['base', 'onnx'],
   blobs: ['base'],
   ledger: ['base', 'loop'],
-  queue: [],
+  queue: ['base'],
   runtime: [
     'base',
     'loop',

@@ -136,6 +136,13 @@ export class RestingError extends RerollError {
 /** The queue's server does not answer. Worth trying again: what is due is in the ledger. */
 export class QueueError extends RerollError {
   override readonly name = 'QueueError';
+  /** The server refuses for a while, and the user has been told. */
+  readonly isTold: boolean;
+
+  constructor(message: string, options: { cause: unknown; isTold: boolean }) {
+    super(message, options);
+    this.isTold = options.isTold;
+  }
 }
 
 /** Bytes that are no usable image: truncated, too large, black, of another format. */

@@ -88,12 +88,14 @@ function workHere(
     const control = state.isShared ? undefined : await serveControl(state, service);
     if (control) releasers.add(() => control.close());
 
+    // What fails then fails again at the end, and is told there.
+    const leave = (force: boolean) => void here.stop({ force }).catch(() => undefined);
     warn(begin.about);
     signals.drain.addEventListener('abort', () => {
       display?.note('finishing what the servers hold; Ctrl-C again to stop at once');
-      void here.stop({ force: false });
+      leave(false);
     });
-    signals.force.addEventListener('abort', () => void here.stop({ force: true }));
+    signals.force.addEventListener('abort', () => leave(true));
     const { run } = await begin.start(service, signals.drain);
     const summary = await here.ended(run);
     display?.close();

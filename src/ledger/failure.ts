@@ -1,25 +1,21 @@
+import { refusalOfPostgres } from '../base/refusals.js';
 import { StorageError, systemCode, toError } from '../errors.js';
 
-/** Connection errors of PostgreSQL (classes 08 and 57P) and of the network under it. */
-const unreachableCode = /^(08|57P0|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/;
-/** node-postgres gives these no code. */
-const unreachableMessage = /^(Connection terminated|timeout exceeded when trying to connect)/;
+/** The server's own trouble, or its administrator's doing: no bug of ours either, but nothing that passes. */
+const broken = /^(28...|3D000|42501|57...|58...|XX00[012]|F0...)$/;
 
-/**
- * A database's error that is no bug of ours, in plain words; any other as it is.
- * Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
- */
+/** A database's error that is no bug of ours, in plain words; any other as it is. */
 export function databaseError(thrown: unknown): Error {
   const error = toError(thrown);
-  const code = systemCode(error) ?? '';
-  if (code === '53100' || code === 'ENOSPC' || /no space left on device/i.test(error.message))
+  const why = refusalOfPostgres(error);
+  if (why !== undefined)
     return new StorageError(
-      'The disk of the ledger’s database is full. Free some space; nothing that was recorded is lost.',
+      `The ledger’s database ${why} (${error.message}). Nothing that was recorded is lost: see that it is well, then resume.`,
       { cause: error },
     );
-  if (unreachableCode.test(code) || unreachableMessage.test(error.message))
+  if (broken.test(systemCode(error) ?? ''))
     return new StorageError(
-      `The ledger’s database does not answer: ${error.message}. Nothing that was recorded is lost: see that it runs, then resume.`,
+      `The ledger’s database cannot be used: ${error.message}. Nothing that was recorded is lost: see to the database, then resume.`,
       { cause: error },
     );
   return error;

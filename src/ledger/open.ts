@@ -4,12 +4,14 @@ import pg from 'pg';
 import { plural } from '../base/plural.js';
 import { ConfigError, passwordOf, registerSecret, toError } from '../errors.js';
 import { storageError } from '../base/storage.js';
+import { Trouble } from '../base/trouble.js';
 import { databaseError } from './failure.js';
 import { closeToOthers } from './folders.js';
 import { Leases } from './leases.js';
 import { takeLock } from './lock.js';
 import type { Lock } from './lock.js';
 import { migrate } from './migrate.js';
+import { Patience } from './patience.js';
 import { openPGlitePool } from './pglite-pool.js';
 import { ledgerId } from './reads.js';
 import { SqlLedger } from './sql-ledger.js';
@@ -19,6 +21,8 @@ export interface OpenLedger {
   ledger: Ledger;
   /** The database connections, for a queue that lives beside the ledger. */
   pool: pg.Pool;
+  /** Tells of the database's server; absent where the database is embedded, and so is this process's own. */
+  trouble?: Trouble;
   /** The state folder's lock; a database's server locks no folder. */
   lock: Lock | undefined;
   /** Closes the pool and gives the folder back. */
@@ -56,16 +60,21 @@ export async function openLedger({
       await leases.close();
       await pool.end().finally(() => lock?.release());
     };
+    let id: string;
     try {
       await migrate(pool);
+      const { rows } = await pool.query<{ id: string }>(ledgerId);
+      id = rows[0]?.id ?? '';
     } catch (error) {
       // It may not even end any more. What broke first is what to tell.
       await pool.end().catch(() => undefined);
       throw databaseError(error);
     }
-    const { rows } = await pool.query<{ id: string }>(ledgerId);
-    const ledger = new SqlLedger({ id: rows[0]?.id ?? '', pool, leases, release });
-    return { ledger, pool, lock, close: () => ledger.close() };
+    const trouble =
+      databaseUrl === undefined ? undefined : new Trouble(`PostgreSQL at ${new URL(databaseUrl).host}`, warn);
+    const patience = trouble && new Patience(trouble);
+    const ledger = new SqlLedger({ id, pool, leases, patience, release });
+    return { ledger, pool, ...(trouble && { trouble }), lock, close: () => ledger.close() };
   } catch (error) {
     await lock?.release().catch(() => undefined);
     throw error;

@@ -7,6 +7,7 @@ import { cancelRun, failShot } from './end-shots.js';
 import { databaseError } from './failure.js';
 import { toJsonb, toText } from './json.js';
 import type { Leases } from './leases.js';
+import type { Patience } from './patience.js';
 import * as reads from './reads.js';
 import { present } from './records.js';
 import type { Row } from './records.js';
@@ -53,6 +54,8 @@ export interface LedgerParts {
   id: string;
   pool: pg.Pool;
   leases: Leases;
+  /** A server's; the embedded database refuses nothing for a while. */
+  patience: Patience | undefined;
   /** Gives back what opening the ledger took. */
   release: () => Promise<void>;
 }
@@ -74,15 +77,15 @@ export class SqlLedger implements Ledger {
   }
 
   takeLease(name: string): Promise<Lease | undefined> {
-    return this.#read(this.#parts.leases.take(name));
+    return this.#ask(() => this.#parts.leases.take(name));
   }
 
   releaseLease(lease: Lease): Promise<void> {
-    return this.#read(this.#parts.leases.release(lease));
+    return this.#ask(() => this.#parts.leases.release(lease));
   }
 
   leases(prefix: string): Promise<LeaseRecord[]> {
-    return this.#read(this.#parts.leases.list(prefix));
+    return this.#ask(() => this.#parts.leases.list(prefix));
   }
 
   onLost(listener: (lease: Lease) => void): () => void {
@@ -91,6 +94,10 @@ export class SqlLedger implements Ledger {
 
   under(lease: Lease): Ledger {
     return new SqlLedger(this.#parts, lease);
+  }
+
+  bePatient(until: AbortSignal): void {
+    this.#parts.patience?.last(until);
   }
 
   async appendEvents(run: string, events: { code: string; data: Json }[]): Promise<number> {
@@ -152,7 +159,7 @@ export class SqlLedger implements Ledger {
   }
 
   async cancelRun(id: string): Promise<{ backend: string; remoteId: string }[]> {
-    return this.#transaction((client) => cancelRun(client, id));
+    return this.#ask(() => transaction(this.#pool, (client) => cancelRun(client, id)));
   }
 
   async progress(id: string): Promise<RunProgress> {
@@ -282,7 +289,9 @@ export class SqlLedger implements Ledger {
   }
 
   async failShot(run: string, shot: number, reason: string): Promise<boolean> {
-    return this.#transaction((client) => failShot(client, run, shot, reason, this.#lease));
+    return this.#ask(() =>
+      transaction(this.#pool, (client) => failShot(client, run, shot, reason, this.#lease)),
+    );
   }
 
   async claimPath(run: string, shot: number, path: string, wanted: string): Promise<boolean> {
@@ -359,11 +368,18 @@ export class SqlLedger implements Ledger {
   }
 
   async #send(statement: Statement, values: unknown[]): Promise<pg.QueryResult> {
-    return this.#read(this.#pool.query({ ...statement, values }));
+    return this.#ask(() => this.#pool.query({ ...statement, values }));
   }
 
+  /** For what may not be repeated: a second commit would make a second run. */
   async #transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     return this.#read(transaction(this.#pool, work));
+  }
+
+  /** For what may be repeated: waits where the database refuses for a while. */
+  #ask<T>(work: () => Promise<T>): Promise<T> {
+    const { patience } = this.#parts;
+    return this.#read(patience ? patience.keep(work) : work());
   }
 
   async #read<T>(answer: PromiseLike<T>): Promise<T> {

@@ -233,6 +233,11 @@ export interface Ledger {
   /** Hears of leases that another has taken since. Returns the function that stops listening. */
   onLost(listener: (lease: Lease) => void): () => void;
   /**
+   * From now on, and until the signal aborts, calls wait while the database's server refuses for a while (restarted, out
+   * of connections, read-only, full), but for those that may not be repeated: `createRun`, `retryShots`, `sweep`.
+   */
+  bePatient(until: AbortSignal): void;
+  /**
    * The same ledger, its moves guarded by a lease: from `recordSending` to `failShot`, and `moveRun`, they change nothing
    * and answer false once another has taken it. Those of the ledger itself are a user's, and guarded by states alone.
    */

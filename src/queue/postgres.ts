@@ -1,7 +1,9 @@
 import { createPostgresBackend, type PostgresConnectionOptions, runMigrations, withBackend } from 'bullmq';
 import pg from 'pg';
-import { ConfigError, passwordOf, systemCode, toError } from '../errors.js';
-import { embeddedLocks, ownClose, type Server, sharedLocks } from './server.js';
+import { refusalOfPostgres } from '../base/refusals.js';
+import type { Trouble } from '../base/trouble.js';
+import { ConfigError, passwordOf, toError } from '../errors.js';
+import { embeddedLocks, ownClose, type Server, sharedLocks, unhurried } from './server.js';
 
 const schema = 'bullmq';
 const connectMs = 5000;
@@ -34,13 +36,14 @@ export async function embeddedServer(pool: pg.Pool): Promise<Server> {
     // For a bulk PostgreSQL makes tables: 20 ms.
     few: 16,
     queues: () => queuesIn(pool),
-    isConnectionError: () => false,
+    refuses: () => false,
+    takes: () => undefined,
     close: async () => undefined,
   };
 }
 
-/** Queues in a PostgreSQL server, in a schema of their own. */
-export async function postgresServer(databaseUrl: string, warn: (message: string) => void): Promise<Server> {
+/** Queues in a PostgreSQL server, the ledger's, in a schema of their own. `trouble` is the ledger's too: it is told of once. */
+export async function postgresServer(databaseUrl: string, trouble: Trouble): Promise<Server> {
   const host = hostOf(databaseUrl);
   const pool = new pg.Pool({
     connectionString: databaseUrl,
@@ -50,9 +53,8 @@ export async function postgresServer(databaseUrl: string, warn: (message: string
     connectionTimeoutMillis: connectMs,
     options: `-c search_path=${schema},public`,
   });
-  pool.on('error', (error) => {
-    warn(`Lost a connection to PostgreSQL at ${host} (${error.message}); opening another.`);
-  });
+  // One that breaks while idle is replaced by another when one is needed.
+  pool.on('error', () => undefined);
   try {
     await migrate(pool);
   } catch (error) {
@@ -69,7 +71,12 @@ export async function postgresServer(databaseUrl: string, warn: (message: string
     locks: sharedLocks,
     few: 1,
     queues: () => queuesIn(pool),
-    isConnectionError: isLost,
+    refuses(error) {
+      const why = refusalOfPostgres(error);
+      if (why !== undefined) trouble.begin(why);
+      return why !== undefined;
+    },
+    takes: () => trouble.end(),
     close: () => pool.end(),
   };
 }
@@ -113,12 +120,6 @@ function bullOver(pool: pg.Pool): Server['bull'] {
     // BullMQ's own description of a pool is narrower than what it documents and does.
     const connection = shared as unknown as PostgresConnectionOptions;
     const backend = createPostgresBackend(name, { ...options, connection }, role);
-    return backend;
+    return unhurried(backend);
   });
-}
-
-/** Refused, reset, timed out, or shut down by the server (SQLSTATE classes 08 and 57P). */
-function isLost(error: Error): boolean {
-  const code = systemCode(error) ?? '';
-  return /^(E[A-Z]+|08...|57P..)$/.test(code) || /Connection terminated|timeout exceeded/.test(error.message);
 }

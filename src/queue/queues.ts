@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { IQueueBackend, Queue } from 'bullmq';
 import type { Pool } from 'pg';
+import type { Trouble } from '../base/trouble.js';
 import { QueueError, toError } from '../errors.js';
 import type { JobData, NewJob, Queues, Worker } from './port.js';
 import { embeddedServer, postgresServer } from './postgres.js';
@@ -8,8 +9,15 @@ import { redisServer } from './redis.js';
 import { backendOptions, type Server } from './server.js';
 import { startWorker } from './worker.js';
 
-/** A Redis server, a PostgreSQL server, or the pool of the embedded database (which stays its owner's to end). */
-export type QueuePlace = { redisUrl: string } | { databaseUrl: string } | { pool: Pool };
+/** A Redis server, the ledger's PostgreSQL server, or the pool of the embedded database (which stays its owner's to end). */
+export type QueuePlace =
+  | { redisUrl: string }
+  | {
+      databaseUrl: string;
+      /** Where the ledger tells of that server. */
+      trouble: Trouble;
+    }
+  | { pool: Pool };
 
 type BullQueue = Queue<JobData, void, string, JobData, void, string, IQueueBackend, object>;
 
@@ -45,7 +53,9 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
     try {
       return await Promise.race([question(), lateness(bound.signal)]);
     } catch (error) {
-      throw new QueueError(`${server.name} could not ${what}: ${toError(error).message}`, { cause: error });
+      const isTold = server.refuses(error);
+      const message = `${server.name} could not ${what}: ${toError(error).message}`;
+      throw new QueueError(message, { cause: error, isTold });
     } finally {
       bound.abort();
     }
@@ -57,11 +67,13 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
         const queue = open(name);
         if (jobs.length <= server.few) {
           for (const { name: jobName, data, opts } of jobs.map(toBull)) await queue.add(jobName, data, opts);
-          return;
+        } else {
+          for (let from = 0; from < jobs.length; from += chunk) {
+            await queue.addBulk(jobs.slice(from, from + chunk).map(toBull));
+          }
         }
-        for (let from = 0; from < jobs.length; from += chunk) {
-          await queue.addBulk(jobs.slice(from, from + chunk).map(toBull));
-        }
+        // Whoever only reads is answered by one that takes no writes, too.
+        if (jobs.length > 0) server.takes();
       }),
     work(name, options) {
       const worker = startWorker(server, name, options, () => workers.delete(worker));
@@ -97,7 +109,7 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
 
 function openServer(place: QueuePlace, warn: (message: string) => void): Promise<Server> {
   if ('redisUrl' in place) return redisServer(place.redisUrl, warn);
-  if ('databaseUrl' in place) return postgresServer(place.databaseUrl, warn);
+  if ('databaseUrl' in place) return postgresServer(place.databaseUrl, place.trouble);
   return embeddedServer(place.pool);
 }
 

@@ -1,19 +1,42 @@
 import { once } from 'node:events';
 import { createRedisBackend, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
-import { ConfigError, passwordOf, systemCode, toError } from '../errors.js';
-import { backendOptions, type Server, sharedLocks } from './server.js';
+import { noAnswer, refusalOfRedis } from '../base/refusals.js';
+import { Trouble } from '../base/trouble.js';
+import { ConfigError, passwordOf, toError } from '../errors.js';
+import { backendOptions, type Server, sharedLocks, unhurried } from './server.js';
+
+/** It became a replica, and takes no writes any more. */
+const isDemoted = /\b(READONLY|UNBLOCKED)\b/;
+
+/** Who is told READONLY connects anew, but not more often. */
+const turnMs = 100;
 
 /** How long a server may take to answer for the first time. */
 const connectMs = 5000;
 
-/** Queues in a Redis server. `warn` hears of settings that lose jobs, and of lost connections. */
+/** Queues in a Redis server. `warn` hears of settings that lose jobs, and where the server is away or refuses. */
 export async function redisServer(redisUrl: string, warn: (message: string) => void): Promise<Server> {
   const host = hostOf(redisUrl);
+  const trouble = new Trouble(`Redis at ${host}`, warn);
+  const refuses = (error: unknown): boolean => {
+    const why = refusalOfRedis(error);
+    if (why !== undefined) trouble.begin(why);
+    return why !== undefined;
+  };
+  let turnedAt = 0;
+  /** Replies come in bundles, and ioredis would end the connection for each of them. */
+  const mayTurn = (): boolean => {
+    if (Date.now() - turnedAt < turnMs) return false;
+    turnedAt = Date.now();
+    return true;
+  };
   // Not lazyConnect: a worker's own connection would inherit it, and BullMQ never gets over a lazy first connect that fails.
   const options = {
     connectTimeout: connectMs,
     retryStrategy: (times: number) => Math.min(times * 100, 1000),
+    // After a fail-over the name, asked again, may lead to the new master; the old one would keep the connection.
+    reconnectOnError: (error: Error) => isDemoted.test(error.message) && refuses(error) && mayTurn(),
   };
   // Whoever adds a job must hear in some seconds that it cannot be; a worker waits until the server is back.
   const callers = new Redis(redisUrl, { ...options, maxRetriesPerRequest: 10, commandTimeout: 15_000 });
@@ -22,8 +45,10 @@ export async function redisServer(redisUrl: string, warn: (message: string) => v
     callers.disconnect();
     workers.disconnect();
   };
+  let memory: string;
   try {
     await Promise.all([ready(callers), ready(workers)]);
+    memory = await callers.info('memory');
   } catch (error) {
     await close();
     throw new ConfigError(
@@ -32,26 +57,32 @@ export async function redisServer(redisUrl: string, warn: (message: string) => v
       { cause: error },
     );
   }
-  const policy = /maxmemory_policy:(\S+)/.exec(await callers.info('memory'))?.[1];
+  const policy = /maxmemory_policy:(\S+)/.exec(memory)?.[1];
   if (policy !== undefined && policy !== 'noeviction') {
     warn(
       `Redis at ${host} may throw jobs away when its memory is full: set its maxmemory-policy to noeviction, not ${policy}.`,
     );
   }
-  watch(callers, host, warn);
+  callers.on('reconnecting', () => trouble.begin(noAnswer));
+  callers.on('ready', () => {
+    if (trouble.why === noAnswer) trouble.end();
+  });
   return {
     name: `Redis at ${host}`,
     bull: withBackend((name, given, role) =>
-      createRedisBackend(
-        name,
-        { ...given, connection: role?.withBlockingConnection ? workers : callers },
-        role,
+      unhurried(
+        createRedisBackend(
+          name,
+          { ...given, connection: role?.withBlockingConnection ? workers : callers },
+          role,
+        ),
       ),
     ),
     locks: sharedLocks,
     few: 1,
     queues: () => queuesIn(callers),
-    isConnectionError: isLost,
+    refuses,
+    takes: () => trouble.end(),
     close,
   };
 }
@@ -83,24 +114,4 @@ async function ready(redis: Redis): Promise<void> {
   } catch (error) {
     throw toError(error).name === 'AbortError' ? new Error(`no answer in ${connectMs / 1000} s`) : error;
   }
-}
-
-/** Says once that the connection is lost, and once that it is back. */
-function watch(redis: Redis, host: string, warn: (message: string) => void): void {
-  let lost = false;
-  redis.on('reconnecting', () => {
-    if (!lost) warn(`Lost the connection to Redis at ${host}; trying again until it is back.`);
-    lost = true;
-  });
-  redis.on('ready', () => {
-    if (lost) warn(`Redis at ${host} is back.`);
-    lost = false;
-  });
-}
-
-function isLost(error: Error): boolean {
-  return (
-    /^E[A-Z]+$/.test(systemCode(error) ?? '') ||
-    /Connection is closed|max retries per request|LOADING/.test(error.message)
-  );
 }

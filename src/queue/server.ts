@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BackendClasses, IQueueBackend, WorkerOptions } from 'bullmq';
 
 /** Where the queues live: what differs between the embedded database, PostgreSQL and Redis. */
@@ -11,8 +12,10 @@ export interface Server {
   few: number;
   /** Every queue that has jobs, and perhaps some without. */
   queues(): Promise<string[]>;
-  /** True for failures of the connection, which come and go by themselves. */
-  isConnectionError(error: Error): boolean;
+  /** True where the server refuses for a while (the user hears of it, once), which passes by itself. */
+  refuses(error: unknown): boolean;
+  /** It has taken jobs: if it refused, that is over. */
+  takes(): void;
   close(): Promise<void>;
 }
 
@@ -37,6 +40,22 @@ export const embeddedLocks: Locks = {
 
 /** The message of an error that only says that a worker was closed by ourselves. */
 export const ownClose = 'The worker is closed';
+
+/** BullMQ asks a server that refuses again at once, and would do nothing else. */
+const refusedMs = 500;
+
+/** The backend, whose worker takes a breath before it asks for a job again where it could not get one. */
+export function unhurried<Backend extends IQueueBackend>(backend: Backend): Backend {
+  const moveToActive: IQueueBackend['moveToActive'] = backend.moveToActive.bind(backend);
+  let breath: Promise<void> | undefined;
+  backend.moveToActive = async (...given) => {
+    await breath;
+    const moving = moveToActive(...given);
+    moving.catch(() => (breath = delay(refusedMs, undefined, { ref: false })));
+    return moving;
+  };
+  return backend;
+}
 
 /** BullMQ insists on a connection; our backends bring their own. */
 export const backendOptions = { connection: {}, prefix: 'reroll' };

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DelayedError, type Job as BullJob, WaitingError } from 'bullmq';
-import { toError } from '../errors.js';
+import { QueueError, toError } from '../errors.js';
 import { type JobData, RetryLater, type WorkOptions, type Worker } from './port.js';
 import { backendOptions, ownClose, type Server } from './server.js';
 
@@ -60,12 +60,17 @@ export function startWorker(
       runRetryDelay: 500,
     },
   );
+  // That the server refuses is told once; a worker would say it again and again.
+  const isHarmless = (error: Error) => isForgotten(error) || isClosing(error) || server.refuses(error);
   const report = (error: Error): void => {
-    // The server's own watch says once that the connection is lost; a worker would say it again and again.
-    if (!server.isConnectionError(error) && !isForgotten(error) && !isClosing(error)) options.onError(error);
+    if (isHarmless(error)) return;
+    const message = `${server.name} does not do what the queue asks: ${error.message}`;
+    options.onError(new QueueError(message, { cause: error, isTold: false }));
   };
   bull.on('error', report);
-  bull.on('failed', (_job, error) => report(error));
+  bull.on('failed', (_job, error) => {
+    if (!isHarmless(error)) options.onError(error);
+  });
   bull.on('drained', () => options.onDrained?.());
   bull.on('closed', onClosed);
   const run = (): void => void bull.run().catch((error: unknown) => report(toError(error)));

@@ -73,7 +73,8 @@ export class Jobs {
         return;
       }
       // The next comparison with the ledger adds what is missing.
-      const { message } = error;
+      const { message, isTold } = error;
+      if (isTold) return;
       this.#options.state.events.emit({ type: 'warning', run: open.id, code: 'queue-away', message });
     }
   }

@@ -76,6 +76,9 @@ export class RunHere {
   #looking: Promise<void> | undefined;
   #again = false;
   #stopping = false;
+  #refreshing: Promise<void> | undefined;
+  /** Whatever waits for the ledger's server waits no longer. */
+  readonly #hurry = new AbortController();
 
   constructor(state: State, options: HereOptions = {}) {
     this.#state = state;
@@ -104,7 +107,11 @@ export class RunHere {
     this.#log = new EventLog(state.events, state.ledger, () => this.#runs.keys());
     this.#timers = [
       setInterval(() => this.#watch(this.look()), state.isShared ? sharedCompareMs : compareMs),
-      setInterval(() => this.#watch(this.refresh()), totalsMs),
+      setInterval(() => {
+        // One is enough while the ledger's server keeps it waiting.
+        this.#refreshing ??= this.refresh().finally(() => (this.#refreshing = undefined));
+        this.#watch(this.#refreshing);
+      }, totalsMs),
     ];
   }
 
@@ -135,11 +142,11 @@ export class RunHere {
       await this.#state.ledger.moveRun(run.id, 'running');
       onTaken?.(run);
       const open = await this.#hold(run, prepared, roles);
-      this.#watch(open.during(this.#tellChanged(task)));
+      this.#watch(open.during(this.#tellChanged(task)), run.id);
       this.#watch(this.look());
       return open;
     } catch (error) {
-      await prepared.release();
+      await prepared.release().catch(() => undefined);
       throw error;
     }
   }
@@ -178,9 +185,13 @@ export class RunHere {
   /** Reads how the runs stand: others may have paused, cancelled or finished them. */
   async refresh(): Promise<void> {
     for (const { open } of [...this.#runs.values()]) {
-      const progress = await this.#state.ledger.progress(open.id);
-      this.#state.events.emit({ type: 'totals', progress });
-      if (progress.state !== open.state) await this.#moved(open, progress.state);
+      try {
+        const progress = await this.#state.ledger.progress(open.id);
+        this.#state.events.emit({ type: 'totals', progress });
+        if (progress.state !== open.state) await this.#moved(open, progress.state);
+      } catch (error) {
+        this.#fail(open.id, error);
+      }
     }
   }
 
@@ -208,6 +219,7 @@ export class RunHere {
   /** Leaves all runs: what servers hold is finished first, or with `force` given back at once. */
   async stop({ force }: { force: boolean }): Promise<void> {
     this.#stopping = true;
+    if (force) this.#hurry.abort();
     this.#timers.forEach((timer) => clearInterval(timer));
     const held = [...this.#runs.values()];
     for (const { open } of held) {
@@ -219,6 +231,7 @@ export class RunHere {
     await Promise.all(held.map((run) => this.#end(run)));
     await this.#log.close();
     await this.#leases.close();
+    this.#hurry.abort();
   }
 
   /** Whoever edits a file and resumes may think that it counts. */
@@ -247,6 +260,7 @@ export class RunHere {
       return new Member(run.id, backend, config, identity, this.#agents.at(address));
     });
     const { ledger } = this.#state;
+    ledger.bePatient(this.#hurry.signal);
     const event = { code: 'run', data: { run: run.id, state: 'running' } };
     const after = (await ledger.appendEvents(run.id, [event])) - 1;
     const output = new Output(run, pipeline, ledger);
@@ -314,8 +328,12 @@ export class RunHere {
     const { ledger } = this.#state;
     for (const held of this.#runs.values()) {
       if (!held.roles.includes('coordinate') || held.coordinator || held.closing) continue;
-      const lease = await this.#leases.take(runLease(held.open.id));
-      if (lease) held.coordinator = this.#coordinator(held.open, ledger.under(lease));
+      try {
+        const lease = await this.#leases.take(runLease(held.open.id));
+        if (lease) held.coordinator = this.#coordinator(held.open, ledger.under(lease));
+      } catch (error) {
+        this.#fail(held.open.id, error);
+      }
     }
     for (const agent of this.#agents) {
       const isWanted = [...agent.members].some(({ run }) => this.#runs.get(run)?.roles.includes('generate'));
@@ -356,7 +374,7 @@ export class RunHere {
       names: this.#names,
       agents: this.#agents,
       look: () => this.look(),
-      onEnd: () => this.#watch(this.leave(open.id)),
+      onEnd: () => this.#watch(this.leave(open.id), open.id),
       onError: (error) => this.#fail(open.id, error),
     });
   }
@@ -457,6 +475,7 @@ export class RunHere {
     const held = this.#runs.get(run);
     if (error instanceof QueueError) {
       // The next comparison with the ledger adds what is missing.
+      if (error.isTold) return;
       this.#state.events.emit({ type: 'warning', run, code: 'queue-away', message: error.message });
     } else if (held) {
       held.ended.reject(error);
@@ -469,9 +488,9 @@ export class RunHere {
     for (const run of [...this.#runs.keys()]) this.#fail(run, error);
   };
 
-  /** Runs work that nobody waits for. */
-  #watch(work: Promise<unknown>): void {
-    void work.catch(this.#onError);
+  /** Runs work that nobody waits for; `run`: whose alone it is. */
+  #watch(work: Promise<unknown>, run?: string): void {
+    void work.catch((error: unknown) => (run === undefined ? this.#onError(error) : this.#fail(run, error)));
   }
 
   #agentLease({ address }: Agent): string {

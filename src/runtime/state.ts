@@ -51,7 +51,7 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
     }
     const events = new RunEvents();
     const onWarning = (message: string) => events.emit({ type: 'warning', code: 'state', message });
-    const { ledger, pool, lock, close } = await openLedger({
+    const { ledger, pool, trouble, lock, close } = await openLedger({
       home,
       ...(databaseUrl && { databaseUrl }),
       warn: onWarning,
@@ -59,7 +59,7 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
     releasers.add(close);
     await signUp(home, ledger.id);
     const redisUrl = env.REROLL_REDIS_URL;
-    const place = redisUrl ? { redisUrl } : databaseUrl ? { databaseUrl } : { pool };
+    const place = redisUrl ? { redisUrl } : databaseUrl && trouble ? { databaseUrl, trouble } : { pool };
     const queues = await openQueues(place, onWarning);
     releasers.add(() => queues.close());
     const folder = join(home, 'candidates');

@@ -4,6 +4,7 @@ import { LockedError } from '../errors.js';
 import { readLock } from '../ledger/index.js';
 import { LocalService } from './local-service.js';
 import { RemoteService } from './remote-service.js';
+import { opening } from './releasers.js';
 import { RunHere } from './run-here.js';
 import type { Service } from './service.js';
 import { needHome, withState } from './state.js';
@@ -26,15 +27,16 @@ export async function withService<T>(
     const holder = await holderOf(home, warn);
     if (holder) return ask(holder);
     try {
-      return await withState(home, async (state) => {
-        state.events.listen((event) => event.type === 'warning' && warn(event.message));
-        const here = new RunHere(state);
-        try {
-          return await ask(new LocalService(state, here));
-        } finally {
-          await here.stop({ force: true });
-        }
-      });
+      return await withState(home, (state) =>
+        opening(async (releasers) => {
+          state.events.listen((event) => event.type === 'warning' && warn(event.message));
+          const here = new RunHere(state);
+          releasers.add(() => here.stop({ force: true }));
+          const answer = await ask(new LocalService(state, here));
+          await releasers.close();
+          return answer;
+        }),
+      );
     } catch (error) {
       if (!(error instanceof LockedError) || attempt === tries) throw error;
       await sleep(pauseMs);

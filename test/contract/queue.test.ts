@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Trouble } from '../../src/base/trouble.js';
 import { ConfigError, QueueError } from '../../src/errors.js';
 import { openPGlitePool } from '../../src/ledger/pglite-pool.js';
 import { type Job, openQueues, type Queues, RetryLater, type WorkOptions } from '../../src/queue/index.js';
@@ -77,7 +78,8 @@ function onPostgres(programs: string): Home {
     name: 'PostgreSQL',
     start: async () => void (postgres = await startPostgres(programs)),
     stop: () => postgres.close(),
-    open: () => openQueues({ databaseUrl: postgres.url }, unheard),
+    open: () =>
+      openQueues({ databaseUrl: postgres.url, trouble: new Trouble('PostgreSQL', unheard) }, unheard),
     place: () => postgres.url,
     async listeners(queue) {
       const client = new pg.Client(postgres.url);
@@ -505,7 +507,7 @@ describe.runIf(withRedis)('queues on Redis', () => {
     const back = gate();
     const queues = await openQueues({ redisUrl: redis.url }, (message) => {
       warnings.push(message);
-      if (message.includes('is back')) back.open();
+      if (message.includes('is well again')) back.open();
     });
     const { note, has, ids } = diary();
     const started = gate();
@@ -532,8 +534,8 @@ describe.runIf(withRedis)('queues on Redis', () => {
     expect(ids).toEqual(['a', 'b']);
     expect(errors).toEqual([]);
     expect(warnings).toEqual([
-      expect.stringContaining('Lost the connection'),
-      expect.stringContaining('is back'),
+      expect.stringContaining('does not answer'),
+      expect.stringContaining('is well again'),
     ]);
     await queues.close();
   });
@@ -619,7 +621,8 @@ describe('queues that cannot be opened', () => {
   });
 
   test('a PostgreSQL server that does not answer is a ConfigError without the password', async () => {
-    const opening = openQueues({ databaseUrl: 'postgres://me:top-secret@127.0.0.1:1/db' }, unheard);
+    const databaseUrl = 'postgres://me:top-secret@127.0.0.1:1/db';
+    const opening = openQueues({ databaseUrl, trouble: new Trouble('PostgreSQL', unheard) }, unheard);
     await expect(opening).rejects.toThrow(/PostgreSQL at 127\.0\.0\.1:1 cannot hold the queue/);
     await expect(opening).rejects.not.toThrow(/top-secret/);
   });

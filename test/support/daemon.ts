@@ -4,8 +4,8 @@ import { type AddressInfo, createServer } from 'node:net';
 
 /** A server's process, from the line of its log that says that it is ready. */
 export interface Daemon {
-  /** kill -9, until its last child is gone too. */
-  kill(): Promise<void>;
+  /** kill -9, or another signal, until its last child is gone too. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
 export async function startDaemon(
@@ -17,12 +17,12 @@ export async function startDaemon(
   const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   await saysReady(child, command, ready);
   return {
-    async kill() {
+    async kill(signal = 'SIGKILL') {
       if (child.exitCode !== null || child.signalCode !== null) return;
       // 'close', not 'exit': its children hold its output. PostgreSQL's outlive it by moments, and until then it refuses
       // to start again on their memory.
       const gone = once(child, 'close');
-      child.kill('SIGKILL');
+      child.kill(signal);
       await gone;
     },
   };

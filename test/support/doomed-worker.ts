@@ -2,6 +2,7 @@
  * A process to be killed: adds the job `doomed-1` to the queue `doomed`, starts to work on it, says
  * so, and never ends. Its argument is where the queue lives: a URL, or the folder of a database.
  */
+import { Trouble } from '../../src/base/trouble.js';
 import { openPGlitePool } from '../../src/ledger/pglite-pool.js';
 import { openQueues } from '../../src/queue/index.js';
 
@@ -10,7 +11,7 @@ const queues = await openQueues(
   place.startsWith('redis:')
     ? { redisUrl: place }
     : place.startsWith('postgres:')
-      ? { databaseUrl: place }
+      ? { databaseUrl: place, trouble: new Trouble('PostgreSQL', console.error) }
       : { pool: await openPGlitePool(place) },
   console.error,
 );

@@ -12,6 +12,8 @@ export interface PostgresServer {
   start(): Promise<void>;
   /** kill -9. */
   kill(): Promise<void>;
+  /** Ends it as `pg_ctl stop` does: what is under way is broken off. */
+  stop(): Promise<void>;
   /** Kills it and removes its folder. */
   close(): Promise<void>;
 }
@@ -33,8 +35,8 @@ export function findPostgres(): string | undefined {
   return undefined;
 }
 
-/** `programs`: what `findPostgres` found. */
-export async function startPostgres(programs: string): Promise<PostgresServer> {
+/** `programs`: what `findPostgres` found; `settings`: further arguments, such as `-c max_connections=40`. */
+export async function startPostgres(programs: string, settings: string[] = []): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'reroll-postgres-'));
   // PostgreSQL refuses to run as root.
   const owner = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
@@ -42,7 +44,19 @@ export async function startPostgres(programs: string): Promise<PostgresServer> {
   const options = { cwd: folder, ...owner };
   execFileSync(`${programs}initdb`, ['-D', folder, '-U', 'reroll', '-A', 'trust', '--no-sync'], options);
   const port = await freePort();
-  const args = ['-D', folder, '-p', String(port), '-h', '127.0.0.1', '-k', folder, '-c', 'fsync=off'];
+  const args = [
+    '-D',
+    folder,
+    '-p',
+    String(port),
+    '-h',
+    '127.0.0.1',
+    '-k',
+    folder,
+    '-c',
+    'fsync=off',
+    ...settings,
+  ];
   let server: Daemon | undefined;
 
   const postgres: PostgresServer = {
@@ -52,6 +66,9 @@ export async function startPostgres(programs: string): Promise<PostgresServer> {
     },
     async kill() {
       await server?.kill();
+    },
+    async stop() {
+      await server?.kill('SIGINT');
     },
     async close() {
       await postgres.kill();

@@ -38,6 +38,8 @@ export interface RunOptions {
   /** Judges instead of the pipeline's model. */
   classifier?: Classifier;
   onEvent?: (event: RunEvent) => void;
+  /** Where ledger and queue are: REROLL_DATABASE_URL, REROLL_REDIS_URL. Default: embedded. */
+  env?: NodeJS.ProcessEnv;
   /** Make the run leave early. */
   signals?: { drain?: AbortSignal; force?: AbortSignal };
 }
@@ -45,14 +47,14 @@ export interface RunOptions {
 /** Runs a pipeline in `dir`, in a state folder of its own, to its end. */
 export async function runPipeline(dir: string, config: object, options: RunOptions = {}): Promise<Ran> {
   const never = new AbortController().signal;
-  const { name = 'a', onEvent } = options;
+  const { name = 'a', onEvent, env = {} } = options;
   const signals = { drain: never, force: never, ...options.signals };
   const file = join(dir, `${name}.yaml`);
   await writeFile(file, stringify(config));
   const loaded = await loadPipeline(file, { env: {}, set: [`output.dir=${join(dir, `out-${name}`)}`] });
   const events: RunEvent[] = [];
   const { summary, shots } = await opening(async (releasers) => {
-    const state = await openState(await freshHome(join(dir, `home-${name}`)), {});
+    const state = await openState(await freshHome(join(dir, `home-${name}`)), env);
     releasers.add(() => state.close());
     releasers.add(state.events.listen((event) => events.push(event)));
     if (onEvent) releasers.add(state.events.listen(onEvent));
