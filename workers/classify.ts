@@ -148,9 +148,6 @@ async function follow(
     for (const { candidate } of shot.attempts) {
       if (candidate) await dependencies.candidates.remove(candidate.file);
     }
-    const { kept, published: before } = shot;
-    if (kept !== undefined && before !== undefined && published !== undefined && before !== published)
-      await dependencies.output.supersede(before, kept);
     dependencies.onEvent.ended(shot, step, published);
   }
 }
@@ -172,7 +169,12 @@ async function publishKept(
   if (step.kind !== 'end' || step.keep === undefined) return undefined;
   // Kept in an earlier round: its candidate is gone, the file is there.
   if (step.keep === shot.kept) return shot.published;
-  return put(dependencies, shot, step.keep, step.review ? 'review' : 'published');
+  const published = await put(dependencies, shot, step.keep, step.review ? 'review' : 'published');
+  const { kept, published: before } = shot;
+  // Before the ledger knows the new one: who is killed between the two repeats this step, and no other.
+  if (kept !== undefined && before !== undefined && published !== undefined && before !== published)
+    await dependencies.output.supersede(before, kept);
+  return published;
 }
 
 /** Writes the candidate of an attempt into the run's folder. */

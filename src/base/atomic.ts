@@ -44,7 +44,8 @@ export async function writeAtomically(
       await fs.rm(temporary, { force: true });
       throw error;
     }
-    await syncFolder(folder);
+    // Another write, of this very moment, may have made the folder.
+    await Promise.all([syncFolder(folder), ...making]);
   });
 }
 
@@ -78,11 +79,27 @@ async function openNew(path: string, isPrivate: boolean): Promise<fs.FileHandle>
   }
 }
 
+/** Folders that are there and may not be on the disk yet. */
+const making = new Set<Promise<void>>();
+
 /** Makes a folder and those above it, each on the disk: a power cut would take what is in it along. */
 export async function makeFolder(folder: string, isPrivate: boolean): Promise<void> {
+  const made = makeAndSync(folder, isPrivate);
+  making.add(made);
+  await made.finally(() => making.delete(made));
+}
+
+async function makeAndSync(folder: string, isPrivate: boolean): Promise<void> {
   const first = await fs.mkdir(folder, { recursive: true, mode: isPrivate ? 0o700 : 0o777 });
   if (first === undefined) return;
   for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+/** Moves a file, which is in one of the two places whatever happens, and in the new one after a power cut. */
+export async function moveDurably(from: string, to: string): Promise<void> {
+  await makeFolder(dirname(to), false);
+  await fs.rename(from, to);
+  await Promise.all([dirname(to), dirname(from)].map(syncFolder));
 }
 
 /** Without this a power cut can undo the rename. Windows cannot open folders and needs no such thing. */

@@ -2,15 +2,17 @@ import { closeSync, fdatasyncSync, fsyncSync, openSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
+import { systemCode } from '../errors.js';
 
 /** As much of Emscripten's NODEFS as is used here: https://emscripten.org/docs/api_reference/Filesystem-API.html */
 interface EmscriptenFs {
-  realPath(node: object): string;
+  realPath(node: Node): string;
   node_ops: Operations;
   stream_ops: Operations;
 }
 type Operations = Record<string, (...values: never[]) => unknown>;
-type Stream = { node: object; nfd: number };
+type Node = { parent: Node };
+type Stream = { node: Node; nfd: number };
 
 /** A segment of PostgreSQL's write-ahead log. */
 const isLog = (path: string): boolean =>
@@ -26,12 +28,15 @@ const changes = {
  * PGlite's folder, with what Emscripten leaves out: fsync. PostgreSQL syncs its log at every commit and its other files
  * at checkpoints. The latter is done at once. The former is put off until `settle`, so that many commits share one,
  * and it does not hold the event loop: whoever answers a commit must wait for it. What is put off is made good before
- * any other file changes, since a page may reach the disk only after the log that can repair it.
+ * any other file changes, since a page may reach the disk only after the log that can repair it. Names of files reach it
+ * before the log that goes by them, as PostgreSQL takes for granted: some file systems (btrfs) do so only when asked.
  */
 export class DurableFs extends NodeFS {
   /** Logs that are not synced yet, each with the number of the commit that asked for it last. */
   readonly #put = new Map<string, number>();
   #commits = 0;
+  /** Folders in which names came or went, and are not synced yet. */
+  readonly #renamed = new Set<string>();
   #log: { path: string; handle: FileHandle } | undefined;
 
   override async init(...given: Parameters<NodeFS['init']>): ReturnType<NodeFS['init']> {
@@ -66,14 +71,23 @@ export class DurableFs extends NodeFS {
       for (const name of changes[table]) {
         const change = fs[table][name] as (...values: unknown[]) => unknown;
         fs[table][name] = (...values: unknown[]) => {
-          if (this.isPending && !(name === 'write' && isLog(pathOf(values[0] as Stream)))) this.#settleNow();
+          if (name === 'write' && isLog(pathOf(values[0] as Stream))) this.#syncNames();
+          else if (this.isPending) this.#settleNow();
           return change(...values);
         };
       }
     }
+    for (const name of ['mknod', 'unlink', 'rmdir', 'rename']) {
+      const change = fs.node_ops[name] as (...values: Node[]) => unknown;
+      fs.node_ops[name] = (first: Node, second: Node, ...values: never[]) => {
+        const [from, to] = name === 'rename' ? [first.parent, second] : [first, first];
+        this.#renamed.add(fs.realPath(from)).add(fs.realPath(to));
+        return change(first, second, ...values);
+      };
+    }
     // Emscripten sets the mode of every new file after it made it: whatever it is, the file is nobody else's.
-    const set = fs.node_ops['setattr'] as (node: object, attributes: { mode?: number }) => void;
-    fs.node_ops['setattr'] = (node: object, attributes: { mode?: number }) =>
+    const set = fs.node_ops['setattr'] as (node: Node, attributes: { mode?: number }) => void;
+    fs.node_ops['setattr'] = (node: Node, attributes: { mode?: number }) =>
       set(
         node,
         attributes.mode === undefined ? attributes : { ...attributes, mode: attributes.mode & ~0o077 },
@@ -84,21 +98,20 @@ export class DurableFs extends NodeFS {
       else {
         this.#settleNow();
         fsyncSync(stream.nfd);
+        this.#renamed.delete(path);
       }
       return 0;
     };
   }
 
   #settleNow(): void {
-    for (const path of this.#put.keys()) {
-      const fd = openSync(path, 'r+');
-      try {
-        fdatasyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-    }
+    for (const path of this.#put.keys()) syncNow(path, 'r+', fdatasyncSync);
     this.#put.clear();
+  }
+
+  #syncNames(): void {
+    for (const folder of this.#renamed) syncNow(folder, 'r', fsyncSync);
+    this.#renamed.clear();
   }
 
   /** PostgreSQL closes its own as it likes, so this has one of its own; a log lasts for thousands of commits. */
@@ -108,5 +121,19 @@ export class DurableFs extends NodeFS {
       this.#log = { path, handle: await open(path, 'r+') };
     }
     return this.#log.handle;
+  }
+}
+
+function syncNow(path: string, flags: string, sync: (fd: number) => void): void {
+  try {
+    const fd = openSync(path, flags);
+    try {
+      sync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    // A folder that is gone again, or Windows, which cannot open folders and needs no such thing.
+    if (flags === 'r+' || !['ENOENT', 'EISDIR', 'EPERM'].includes(systemCode(error) ?? '')) throw error;
   }
 }

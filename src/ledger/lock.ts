@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync } from 'node:fs';
-import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LockedError, systemCode } from '../errors.js';
+import { makeFolder } from '../base/atomic.js';
 import { storageError } from '../base/storage.js';
 import { bootId, reachesAllHosts, tryLock } from './os-lock.js';
 
@@ -41,7 +42,7 @@ const held = new Set<string>();
 /** Takes the state folder, made on first use, for this process alone. LockedError where another has it, or may have it. */
 export async function takeLock(home: string): Promise<Lock> {
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 });
+    await makeFolder(home, true);
     const fd = await lockPatiently(home);
     try {
       await refuseUnknown(home);

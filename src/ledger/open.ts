@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { plural } from '../base/plural.js';
 import { ConfigError, passwordOf, registerSecret, toError } from '../errors.js';
-import { storageError } from '../base/storage.js';
+import { makeFolder } from '../base/atomic.js';
+import { storageError, storing } from '../base/storage.js';
 import { Trouble } from '../base/trouble.js';
 import { databaseError } from './failure.js';
 import { closeToOthers } from './folders.js';
@@ -52,7 +53,7 @@ export async function openLedger({
 }): Promise<OpenLedger> {
   const lock = databaseUrl === undefined ? await takeLock(home) : undefined;
   try {
-    if (!lock) await makeFolder(home);
+    if (!lock) await storing('use the state folder (REROLL_HOME)', home, () => makeFolder(home, true));
     await keepPrivate(home, warn);
     const pool = databaseUrl === undefined ? await openEmbedded(home) : await openServer(databaseUrl);
     const leases = new Leases(pool, { ...(databaseUrl && { databaseUrl }), ...(leaseMs && { leaseMs }) });
@@ -79,12 +80,6 @@ export async function openLedger({
     await lock?.release().catch(() => undefined);
     throw error;
   }
-}
-
-async function makeFolder(home: string): Promise<void> {
-  await mkdir(home, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw storageError('use the state folder (REROLL_HOME)', home, error);
-  });
 }
 
 async function openEmbedded(home: string): Promise<pg.Pool> {

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ledger } from '../ledger/index.js';
 import type { RunState } from '../loop/index.js';
@@ -60,7 +59,6 @@ export async function finishRun(
   const output = new Output(run, pipeline, ledger);
   await output.learnNames();
   const { folder } = output;
-  await mkdir(folder, { recursive: true });
   const { manifest, report } = filesOf(folder);
   await writeManifest(manifest, ledger.shots(id));
   // Without the rejected drawings nobody can say what a run without a gate would have delivered.

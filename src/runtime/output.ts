@@ -1,5 +1,5 @@
-import { mkdir, rename } from 'node:fs/promises';
-import { dirname, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
+import { moveDurably } from '../base/atomic.js';
 import { storing } from '../base/storage.js';
 import { StorageError, systemCode } from '../errors.js';
 import { publish, type Provenance } from '../images/index.js';
@@ -66,12 +66,11 @@ export class Output {
     if (path.startsWith('review/')) return;
     for (const file of [path, `${path}.json`]) {
       const [from, to] = [join(this.folder, file), join(this.folder, 'rejected', String(number), file)];
-      await storing('move', from, async () => {
-        await mkdir(dirname(to), { recursive: true });
-        await rename(from, to).catch((error: unknown) => {
+      await storing('move', from, () =>
+        moveDurably(from, to).catch((error: unknown) => {
           if (systemCode(error) !== 'ENOENT') throw error;
-        });
-      });
+        }),
+      );
     }
   }
 

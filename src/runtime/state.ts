@@ -1,6 +1,7 @@
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { writeAtomically } from '../base/atomic.js';
 import { ConfigError } from '../errors.js';
 import { openBlobs, type Blobs } from '../blobs/index.js';
 import { openCandidates, type Candidates } from '../images/index.js';
@@ -62,9 +63,7 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
     const place = redisUrl ? { redisUrl } : databaseUrl && trouble ? { databaseUrl, trouble } : { pool };
     const queues = await openQueues(place, onWarning);
     releasers.add(() => queues.close());
-    const folder = join(home, 'candidates');
-    await mkdir(folder, { recursive: true });
-    const candidates = await openCandidates(folder);
+    const candidates = await openCandidates(join(home, 'candidates'));
     const setControl = (path: string) => lock?.setControl(path) ?? Promise.resolve();
     return {
       home,
@@ -85,8 +84,8 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
 const ledgersIn = (home: string): string => join(home, 'ledgers');
 
 async function signUp(home: string, ledger: string): Promise<void> {
-  await mkdir(ledgersIn(home), { recursive: true, mode: 0o700 });
-  await writeFile(join(ledgersIn(home), ledger), '', { mode: 0o600 });
+  const name = join(ledgersIn(home), ledger);
+  if (!(await stat(name).catch(() => undefined))) await writeAtomically(name, '', { isPrivate: true });
 }
 
 /** Whether no other ledger uses the state folder. */
