@@ -1,7 +1,7 @@
 import { access, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { openBlobs } from '../../src/blobs/index.js';
 import { openLedger } from '../../src/ledger/index.js';
@@ -9,15 +9,20 @@ import { loadPipeline } from '../../src/pipeline/index.js';
 import { clean, LocalService, newRun, openState, RunHere, type State } from '../../src/runtime/index.js';
 import { QueueNames } from '../../src/runtime/queue-names.js';
 import { startSketchServer, type SketchServer } from '../../sketch/index.js';
-import { freshHome } from '../support/home.js';
+import { copyFolder, freshHome } from '../support/home.js';
 import { testPicture } from '../support/pictures.js';
 import { writeTinyModel } from '../support/tiny-model.js';
 
 let dir: string;
 let home: string;
+let picture: Buffer;
 let server: SketchServer;
 let state: State;
 let here: RunHere;
+/** Of blobs: unnamed, unnamed but new, and named by mess-2. */
+let old: string;
+let young: string;
+let named: string;
 
 async function open() {
   state = await openState(home, {});
@@ -29,12 +34,13 @@ async function close() {
   await state.close();
 }
 
-beforeEach(async () => {
+beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'reroll-clean-'));
   home = join(dir, 'home');
   server = await startSketchServer({ latencyMs: 1, badRate: 0 });
   await writeTinyModel(join(dir, 'model'), { weights: [1, 2, 3].map(() => [0, 0, 0, 0]) });
-  await writeFile(join(dir, 'start.png'), await testPicture(64, 64).png().toBuffer());
+  picture = await testPicture(64, 64).png().toBuffer();
+  await writeFile(join(dir, 'start.png'), picture);
   await writeFile(
     join(dir, 'mess.yaml'),
     stringify({
@@ -49,11 +55,23 @@ beforeEach(async () => {
     }),
   );
   await freshHome(home);
+  await mess();
+  await copyFolder(home, join(dir, 'home of the mess'));
+  await copyFolder(join(dir, 'out'), join(dir, 'out of the mess'));
+});
+
+beforeEach(async () => {
+  for (const folder of ['home', 'out']) {
+    await rm(join(dir, folder), { recursive: true });
+    await copyFolder(join(dir, `${folder} of the mess`), join(dir, folder));
+  }
+  await writeFile(join(dir, 'start.png'), picture);
   await open();
 });
 
-afterEach(async () => {
-  await close();
+afterEach(close);
+
+afterAll(async () => {
   await server.close();
   await rm(dir, { recursive: true, force: true });
 });
@@ -68,16 +86,17 @@ const blobPath = (sha256: string) => join(home, 'blobs', sha256.slice(0, 2), sha
 
 /** mess-1 is over, mess-2 is not; and what a kill and a deleted run leave. */
 async function mess() {
+  await open();
   const { signal } = new AbortController();
   const { id } = await here.take(await recorded(), { env: {}, signal });
   await here.ended(id);
   await (await recorded()).record();
   await state.candidates.put('mess-1/1-1.png', Buffer.alloc(5000));
   await state.candidates.put('mess-2/1-1.png', Buffer.alloc(5000));
-  const old = await openBlobs(join(home, 'blobs')).put(Buffer.alloc(7000));
-  const named = (await state.ledger.file('mess-2', join(dir, 'start.png')))!.sha256;
+  old = await openBlobs(join(home, 'blobs')).put(Buffer.alloc(7000));
+  named = (await state.ledger.file('mess-2', join(dir, 'start.png')))!.sha256;
   for (const sha256 of [old, named]) await utimes(blobPath(sha256), new Date(0), new Date(0));
-  const young = await openBlobs(join(home, 'blobs')).put(Buffer.alloc(8000));
+  young = await openBlobs(join(home, 'blobs')).put(Buffer.alloc(8000));
   const { place } = new QueueNames(state.ledger.id, state.store);
   const jobs = [1, 2].map((run) => ({
     id: `mess-${run}.1.9`,
@@ -94,13 +113,10 @@ async function mess() {
   ])
     await pool.query(`insert into reroll.${table} values ('gone-1', ${columns})`);
   await closeLedger();
-  await open();
-  return { old, young, named };
 }
 
 describe('clean', () => {
   it('frees what no command needs, once, and nothing else; a dry run frees nothing', async () => {
-    const { old, young, named } = await mess();
     const would = await clean(state, { isDry: true });
     const again = await clean(state, { isDry: true });
     expect({ ...again, before: 0, after: 0 }).toEqual({ ...would, before: 0, after: 0 });
@@ -140,7 +156,6 @@ describe('clean', () => {
   });
 
   it('removes the records of old runs where it is asked to, never their images', async () => {
-    const { named } = await mess();
     const shots = [];
     for await (const { published } of state.ledger.shots('mess-1'))
       shots.push(join(dir, 'out/mess-1', published!));
@@ -159,7 +174,6 @@ describe('clean', () => {
   });
 
   it('leaves blobs alone where another ledger uses the folder', async () => {
-    const { old } = await mess();
     await mkdir(join(home, 'ledgers'), { recursive: true });
     await writeFile(join(home, 'ledgers', 'another'), '');
     expect(await clean(state, { isDry: false })).toMatchObject({ blobs: { files: 0 } });

@@ -1,7 +1,7 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { ShotRecord } from '../../src/ledger/index.js';
 import { seedFor } from '../../src/loop/index.js';
@@ -19,6 +19,7 @@ import {
 } from '../../src/runtime/index.js';
 import { readTruth, startSketchServer, type SketchServer } from '../../sketch/index.js';
 import { freshHome } from '../support/home.js';
+import { testPicture } from '../support/pictures.js';
 import { writeTinyModel } from '../support/tiny-model.js';
 import { withoutTimesAndServers } from '../support/workspace.js';
 
@@ -43,7 +44,7 @@ async function close() {
   await state.close();
 }
 
-beforeEach(async () => {
+beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'reroll-retry-'));
   server = await startSketchServer({ latencyMs: 1, badRate: 0, checkpoints: ['one'] });
   await writeTinyModel(join(dir, 'model'), { weights: [1, 2, 3].map(() => [0, 0, 0, 0]) });
@@ -51,7 +52,7 @@ beforeEach(async () => {
   await open();
 });
 
-afterEach(async () => {
+afterAll(async () => {
   await close();
   await server.close();
   await rm(dir, { recursive: true, force: true });
@@ -99,6 +100,10 @@ const seedsOf = ({ attempts }: ShotRecord) =>
   attempts.map(({ request, candidate }) => candidate?.seed ?? request.seed);
 
 describe('a retry', () => {
+  it('has nothing to do where no run is over', async () => {
+    await expect(service.retry(all)).rejects.toThrow(/no run in .* is over/);
+  });
+
   it('gives exhausted shots more attempts, numbered on, the ladder from its start, no seed twice', async () => {
     const run = await finished();
     const before = await shotsOf(run);
@@ -177,10 +182,11 @@ describe('a retry', () => {
   });
 
   it('uses the files that were recorded, and keeps those that a changed ladder names', async () => {
-    await writeFile(join(dir, 'start.png'), await readFile(join(dir, 'out', await published())));
+    const picture = await testPicture(64, 64).png().toBuffer();
+    await writeFile(join(dir, 'start.png'), picture);
     const run = await finished({ generate: { width: 64, height: 64, init_image: 'start.png' } });
     await writeFile(join(dir, 'start.png'), 'no picture any more');
-    await writeFile(join(dir, 'other.png'), await readFile(join(dir, 'out', await published())));
+    await writeFile(join(dir, 'other.png'), picture);
     const ladder = 'retry.ladder=[{adjust: {init_image: other.png}}]';
     expect(await retried({ run, set: [ladder], cwd: dir })).toMatchObject({ exhausted: 3, failed: 0 });
     const [shot] = await shotsOf(run);
@@ -195,24 +201,20 @@ describe('a retry', () => {
   });
 
   it('that is broken off and resumed ends as it would have', async () => {
-    const run = await finished({ prompts: [{ text: 'a hand', count: 8 }] });
-    await close();
-    await cp(join(dir, 'home'), join(dir, 'copy'), { recursive: true });
-    await open();
-    await retried({ run, attempts: 4 });
-    const undisturbed = await manifestOf(run);
-    await close();
-    await open('copy');
+    const prompts = [{ text: 'a hand', count: 4 }];
+    const undisturbed = await finished({ prompts });
+    await retried({ run: undisturbed, attempts: 4 });
+    const run = await finished({ prompts });
     const judged = new Promise<void>((resolve) => {
       state.events.listen((event) => event.type === 'judged' && event.key.number === 4 && resolve());
     });
     await service.retry({ ...all, run, attempts: 4 });
     await judged;
     await close();
-    await open('copy');
+    await open();
     await service.resume({ run, env: {} });
-    expect(await here.ended(run)).toMatchObject({ state: 'completed', attempts: 48 });
-    expect(await manifestOf(run)).toEqual(undisturbed);
+    expect(await here.ended(run)).toMatchObject({ state: 'completed', attempts: 24 });
+    expect(await manifestOf(run)).toEqual(await manifestOf(undisturbed));
   });
 
   it('makes images that were deleted again as they were, once their loss is told', async () => {
@@ -223,7 +225,7 @@ describe('a retry', () => {
     const fileOf = (shot: ShotRecord) => join(dir, 'out', run, shot.published!);
     expect(await service.missing(run)).toEqual({ images: 0, files: [] });
     await expect(service.retry({ ...all, which: 'missing' })).rejects.toThrow(
-      'every published image of again-1 is there',
+      `every published image of ${run} is there`,
     );
     const bytes = await readFile(fileOf(before[1]!));
     await rm(fileOf(before[1]!));
@@ -254,23 +256,15 @@ describe('a retry', () => {
   });
 
   it('refuses in words what it cannot do', async () => {
-    await expect(service.retry(all)).rejects.toThrow(/no run in .* is over/);
     await expect(service.retry({ ...all, run: 'other-1' })).rejects.toThrow(/there is no run other-1/);
     const run = await finished();
     const ask = (request: object) => service.retry({ ...all, run, ...request });
-    await expect(ask({ which: 'failed' })).rejects.toThrow('no shot of again-1 is failed');
+    await expect(ask({ which: 'failed' })).rejects.toThrow(`no shot of ${run} is failed`);
     await expect(ask({ shots: [[2, 4]] })).rejects.toThrow('no shot 2-4: its shots are 1 to 3');
     await expect(ask({ set: ['seed=4'] })).rejects.toThrow('seed is settled');
     await expect(ask({ set: ['retry.run_attempts=4'] })).rejects.toThrow('settled');
     await expect(ask({ set: ['gate.nothing=4'] })).rejects.toThrow('nothing');
     await state.ledger.retryShots(run, { outcomes: ['exhausted'], attempts: 1, files: [] });
-    await expect(ask({})).rejects.toThrow('again-1 is not over');
+    await expect(ask({})).rejects.toThrow(`${run} is not over`);
   });
 });
-
-/** The name of a picture that some run published. */
-async function published(): Promise<string> {
-  const [run] = await state.ledger.runs();
-  const id = run?.id ?? (await finished());
-  return join(id, (await state.ledger.shot(id, 1))!.published!);
-}

@@ -1,7 +1,8 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { cp } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { migrations } from '../../src/ledger/migrations.js';
 
 /** Where the prepared state folder lies; another database version or other tables make another one. */
@@ -13,6 +14,11 @@ export function templateFolder(tables: unknown): string {
 
 /** A state folder with empty tables, ready to open. */
 export async function freshHome(folder: string): Promise<string> {
-  await cp(templateFolder(migrations), folder, { recursive: true });
+  await copyFolder(templateFolder(migrations), folder);
   return folder;
+}
+
+/** `to` must not be there yet. Node's own copying takes twice the CPU for the thousand files of a database. */
+export async function copyFolder(from: string, to: string): Promise<void> {
+  await promisify(execFile)('cp', ['-Rp', from, to]);
 }
