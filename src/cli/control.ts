@@ -24,6 +24,16 @@ export async function control(
   return exitCodes.done;
 }
 
+/** Writes the report of a run as it stands now. */
+export async function report(run: string | undefined, { json }: { json?: boolean }): Promise<number> {
+  const written = await withService(homeOf(process.env), (service) => service.report(run), warn);
+  const { isOver } = written;
+  if (json) printJson(written);
+  else
+    say(`${written.file}${isOver ? '' : `\n  ${written.run} is not over: it says how the run stands now.`}`);
+  return exitCodes.done;
+}
+
 /** Prints how a run stands, or what happened in it. */
 export async function status(
   run: string | undefined,
@@ -80,6 +90,7 @@ function describe(status: Status): string {
       : []),
     ...(pace.length > 0 ? [`  pace       ${pace.join(', ')}`] : []),
     `  output     ${status.outputDir}`,
+    ...(status.report === undefined ? [] : [`  report     ${status.report}`]),
     ...missingLines(status),
     ...(status.state === 'interrupted' ? [`  To go on: reroll resume ${status.run}`] : []),
   ].join('\n');

@@ -22,7 +22,7 @@ const field = /\{\{\s*([^{}]*?)\s*\}\}/g;
 /** Windows gives these names to devices, with any extension. */
 const reserved = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
 /** What a run puts into its folder beside the images: no folder of theirs may be called so. */
-const runsOwn = /^(manifest\.jsonl|report\.html|rejected|review|thumbnails)$/i;
+const runsOwn = /^(manifest\.jsonl|report(-[a-z]+-\d+)?\.html|rejected|review|thumbnails)$/i;
 const unsafe = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069<>:"/\\|?*]/g;
 
 /** What is wrong with a template of `output.filename`; nothing where it is fine. */

@@ -37,7 +37,7 @@ export interface Pipeline {
   pictures: string[];
   gate: { models: Models; combine: 'mean' | 'max'; dtype?: Dtype; device?: Device; rules: GateRule[] };
   retry: RetryPolicy;
-  output: { dir: string; filename: string; keep_rejected: boolean };
+  output: { dir: string; filename: string; keep_rejected: boolean | 'thumbnails' };
 }
 
 export type Generate = Omit<ImageRequest, 'prompt' | 'seed' | 'adjust'> & { seed?: number };
@@ -171,7 +171,7 @@ function retype(
   const copy = structuredClone(tree);
   for (const issue of issues) {
     const at = issue.path as Path;
-    if (issue.code !== 'invalid_type' || !changed.has(at.join('.'))) continue;
+    if (!/^invalid_(type|value)$/.test(issue.code ?? '') || !changed.has(at.join('.'))) continue;
     const parent = at
       .slice(0, -1)
       .reduce<Json>((node, key) => (node as Record<string, Json>)[key] ?? null, copy) as Record<string, Json>;

@@ -245,9 +245,11 @@ const output = strict({
     .describe("Names an image below its run's folder, without extension. See [file names](#file-names).")
     .meta({ examples: ['{{prompt}}/{{shot}}-{{seed}}'] }),
   keep_rejected: z
-    .boolean()
-    .default(false)
-    .describe('Keep the rejected images too.')
+    .literal([true, false, 'thumbnails'])
+    .default('thumbnails')
+    .describe(
+      'What is kept of rejected images: `thumbnails` for the report, the images too (`true`), or nothing (`false`).',
+    )
     .meta({ examples: [true] }),
 });
 

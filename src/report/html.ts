@@ -9,7 +9,20 @@ type Value = Html | string | number | false | undefined | Value[];
 
 /** A template whose values are escaped, so that no prompt or server's words can become markup. */
 export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
-  return new Html(parts.reduce((text, part, index) => text + toHtml(values[index - 1]) + part));
+  return new Html(
+    withoutIndents(parts).reduce((text, part, index) => text + toHtml(values[index - 1]) + part),
+  );
+}
+
+/** By template: a report has thousands of cards, and a third of them would be spaces. */
+const shortened = new WeakMap<TemplateStringsArray, string[]>();
+
+function withoutIndents(parts: TemplateStringsArray): string[] {
+  const known = shortened.get(parts);
+  if (known) return known;
+  const short = parts.map((part) => part.replace(/(?<=>|^)\s*\n\s*(?=<|$)/g, '').replace(/\s*\n\s*/g, ' '));
+  shortened.set(parts, short);
+  return short;
 }
 
 function toHtml(value: Value): string {

@@ -1,12 +1,14 @@
+import type { Outcome } from '../loop/index.js';
+import { groupOf, markOf, type Group } from './groups.js';
 import type { ReportAttempt, ReportShot } from './types.js';
+import { cut } from './words.js';
 
-/** What the report counts, in one pass over the shots. Its size does not grow with the run. */
+/** What the report counts while it goes over the shots. Its size does not grow with the run. */
 export interface Tally {
   shots: number;
-  accepted: number;
-  exhausted: number;
-  failed: number;
-  cancelled: number;
+  outcomes: Record<Outcome, number>;
+  /** Shots that have a picture, by section, and their pictures. */
+  sections: Map<Group, { shots: number; pictures: number }>;
   /** Attempts that have a verdict. */
   judged: number;
   /** Judged, but not accepted. */
@@ -17,76 +19,80 @@ export interface Tally {
   attemptsOfAccepted: Map<number, number>;
   /** For each attempt number, how many attempts were judged and how many of them not accepted. */
   byNumber: Map<number, { judged: number; rejected: number }>;
-  /** Pictures that can be shown. */
-  pictures: Record<Group, number>;
-  /** Judged attempts that were not accepted and whose image is not there any more. */
+  /** Judged attempts of which no picture is left. */
   notKept: number;
-  /** The first shots that failed. */
-  failures: { shot: number; prompt: string; reason: string }[];
+  /** Images in review/ whose shots stand in another section, and the first of these shots. */
+  elsewhere: { images: number; shots: Map<number, Group> };
+  /** Why shots failed: of the first different reasons, how many, and the first of them. */
+  failures: Map<string, { count: number; shots: Map<number, string> }>;
+  /** Failed for other reasons. */
+  otherFailures: number;
 }
 
-/** Where a picture stands in the report. `kept`: no attempt was accepted, and this one was kept or laid aside. */
-export type Group = 'accepted' | 'kept' | 'rejected';
+const maxReasons = 50;
+const maxNamed = 20;
+const maxReason = 500;
 
-const maxFailures = 50;
+export const emptyTally = (): Tally => ({
+  shots: 0,
+  outcomes: { accepted: 0, exhausted: 0, failed: 0, cancelled: 0 },
+  sections: new Map(),
+  judged: 0,
+  rejected: 0,
+  serverSeconds: 0,
+  attemptsOfAccepted: new Map(),
+  byNumber: new Map(),
+  notKept: 0,
+  elsewhere: { images: 0, shots: new Map() },
+  failures: new Map(),
+  otherFailures: 0,
+});
 
-export type FileOf<S extends ReportShot> = (shot: S, attempt: S['attempts'][number]) => string | undefined;
-
-export async function tally<S extends ReportShot>(
-  shots: AsyncIterable<S>,
-  fileOf: FileOf<S>,
-): Promise<Tally> {
-  const result: Tally = {
-    shots: 0,
-    accepted: 0,
-    exhausted: 0,
-    failed: 0,
-    cancelled: 0,
-    judged: 0,
-    rejected: 0,
-    serverSeconds: 0,
-    attemptsOfAccepted: new Map(),
-    byNumber: new Map(),
-    pictures: { accepted: 0, kept: 0, rejected: 0 },
-    notKept: 0,
-    failures: [],
-  };
-  for await (const shot of shots) {
-    countShot(result, shot);
-    for (const attempt of shot.attempts) {
-      countAttempt(result, attempt);
-      const group = groupOf(shot, attempt);
-      if (group && fileOf(shot, attempt) !== undefined) result.pictures[group]++;
-      else if (group === 'rejected') result.notKept++;
-    }
-  }
-  return result;
-}
-
-function countShot(result: Tally, shot: ReportShot): void {
-  result.shots++;
-  if (shot.outcome) result[shot.outcome]++;
+/** `pictures`: of so many of its judged attempts there is one. */
+export function countShot(tally: Tally, shot: ReportShot, pictures: number): void {
+  tally.shots++;
+  const group = groupOf(shot);
+  const section = tally.sections.get(group) ?? { shots: 0, pictures: 0 };
+  const more = { shots: section.shots + 1, pictures: section.pictures + pictures };
+  if (pictures > 0) tally.sections.set(group, more);
+  tally.notKept += shot.attempts.filter(({ verdict }) => verdict).length - pictures;
+  if (shot.outcome) tally.outcomes[shot.outcome]++;
   if (shot.outcome === 'accepted') {
-    const count = shot.attempts.filter(({ verdict }) => verdict).length;
-    result.attemptsOfAccepted.set(count, (result.attemptsOfAccepted.get(count) ?? 0) + 1);
+    const judged = shot.attempts.filter(({ verdict }) => verdict).length;
+    tally.attemptsOfAccepted.set(judged, (tally.attemptsOfAccepted.get(judged) ?? 0) + 1);
   }
-  if (shot.outcome === 'failed' && result.failures.length < maxFailures) {
-    result.failures.push({ shot: shot.index, prompt: shot.prompt, reason: shot.reason ?? 'no reason given' });
-  }
+  if (shot.outcome === 'failed') countFailure(tally, shot);
+  for (const attempt of shot.attempts) countAttempt(tally, attempt);
+  countElsewhere(tally, shot);
 }
 
-function countAttempt(result: Tally, { number, verdict, candidate }: ReportAttempt): void {
-  result.serverSeconds += candidate?.seconds ?? 0;
+function countFailure(tally: Tally, { index, prompt, reason = 'no reason given' }: ReportShot): void {
+  const { failures } = tally;
+  const words = cut(reason, maxReason);
+  const failure = failures.get(words) ?? { count: 0, shots: new Map<number, string>() };
+  if (failure.count === 0 && failures.size === maxReasons) {
+    tally.otherFailures++;
+    return;
+  }
+  failure.count++;
+  if (failure.shots.size < maxNamed) failure.shots.set(index, prompt);
+  failures.set(words, failure);
+}
+
+function countAttempt(tally: Tally, { number, verdict, candidate }: ReportAttempt): void {
+  tally.serverSeconds += candidate?.seconds ?? 0;
   if (!verdict) return;
   const isRejected = verdict.decision === 'accept' ? 0 : 1;
-  const at = result.byNumber.get(number) ?? { judged: 0, rejected: 0 };
-  result.byNumber.set(number, { judged: at.judged + 1, rejected: at.rejected + isRejected });
-  result.judged++;
-  result.rejected += isRejected;
+  const at = tally.byNumber.get(number) ?? { judged: 0, rejected: 0 };
+  tally.byNumber.set(number, { judged: at.judged + 1, rejected: at.rejected + isRejected });
+  tally.judged++;
+  tally.rejected += isRejected;
 }
 
-export function groupOf(shot: ReportShot, attempt: ReportAttempt): Group | undefined {
-  if (!attempt.verdict) return undefined;
-  if (attempt.number === shot.kept) return shot.outcome === 'accepted' ? 'accepted' : 'kept';
-  return attempt.verdict.decision === 'accept' ? undefined : 'rejected';
+function countElsewhere({ elsewhere }: Tally, shot: ReportShot): void {
+  const group = groupOf(shot);
+  if (group === 'review') return;
+  const images = shot.attempts.filter((attempt) => markOf(shot, attempt) === 'review').length;
+  elsewhere.images += images;
+  if (images > 0 && elsewhere.shots.size < maxNamed) elsewhere.shots.set(shot.index, group);
 }

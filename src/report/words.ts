@@ -7,12 +7,9 @@ export const compact = (value: number): string => value.toLocaleString('en-US', 
 export const percent = (part: number, whole: number): string =>
   whole === 0 ? '0%' : `${Number(((part / whole) * 100).toFixed(part / whole < 0.1 ? 1 : 0))}%`;
 
-export function ordinal(value: number): string {
-  const suffix = { one: 'st', two: 'nd', few: 'rd', other: 'th' }[
-    new Intl.PluralRules('en', { type: 'ordinal' }).select(value) as 'one' | 'two' | 'few' | 'other'
-  ];
-  return `${value}${suffix}`;
-}
+/** What is longer is in the manifest: a page must not grow with what a prompt holds. */
+export const cut = (text: string, letters: number): string =>
+  text.length <= letters ? text : `${text.slice(0, letters).replace(/[\ud800-\udbff]$/, '')}…`;
 
 export function duration(seconds: number): string {
   if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;

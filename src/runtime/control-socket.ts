@@ -115,6 +115,7 @@ function ask(service: Service, asked: Exclude<Request, { operation: 'events' }>)
     case 'pause':
     case 'unpause':
     case 'cancel':
+    case 'report':
       return service[asked.operation](asked.run);
     case 'past':
       return service.past(asked.file);

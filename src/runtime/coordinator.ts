@@ -1,12 +1,15 @@
 import { describeLacks } from '../backends/index.js';
+import { toError } from '../errors.js';
 import type { AttemptKey, DueLane, Ledger } from '../ledger/index.js';
 import { reconsider, type AdvanceDependencies } from '../../workers/classify.js';
 import { giveUp } from '../../workers/generate.js';
 import type { Agents } from './agents.js';
 import { advanceDependencies } from './dependencies.js';
 import { runOf, type Place, type RunEvent, type WarningCode } from './events.js';
+import { LiveReport } from './live-report.js';
 import type { LaneServers, OpenRun } from './open-run.js';
 import type { QueueNames } from './queue-names.js';
+import { reportRun } from './report.js';
 import type { State } from './state.js';
 import { jobOf, Window } from './window.js';
 
@@ -40,6 +43,7 @@ export class Coordinator {
   readonly #told = new Set<string>();
   #topUps = new Map<string, Promise<void>>();
   #reconsidering: Promise<void> | undefined;
+  readonly #report: LiveReport;
   #stopListening: () => void;
 
   constructor(options: CoordinatorOptions) {
@@ -49,10 +53,19 @@ export class Coordinator {
     this.#stopListening = state.events.listen((event) => {
       if (runOf(event) === open.id) this.#watch(this.#hear(event));
     });
+    this.#report = new LiveReport({
+      attempts: async () => (await ledger.progress(open.id)).attempts,
+      write: async (signal) => {
+        await reportRun(ledger, open.run, open.pipeline, { isOver: false, signal });
+      },
+      onError: (error) => this.#warn('no-report', `The report is not written: ${toError(error).message}`),
+    });
   }
 
-  stop(): void {
+  /** Resolves when the report is not being written any more. */
+  stop(): Promise<void> {
     this.#stopListening();
+    return this.#report.stop();
   }
 
   /** Compares the queues with the ledger: adds what is missing (a job that got lost comes back), and looks for the end. */

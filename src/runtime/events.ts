@@ -15,7 +15,8 @@ export type WarningCode =
   | 'state'
   | 'run-elsewhere'
   | 'file-changed'
-  | 'role-lost';
+  | 'role-lost'
+  | 'no-report';
 
 /** All that happens in a run, for displays and logs: they render it and decide nothing. */
 export type RunEvent =

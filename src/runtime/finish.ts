@@ -2,11 +2,10 @@ import { join } from 'node:path';
 import type { Ledger } from '../ledger/index.js';
 import type { RunState } from '../loop/index.js';
 import type { Pipeline } from '../pipeline/index.js';
-import { writeManifest, writeReport } from '../report/index.js';
+import { firstPage, writeManifest } from '../report/index.js';
+import { reportRun } from './report.js';
 import type { State } from './state.js';
-import { isOwn } from './connect.js';
-import { Output } from './output.js';
-import { compareWithTruth, type TruthComparison } from './truth.js';
+import type { TruthComparison } from './truth.js';
 
 /** How a run stands when a command leaves it: the one object of `run --json`. */
 export interface RunSummary {
@@ -56,23 +55,9 @@ export async function finishRun(
   const run = await ledger.run(id);
   if (!run) throw new Error(`run ${id} is not in the ledger`);
   if ((await ledger.openShots(id)) > 0) return summaryOf(state, id, worked);
-  const output = new Output(run, pipeline, ledger);
-  await output.learnNames();
-  const { folder } = output;
-  const { manifest, report } = filesOf(folder);
-  await writeManifest(manifest, ledger.shots(id));
-  // Without the rejected drawings nobody can say what a run without a gate would have delivered.
-  const isKnown = pipeline.output.keep_rejected && pipeline.backends.some(isOwn);
-  const truth = isKnown ? await compareWithTruth(output, ledger.shots(id)) : undefined;
-  await writeReport(report, {
-    run: id,
-    name: pipeline.name,
-    model: pipeline.gate.models.join(', '),
-    folder,
-    shots: () => ledger.shots(id),
-    fileOf: (shot, attempt) => output.fileOf(shot, attempt),
-    ...(truth && { truth }),
-  });
+  const folder = join(run.outputDir, id);
+  await writeManifest(filesOf(folder).manifest, ledger.shots(id));
+  const truth = await reportRun(ledger, run, pipeline, { isOver: true });
   await state.candidates.removeAll(id);
   await ledger.moveRun(id, 'completed');
   return { ...(await summaryOf(state, id, worked)), ...(truth && { truth }) };
@@ -105,5 +90,5 @@ export async function summaryOf(state: State, id: string, worked: Worked = nothi
 
 const filesOf = (folder: string) => ({
   manifest: join(folder, 'manifest.jsonl'),
-  report: join(folder, 'report.html'),
+  report: join(folder, firstPage),
 });

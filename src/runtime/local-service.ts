@@ -1,13 +1,16 @@
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import type { AttemptKey, Run, ShotRecord } from '../ledger/index.js';
 import { compilePipeline } from '../pipeline/index.js';
+import { firstPage } from '../report/index.js';
 import { cancelInterrupted } from './cancel.js';
 import { summaryOf, type RunSummary } from './finish.js';
 import type { RunEvent } from './events.js';
 import { lostImages } from './lost.js';
 import { paceOf } from './pace.js';
 import type { RunHere } from './run-here.js';
+import { reportRun } from './report.js';
 import { retryTask } from './retry.js';
 import type {
   Past,
@@ -18,6 +21,7 @@ import type {
   Service,
   Submission,
   Taken,
+  WrittenReport,
 } from './service.js';
 import { findUnfinished, newRun, recordedRun, type Task } from './start.js';
 import type { State } from './state.js';
@@ -101,6 +105,20 @@ export class LocalService implements Service {
       if (missing.files.length < namedFiles) missing.files.push(file);
     }
     return missing;
+  }
+
+  async report(id?: string): Promise<WrittenReport> {
+    const run = await this.#find(id);
+    const { ledger, store } = this.#state;
+    if (run.store !== store)
+      throw new ConfigError(`the images of ${run.id} lie on another machine (${run.store}): ask there.`);
+    const held = this.#here.find(run.id);
+    const { pipeline } = held ?? recordedRun(this.#state, run, process.env);
+    const isOver = run.state === 'completed' || run.state === 'cancelled';
+    const written = reportRun(ledger, run, pipeline, { isOver });
+    // One that began before the last shot ended must not take the place of the last one.
+    await (held ? held.during(written) : written);
+    return { run: run.id, file: join(run.outputDir, run.id, firstPage), isOver };
   }
 
   async summary(id: string): Promise<RunSummary> {
@@ -211,6 +229,8 @@ export class LocalService implements Service {
     const progress = await this.#state.ledger.progress(run.id);
     const open = this.#here.find(run.id);
     const isCarried = open !== undefined || (await this.#isCarried(run));
+    const outputDir = join(run.outputDir, run.id);
+    const report = join(outputDir, firstPage);
     return {
       ...progress,
       state: !isCarried && progress.state === 'running' ? 'interrupted' : progress.state,
@@ -218,7 +238,8 @@ export class LocalService implements Service {
       file: run.pipelineFile,
       createdAt: run.createdAt.toISOString(),
       ...(run.finishedAt && { finishedAt: run.finishedAt.toISOString() }),
-      outputDir: join(run.outputDir, run.id),
+      outputDir,
+      ...((await isThere(report)) && { report }),
       review: await this.#state.ledger.inReview(run.id),
       ...(progress.accepted > 0 && { attemptsPerImage: progress.attempts / progress.accepted }),
       ...(open && progress.state === 'running' && paceOf(progress, open)),
@@ -232,3 +253,9 @@ export class LocalService implements Service {
     return lease?.held ?? false;
   }
 }
+
+const isThere = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );

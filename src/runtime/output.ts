@@ -1,11 +1,12 @@
 import { extname, join } from 'node:path';
 import { moveDurably } from '../base/atomic.js';
 import { storing } from '../base/storage.js';
-import { StorageError, systemCode } from '../errors.js';
+import { GoneError, StorageError, systemCode } from '../errors.js';
 import { publish, type Provenance } from '../images/index.js';
 import type { Attempt, Ledger, Run, ShotRecord } from '../ledger/index.js';
 import type { Decision } from '../loop/index.js';
 import { otherNames, renderFilename, slugOf, type Pipeline } from '../pipeline/index.js';
+import { writeThumbnail } from '../report/index.js';
 
 /** Published, or laid aside because of its decision. */
 export type Place = 'published' | Exclude<Decision, 'accept'>;
@@ -15,7 +16,7 @@ export class Output {
   /** The run's folder. */
   readonly folder: string;
   readonly #template: string;
-  readonly #keepRejected: boolean;
+  readonly #keepRejected: Pipeline['output']['keep_rejected'];
   /** By shot and wanted path. */
   #renamed: ReadonlyMap<string, string> = new Map();
 
@@ -45,6 +46,7 @@ export class Output {
     as: Place,
     image: () => Promise<{ bytes: Buffer; provenance: Provenance }>,
   ): Promise<string | undefined> {
+    if (as === 'reject' && this.#keepRejected === 'thumbnails') await this.#putThumbnail(attempt, image);
     const wanted = this.#wanted(shot, attempt, as);
     if (wanted === undefined) return undefined;
     const made = await image();
@@ -56,6 +58,16 @@ export class Output {
     throw new StorageError(
       `cannot publish shot ${shot.index}: ${join(this.folder, wanted)} and the names like it are taken by other files. Move them away, then run \`reroll resume\`.`,
     );
+  }
+
+  /** Only the report shows it: where the image is gone already, nothing is lost by it. */
+  async #putThumbnail(attempt: Attempt, image: () => Promise<{ bytes: Buffer }>): Promise<void> {
+    try {
+      const { bytes } = await image();
+      await writeThumbnail(this.folder, attempt, bytes);
+    } catch (error) {
+      if (!(error instanceof GoneError)) throw error;
+    }
   }
 
   /**
@@ -91,7 +103,7 @@ export class Output {
 
   /** The path that an image has unless another shot has it: a pure function of the attempt. */
   #wanted(shot: ShotRecord, attempt: Attempt, as: Place): string | undefined {
-    if (!attempt.candidate || (as === 'reject' && !this.#keepRejected)) return undefined;
+    if (!attempt.candidate || (as === 'reject' && this.#keepRejected !== true)) return undefined;
     const name = renderFilename(this.#template, {
       run: this.#run.id,
       prompt: shot.prompt,

@@ -5,7 +5,7 @@ import type { Attempt, ShotRecord } from '../ledger/index.js';
 import type { RunSummary } from './finish.js';
 import type { Reply, Request } from './requests.js';
 import { isSuspended } from './suspended.js';
-import type { Past, RunRecord, RunStatus, ServerStatus, Service, Taken } from './service.js';
+import type { Past, RunRecord, RunStatus, ServerStatus, Service, Taken, WrittenReport } from './service.js';
 
 /** A page of 1,000 shots with all their attempts is the longest answer; a run's next event may take hours. */
 const bounds = { maxBytes: 256 * 1024 * 1024, idleMs: Infinity };
@@ -64,6 +64,10 @@ export class RemoteService implements Service {
 
   missing(run: string): Promise<{ images: number; files: string[] }> {
     return this.#ask({ operation: 'missing', run });
+  }
+
+  report(run?: string): Promise<WrittenReport> {
+    return this.#ask({ operation: 'report', ...named(run) });
   }
 
   summary(run: string): Promise<RunSummary> {

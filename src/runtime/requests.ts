@@ -27,6 +27,7 @@ export const request = z.discriminatedUnion('operation', [
   z.object({ operation: z.literal('status'), run: run.optional() }),
   z.object({ operation: z.literal('past'), file: z.string() }),
   z.object({ operation: z.literal('missing'), run }),
+  z.object({ operation: z.literal('report'), run: run.optional() }),
   z.object({ operation: z.literal('summary'), run }),
   z.object({ operation: z.literal('pause'), run: run.optional() }),
   z.object({ operation: z.literal('unpause'), run: run.optional() }),

@@ -418,7 +418,7 @@ export class RunHere {
   #onLost(name: string): void {
     for (const held of this.#runs.values()) {
       if (name !== runLease(held.open.id)) continue;
-      held.coordinator?.stop();
+      void held.coordinator?.stop();
       delete held.coordinator;
     }
     for (const agent of this.#agents) if (name === this.#agentLease(agent)) agent.setLease(undefined);
@@ -439,7 +439,7 @@ export class RunHere {
       open.isLeaving = true;
       for (const { agent } of open.members) agent.steer();
       await open.settled();
-      coordinator?.stop();
+      await coordinator?.stop();
       const lease = coordinator && (await this.#leases.take(runLease(open.id)));
       const worked = { seconds: open.clock.ms / 1000, attemptsBefore: open.before.attempts };
       const summary = lease

@@ -14,6 +14,8 @@ export interface RunStatus extends Omit<RunProgress, 'state'> {
   createdAt: string;
   finishedAt?: string;
   outputDir: string;
+  /** Where there is one. */
+  report?: string;
   /** Images in review/, for a person to look at. */
   review: number;
   /** Attempts for each accepted image, so far. */
@@ -67,6 +69,15 @@ export interface RetryRequest {
   env: { [name: string]: string };
 }
 
+/** A report that was asked for. */
+export interface WrittenReport {
+  run: string;
+  /** Its first page. Absolute. */
+  file: string;
+  /** Whether the run is over: else it tells of how it stood just then. */
+  isOver: boolean;
+}
+
 /** An event of a run. Those without a sequence are passing: they tell how far something is, and are not kept. */
 export interface RunRecord {
   sequence?: number;
@@ -106,6 +117,8 @@ export interface Service {
   past(file: string): Promise<Past | undefined>;
   /** How many published images of a run are gone, and the files of the first ones. */
   missing(run: string): Promise<{ images: number; files: string[] }>;
+  /** Writes the report of a run as it stands now; of the newest if none is named. */
+  report(run?: string): Promise<WrittenReport>;
   /** How a run stood when it ended, or was left; waits while it is worked on here. */
   summary(run: string): Promise<RunSummary>;
   /** Without a name: the one that is running. */

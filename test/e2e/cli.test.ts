@@ -76,7 +76,7 @@ describe('reroll run', () => {
     expect(JSON.parse(resumed.stdout)).toMatchObject({ run: 'cli-1', state: 'completed', shots: 60 });
   });
 
-  it('answers status, pause, unpause and cancel from another process while it runs', async () => {
+  it('answers status, report, pause, unpause and cancel from another process while it runs', async () => {
     server.setFaults(0, []);
     workspace = await makeWorkspace(pipeline({ prompts: [{ text: 'a hand', count: 300 }] }));
     const started = workspace.start(['run', 'pipeline.yaml', '--json']);
@@ -87,6 +87,9 @@ describe('reroll run', () => {
       return JSON.parse(stdout) as Record<string, unknown>;
     };
     expect(await ask('status')).toMatchObject({ run: 'cli-1', state: 'running', shots: 300 });
+    const { isOver, file } = await ask('report', 'cli-1');
+    expect(isOver).toBe(false);
+    expect(await readFile(file as string, 'utf8')).toMatch(/of 300 shots had ended/);
     expect(await ask('pause')).toMatchObject({ state: 'paused' });
     expect(await ask('unpause')).toMatchObject({ state: 'running' });
     expect(await ask('cancel')).toMatchObject({ state: 'cancelled' });

@@ -21,7 +21,7 @@ describe('a pipeline file', () => {
       output: {
         dir: join(pipeline.dir, 'out'),
         filename: '{{prompt}}-{{shot}}-{{seed}}',
-        keep_rejected: false,
+        keep_rejected: 'thumbnails',
       },
     });
     expect(pipeline.generate).toEqual({});

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CleanFlags } from '../clean.js';
 import type { ControlName } from '../control.js';
 
-/** `status`, `runs`, `pause`, `unpause`, `cancel`: of the process that holds the state folder, or of the folder itself. */
+/** `status`, `runs`, `report`, `pause`, `unpause`, `cancel`: of the process that holds the state folder, or of the folder itself. */
 export function addControlCommands(program: Command, exit: (code: number) => void): void {
   const where =
     '\nLooks in REROLL_HOME, or in .reroll below the current folder. Works beside a running `reroll run`.';
@@ -27,6 +27,20 @@ export function addControlCommands(program: Command, exit: (code: number) => voi
     .action(async (run: string | undefined, options: { events?: boolean; json?: boolean }) => {
       const { status } = await import('../control.js');
       exit(await status(run, options));
+    });
+
+  program
+    .command('report')
+    .description('write the report of a run as it stands now, and say where it is')
+    .argument('[run]', 'the run, as `reroll runs` lists it; left out: the newest')
+    .option('--json', 'print a JSON object')
+    .addHelpText(
+      'after',
+      `${where}\n\nA run that goes on writes it by itself from its first minute on.\n\nExample:\n  $ reroll report portraits-3`,
+    )
+    .action(async (run: string | undefined, options: { json?: boolean }) => {
+      const { report } = await import('../control.js');
+      exit(await report(run, options));
     });
 
   const about = (name: ControlName, description: string) =>
