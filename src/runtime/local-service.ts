@@ -135,7 +135,7 @@ export class LocalService implements Service {
   }
 
   async cancel(id?: string): Promise<RunStatus> {
-    const run = await this.#named(id);
+    const run = await this.#named(id, 'running');
     if (this.#here.find(run.id)) await this.#here.cancel(run.id);
     // Whoever carries it sees that it is cancelled, and tells its servers.
     else if (await this.#isCarried(run)) await this.#state.ledger.cancelRun(run.id);
@@ -193,7 +193,7 @@ export class LocalService implements Service {
   }
 
   /** A run that is not over: the named one, the only one, or the only one in the state that is wanted. */
-  async #named(id?: string, wanted?: Run['state']): Promise<Run> {
+  async #named(id: string | undefined, wanted: Run['state']): Promise<Run> {
     if (id !== undefined) return this.#find(id);
     const open = await this.#state.ledger.openRuns();
     const held = open.filter((run) => this.#here.find(run.id));

@@ -61,7 +61,7 @@ it('does the rest of a cancellation whose process died halfway', async () => {
   expect(await manifest(run)).toHaveLength(3);
 });
 
-it('means the one run without a name, or the one that can be paused or unpaused', async () => {
+it('means the one run without a name, or the one that is running, or can be unpaused', async () => {
   await expect(service.pause()).rejects.toThrow('no run is going on in');
   const first = await interrupted();
   expect(await service.pause()).toMatchObject({ run: first, state: 'paused' });
@@ -71,6 +71,7 @@ it('means the one run without a name, or the one that can be paused or unpaused'
   await service.pause(second);
   expect(await service.pause()).toMatchObject({ run: first, state: 'paused' });
   await expect(service.cancel()).rejects.toThrow('Name the one that you mean');
-  await service.cancel(first);
+  await service.unpause(second);
   expect(await service.cancel()).toMatchObject({ run: second, state: 'cancelled' });
+  expect(await service.cancel()).toMatchObject({ run: first, state: 'cancelled' });
 });
