@@ -1,7 +1,7 @@
-import { GoneError, ImageError, StorageError } from '../src/errors.js';
+import { GoneError, ImageError, toError, type StorageError } from '../src/errors.js';
 import type { Classifier } from '../src/classifier/index.js';
 import type { Candidates, Provenance } from '../src/images/index.js';
-import type { Attempt, AttemptKey, Ledger, ShotRecord } from '../src/ledger/index.js';
+import type { Attempt, AttemptKey, Candidate, Ledger, ShotRecord } from '../src/ledger/index.js';
 import {
   advance,
   judge,
@@ -12,11 +12,15 @@ import {
   type Step,
   type Verdict,
 } from '../src/loop/index.js';
+import { RetryLater } from '../src/queue/index.js';
+import { mostLosses, readCandidate } from './read-candidate.js';
 
 /** What it takes to advance a shot: the run's rules, its budget, its folder. */
 export interface AdvanceDependencies {
   ledger: Ledger;
   candidates: Candidates;
+  /** Whether a candidate lies where this process cannot look for it: another machine made it. */
+  isElsewhere(candidate: Candidate): boolean;
   gate: readonly GateRule[];
   retry: RetryPolicy;
   runSeed: number;
@@ -39,6 +43,8 @@ export interface AdvanceDependencies {
     due(key: AttemptKey, place?: { lane: string; priority: number }): void;
     ended(shot: ShotRecord, step: Extract<Step, { kind: 'end' }>, published?: string): void;
     failed(key: AttemptKey, reason: string): void;
+    /** An image cannot be read now. */
+    unreadable(key: AttemptKey, error: StorageError): void;
   };
 }
 
@@ -57,7 +63,13 @@ export async function classify(
 
 /** A shot that waited for the run's budget: decide again, now that others have moved on. False where it still waits. */
 export async function reconsider(dependencies: AdvanceDependencies, key: AttemptKey): Promise<boolean> {
-  return (await unlessGone(dependencies, key, () => advanceWaiting(dependencies, key))) ?? true;
+  try {
+    return (await unlessGone(dependencies, key, () => advanceWaiting(dependencies, key))) ?? true;
+  } catch (error) {
+    // The next look at those that wait comes soon.
+    if (error instanceof RetryLater) return false;
+    throw error;
+  }
 }
 
 /** Fails the shot where the candidate to keep, an earlier one, is gone: nothing brings it back. */
@@ -66,11 +78,13 @@ async function unlessGone<T>(dependencies: AdvanceDependencies, key: AttemptKey,
     return await work();
   } catch (error) {
     if (!(error instanceof GoneError)) throw error;
-    const reason = `the image to keep is lost: ${error.message}.`;
-    if (await dependencies.ledger.failShot(key.run, key.shot, reason))
-      dependencies.onEvent.failed(key, reason);
+    await fail(dependencies, key, `the image to keep is lost: ${error.message}.`);
     return undefined;
   }
+}
+
+async function fail({ ledger, onEvent }: AdvanceDependencies, key: AttemptKey, reason: string) {
+  if (await ledger.failShot(key.run, key.shot, reason)) onEvent.failed(key, reason);
 }
 
 async function scoreAndAdvance(
@@ -82,11 +96,14 @@ async function scoreAndAdvance(
   const attempt = shot?.attempts[key.number - 1];
   if (!shot || !attempt?.candidate || attempt.state !== 'generated') return;
 
-  const scores = await score(dependencies, attempt.candidate.file, signal);
-  if (!scores) {
-    // The stored file is gone or broken: the attempt is due again.
-    if (await dependencies.ledger.recordLostCandidate(key))
-      dependencies.onEvent.due(key, { lane: attempt.lane, priority: shot.priority });
+  const scores = await score(dependencies, key, attempt.candidate.file, signal);
+  if (scores instanceof Error) {
+    const { lost = 0 } = attempt;
+    if (lost >= mostLosses) {
+      const reason = `its image was made ${lost + 1} times, and lost each time: ${scores.message}. Look at the disk.`;
+      await fail(dependencies, key, reason);
+    } else if (await dependencies.ledger.recordLostCandidate(key))
+      dependencies.onEvent.due(key, placeOf(shot, attempt));
     return;
   }
   const verdict = judge(dependencies.gate, scores);
@@ -96,13 +113,21 @@ async function scoreAndAdvance(
     attempts: shot.attempts.with(key.number - 1, { ...attempt, verdict, model }),
   };
   const step = await decide(dependencies, judged);
-  await layAside(dependencies, judged, verdict);
+  await layAside(dependencies, judged, key.number, verdict);
   const published = await publishKept(dependencies, judged, step);
+  if (typeof published === 'object') {
+    if (!(await dependencies.ledger.recordAgain(key, published.number, { verdict, model }))) return;
+    dependencies.onEvent.judged(key, verdict);
+    dependencies.onEvent.due(published, placeOf(shot, published));
+    return;
+  }
   const recorded = await dependencies.ledger.recordVerdict(key, verdict, model, step, published);
   if (!recorded) return;
   dependencies.onEvent.judged(key, verdict);
   await follow(dependencies, judged, step, published);
 }
+
+const placeOf = ({ priority }: ShotRecord, { lane }: Attempt) => ({ lane, priority });
 
 async function advanceWaiting(dependencies: AdvanceDependencies, key: AttemptKey): Promise<boolean> {
   const shot = await dependencies.ledger.shot(key.run, key.shot);
@@ -110,16 +135,20 @@ async function advanceWaiting(dependencies: AdvanceDependencies, key: AttemptKey
   const step = await decide(dependencies, shot);
   if (step.kind === 'wait') return false;
   const published = await publishKept(dependencies, shot, step);
-  if (await dependencies.ledger.recordStep(key, step, published))
+  if (typeof published === 'object') {
+    if (await dependencies.ledger.recordAgain(key, published.number))
+      dependencies.onEvent.due(published, placeOf(shot, published));
+  } else if (await dependencies.ledger.recordStep(key, step, published))
     await follow(dependencies, shot, step, published);
   return true;
 }
 
-async function score(dependencies: ClassifyDependencies, file: string, signal: AbortSignal) {
+/** Or why the stored file is gone or broken. */
+async function score(dependencies: ClassifyDependencies, key: AttemptKey, file: string, signal: AbortSignal) {
   try {
-    return await dependencies.classifier.classify(await dependencies.candidates.read(file), signal);
+    return await dependencies.classifier.classify(await readCandidate(dependencies, key, file), signal);
   } catch (error) {
-    if ([ImageError, StorageError, GoneError].some((kind) => error instanceof kind)) return undefined;
+    if (error instanceof ImageError || error instanceof GoneError) return toError(error);
     throw error;
   }
 }
@@ -156,20 +185,30 @@ async function follow(
 async function layAside(
   dependencies: AdvanceDependencies,
   shot: ShotRecord,
+  number: number,
   { decision }: Verdict,
 ): Promise<void> {
-  if (decision !== 'accept') await put(dependencies, shot, shot.attempts.length, decision);
+  if (decision !== 'accept') await put(dependencies, shot, number, decision);
 }
 
+/** Where the image to keep was published; the attempt whose image must be made again first, since it lies elsewhere. */
 async function publishKept(
   dependencies: AdvanceDependencies,
   shot: ShotRecord,
   step: Step,
-): Promise<string | undefined> {
+): Promise<string | Attempt | undefined> {
   if (step.kind !== 'end' || step.keep === undefined) return undefined;
   // Kept in an earlier round: its candidate is gone, the file is there.
   if (step.keep === shot.kept) return shot.published;
-  const published = await put(dependencies, shot, step.keep, step.review ? 'review' : 'published');
+  let published;
+  try {
+    published = await put(dependencies, shot, step.keep, step.review ? 'review' : 'published');
+  } catch (error) {
+    const attempt = shot.attempts[step.keep - 1];
+    const mayBeMade = attempt?.candidate && dependencies.isElsewhere(attempt.candidate);
+    if (error instanceof GoneError && mayBeMade && (attempt.lost ?? 0) < mostLosses) return attempt;
+    throw error;
+  }
   const { kept, published: before } = shot;
   // Before the ledger knows the new one: who is killed between the two repeats this step, and no other.
   if (kept !== undefined && before !== undefined && published !== undefined && before !== published)
@@ -189,7 +228,7 @@ async function put(
   if (!attempt || file === undefined)
     throw new Error(`shot ${shot.index} has no candidate of attempt ${number}`);
   return dependencies.output.put(shot, attempt, as, async () => ({
-    bytes: await dependencies.candidates.read(file),
+    bytes: await readCandidate(dependencies, attempt, file),
     provenance: provenance(dependencies, shot, attempt),
   }));
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { BackendError, GoneError, ImageError, RestingError } from '../src/errors.js';
+import { BackendError, GoneError, ImageError, RestingError, type StorageError } from '../src/errors.js';
 import { describeLacks, type Backend, type Generated, type ServerInfo } from '../src/backends/index.js';
 import type { Candidates, Pictures } from '../src/images/index.js';
 import { inspectImage, samePixels, withoutPictures } from '../src/images/index.js';
@@ -8,6 +8,7 @@ import type { Json } from '../src/loop/index.js';
 import type { Environment } from '../src/pipeline/index.js';
 import { RetryLater } from '../src/queue/index.js';
 import { discreet } from './discreet.js';
+import { readCandidate } from './read-candidate.js';
 
 /** A backend as the generate worker sees it: its slots are counted and its breaker watches every call. */
 export interface GuardedBackend {
@@ -29,6 +30,8 @@ export interface GuardedBackend {
 export interface GenerateDependencies {
   ledger: Ledger;
   candidates: Candidates;
+  /** Where those lie, if several places share the ledger. */
+  store?: string;
   /** What came lately, from any server. */
   pictures: Pictures;
   /**
@@ -50,6 +53,8 @@ export interface GenerateDependencies {
     refused(key: AttemptKey, backend: string, message: string): void;
     /** The repair cannot be done, and a new image is made instead. */
     repairDropped(key: AttemptKey, reason: string): void;
+    /** The image to repair cannot be read now. */
+    unreadable(key: AttemptKey, error: StorageError): void;
     /** An attempt waits in another lane now. */
     due(key: AttemptKey): void;
     failed(key: AttemptKey, reason: string): void;
@@ -169,11 +174,19 @@ async function generateOn(
   if (!made) return;
 
   const { generated, candidate } = made;
+  const { store } = dependencies;
   const stored = await dependencies.candidates.put(
     `${key.run}/${key.shot}-${key.number}.${candidate.format}`,
     withoutPictures(generated.image),
   );
-  if (!(await server.ledger.recordCandidate(key, { ...candidate, ...stored }))) return;
+  if (
+    !(await server.ledger.recordCandidate(key, {
+      ...candidate,
+      ...stored,
+      ...(store !== undefined && { store }),
+    }))
+  )
+    return;
   dependencies.onEvent.generated(key, server.name, candidate.seconds);
   await dependencies.addClassify(key);
 }
@@ -232,7 +245,7 @@ function checkTwin(
 async function readPrevious(dependencies: GenerateDependencies, attempt: Attempt): Promise<Buffer> {
   const before = await dependencies.ledger.attempt({ ...attempt, number: attempt.number - 1 });
   if (!before?.candidate) throw new Error(`attempt ${attempt.number} repairs an attempt without a candidate`);
-  return dependencies.candidates.read(before.candidate.file);
+  return readCandidate(dependencies, attempt, before.candidate.file);
 }
 
 /** The server could not, and no attempt is used up: later again, as often as it takes. */

@@ -33,7 +33,10 @@ export async function openCandidates(folder: string): Promise<Candidates> {
         try {
           return await fs.readFile(path);
         } catch (error) {
-          throw systemCode(error) === 'ENOENT' ? new GoneError(`${path} is gone`) : error;
+          if (systemCode(error) !== 'ENOENT') throw error;
+          // A drive that is not mounted has lost nothing.
+          await fs.access(base);
+          throw new GoneError(`${path} is gone`);
         }
       });
     },

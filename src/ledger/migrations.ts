@@ -177,4 +177,11 @@ export const migrations: { name: string; sql: string }[] = [
       alter table reroll.runs add column set_keys text[] not null default '{}';
     `,
   },
+  {
+    name: 'lost',
+    sql: `
+      -- How often the image of an attempt was lost, and is made again.
+      alter table reroll.attempts add column lost integer not null default 0;
+    `,
+  },
 ];

@@ -7,7 +7,7 @@ const runColumns = `id, name, pipeline_file as "pipelineFile", pipeline, set_key
   output_dir as "outputDir", state, store, shots, created_at as "createdAt", finished_at as "finishedAt"`;
 
 const attemptColumns = `a.run, a.shot, a.number, a.state, a.request, a.lane, a.repair, a.backend,
-  a.remote_id as "remoteId", a.server_errors as "serverErrors", a.last_error as "lastError", a.candidate, a.verdict,
+  a.remote_id as "remoteId", a.server_errors as "serverErrors", nullif(a.lost, 0) as lost, a.last_error as "lastError", a.candidate, a.verdict,
   a.model, a.created_at as "createdAt", a.generated_at as "generatedAt", a.judged_at as "judgedAt"`;
 
 /** id */

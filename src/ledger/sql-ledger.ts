@@ -278,6 +278,30 @@ export class SqlLedger implements Ledger {
     return this.#guarded(statements.verdict, values);
   }
 
+  async recordAgain(
+    last: AttemptKey,
+    number: number,
+    judged?: { verdict: Verdict; model: Json },
+  ): Promise<boolean> {
+    const wait = await this.#stepOf(last, { kind: 'wait' }, undefined);
+    return this.#ask(() =>
+      transaction(this.#pool, async (client) => {
+        const moves = async (statement: Statement, values: unknown[]) =>
+          (await client.query({ ...statement, values: [...values, ...this.#fence()] })).rowCount === 1;
+        if (judged) {
+          const { verdict, model } = judged;
+          const values = [...keyOf(last), ...wait, toJsonb(verdict), toJsonb(model)];
+          if (!(await moves(statements.verdict, values))) return false;
+        }
+        const isAgain = await moves(statements.again, keyOf({ ...last, number }));
+        // What was just judged must not be left waiting for nothing.
+        if (!isAgain && judged)
+          throw new Error(`attempt ${number} of shot ${last.shot} cannot be made again`);
+        return isAgain;
+      }),
+    );
+  }
+
   async recordStep(key: AttemptKey, step: Step, published?: string): Promise<boolean> {
     if (step.kind === 'wait') return false;
     const values = [...keyOf(key), ...(await this.#stepOf(key, step, published))];

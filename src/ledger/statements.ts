@@ -60,7 +60,7 @@ export const candidate = statement(
 export const lostCandidate = statement(
   'lost candidate',
   `with moved as (
-     update reroll.attempts set state = 'due', candidate = null, generated_at = null
+     update reroll.attempts set state = 'due', candidate = null, generated_at = null, lost = lost + 1
      where run = $1 and shot = $2 and number = $3 and state = 'generated' ${fence(4)}
      returning 1
    )
@@ -68,27 +68,27 @@ export const lostCandidate = statement(
 );
 
 /**
- * What follows a verdict, for the one row of `moved`, which has the shot's priority: $4 the next attempt's
- * request, $5 its lane, $6 its repair; $7 the outcome, $8 kept, $9 published.
+ * What follows a verdict, for the one row of `moved`, which has the shot's priority and its last attempt's number (the
+ * judged one may be an earlier one, whose image was made again): $4 the next attempt's request, $5 its lane, $6 its repair; $7 the outcome, $8 kept, $9 published.
  */
 const step = (judged: { one: string; rejected: string }): string => `
   stepped as (
     update reroll.shots s
-    set attempts = $3::int + ($4::jsonb is not null)::int, waiting = $4::jsonb is null and $7::text is null,
+    set attempts = s.attempts + ($4::jsonb is not null)::int, waiting = $4::jsonb is null and $7::text is null,
       outcome = $7, kept = coalesce($8, kept), published = coalesce($9, published)
     from moved where s.run = $1 and s.shot = $2
   ), went as (
-    update reroll.standings set shots = shots - 1
-    where run = $1 and bucket = $2::int / 256 and not ended and attempts = $3::int
-      and ($4::jsonb is not null or $7::text is not null) and exists (select from moved)
-    returning bucket
+    update reroll.standings t set shots = t.shots - 1 from moved
+    where t.run = $1 and t.bucket = $2::int / 256 and not t.ended and t.attempts = moved.last
+      and ($4::jsonb is not null or $7::text is not null)
+    returning t.bucket, t.attempts as last
   ), came as (
     insert into reroll.standings (run, bucket, ended, attempts, shots)
-    select $1, bucket, $7::text is not null, $3::int + ($4::jsonb is not null)::int, 1 from went
+    select $1, bucket, $7::text is not null, last + ($4::jsonb is not null)::int, 1 from went
     on conflict (run, bucket, ended, attempts) do update set shots = standings.shots + 1
   ), next as (
     insert into reroll.attempts (run, shot, number, state, priority, request, lane, repair)
-    select $1, $2, $3 + 1, 'due', priority, $4, $5, $6::jsonb from moved where $4::jsonb is not null
+    select $1, $2, last + 1, 'due', priority, $4, $5, $6::jsonb from moved where $4::jsonb is not null
   )
   update reroll.runs set
     generated = generated - ${judged.one}, attempts = attempts + ${judged.one}, rejected = rejected + ${judged.rejected},
@@ -100,11 +100,11 @@ const step = (judged: { one: string; rejected: string }): string => `
 export const verdict = statement(
   'verdict',
   `with open as (
-     select from reroll.shots where run = $1 and shot = $2 and outcome is null ${fence(12)} for update
+     select attempts as last from reroll.shots where run = $1 and shot = $2 and outcome is null ${fence(12)} for update
    ), moved as (
      update reroll.attempts a set state = 'judged', verdict = $10, model = $11, judged_at = now()
      from open where a.run = $1 and a.shot = $2 and a.number = $3 and a.state = 'generated'
-     returning a.priority
+     returning a.priority, open.last
    ), ${step({ one: '1', rejected: `($10::jsonb ->> 'decision' <> 'accept')::int` })}`,
 );
 
@@ -112,10 +112,27 @@ export const verdict = statement(
 export const stepAfterWait = statement(
   'step after wait',
   `with moved as (
-     select priority from reroll.shots
+     select priority, attempts as last from reroll.shots
      where run = $1 and shot = $2 and outcome is null and waiting and attempts = $3 ${fence(10)}
      for update
    ), ${step({ one: '0', rejected: '0' })}`,
+);
+
+/** run, shot, number; lease. The shot waits, and its rejected attempt's image is to be made again. The remote id stays. */
+export const again = statement(
+  'again',
+  `with open as (
+     select from reroll.shots where run = $1 and shot = $2 and outcome is null and waiting ${fence(4)} for update
+   ), moved as (
+     update reroll.attempts a set state = 'due', candidate = null, verdict = null, model = null,
+       generated_at = null, judged_at = null, lost = lost + 1
+     from open where a.run = $1 and a.shot = $2 and a.number = $3 and a.state = 'judged'
+       and a.verdict ->> 'decision' <> 'accept'
+     returning 1
+   ), goes_on as (
+     update reroll.shots set waiting = false from moved where run = $1 and shot = $2
+   )
+   update reroll.runs set due = due + 1, attempts = attempts - 1, rejected = rejected - 1 from moved where id = $1`,
 );
 
 /** run, state to move to, states to move from; lease */

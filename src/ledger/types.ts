@@ -25,7 +25,7 @@ export interface AttemptKey {
  * - `judged`: it has its verdict
  * - `dropped`: its shot ended before it came to a verdict (cancelled, failed)
  *
- * Legal moves: due -> generated -> judged; generated -> due (its candidate got lost); due | generated -> dropped.
+ * Legal moves: due -> generated -> judged; generated | judged -> due (its candidate got lost); due | generated -> dropped.
  */
 export type AttemptState = 'due' | 'generated' | 'judged' | 'dropped';
 
@@ -99,6 +99,8 @@ export interface Run extends Omit<NewRun, 'hasBudget' | 'files'> {
 export interface Candidate {
   /** Path below the candidates folder. */
   file: string;
+  /** Which folder that is, where several places share the ledger. */
+  store?: string;
   sha256: string;
   width: number;
   height: number;
@@ -131,6 +133,8 @@ export interface Attempt extends AttemptKey {
   /** Server errors that this attempt met so far. They use up no attempt. */
   serverErrors: number;
   lastError?: string;
+  /** How often its candidate got lost. */
+  lost?: number;
   candidate?: Candidate;
   verdict?: Verdict;
   /** Which model gave the verdict. */
@@ -313,6 +317,11 @@ export interface Ledger {
     step: Step,
     published?: string,
   ): Promise<boolean>;
+  /**
+   * judged -> due, for attempt `number` of an open shot: its candidate, which is to be kept, got lost. `last` is the
+   * shot's last attempt, with its verdict where that is not recorded yet.
+   */
+  recordAgain(last: AttemptKey, number: number, judged?: { verdict: Verdict; model: Json }): Promise<boolean>;
   /** A shot whose step was `wait`: gives it its next attempt, or its end. `key` is its last attempt. */
   recordStep(key: AttemptKey, step: Step, published?: string): Promise<boolean>;
   /**

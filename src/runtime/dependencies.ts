@@ -1,4 +1,5 @@
 import { backoffMs } from '../backends/index.js';
+import { systemCode, type StorageError } from '../errors.js';
 import type { AttemptKey, Ledger } from '../ledger/index.js';
 import type { Pictures } from '../images/index.js';
 import { reachesAll, shareBudget } from '../loop/index.js';
@@ -15,9 +16,20 @@ const onFailed =
   ({ run, shot }, reason) =>
     events.emit({ type: 'shot-ended', run, shot, outcome: 'failed', reason });
 
+/** Told once for each reason: a drive that hangs keeps many images back. */
+const onUnreadable =
+  ({ events }: Pick<State, 'events'>, { id, unreadable }: OpenRun) =>
+  (_key: AttemptKey, { message, cause }: StorageError): void => {
+    const reason = systemCode(cause) ?? message;
+    if (unreadable.has(reason)) return;
+    unreadable.add(reason);
+    const told = `${message} Images that cannot be read are waited for; nothing is lost.`;
+    events.emit({ type: 'warning', run: id, code: 'image-unreadable', message: told });
+  };
+
 /** What the generate worker needs for one run's attempts. */
 export function generateDependencies(
-  state: Pick<State, 'events' | 'candidates' | 'queues' | 'ledger'>,
+  state: Pick<State, 'events' | 'candidates' | 'queues' | 'ledger' | 'store' | 'isShared'>,
   open: OpenRun,
   { classifyQueue, pictures }: { classifyQueue: string; pictures: Pictures },
 ): GenerateDependencies {
@@ -25,6 +37,7 @@ export function generateDependencies(
   return {
     ledger: state.ledger,
     candidates: state.candidates,
+    ...(state.isShared && { store: state.store }),
     pictures,
     environment: open.pipeline.environment,
     isTaking: () => open.isTaking,
@@ -48,6 +61,7 @@ export function generateDependencies(
         const message = `${shot}.${number} is made anew instead of repaired: ${reason}`;
         emit({ type: 'warning', run, code: 'repair-dropped', message });
       },
+      unreadable: onUnreadable(state, open),
       due: (key) => emit({ type: 'due', key }),
       failed: onFailed(state),
     },
@@ -56,7 +70,7 @@ export function generateDependencies(
 
 /** What it takes to advance one run's shots, with the run's rules in it. */
 export function advanceDependencies(
-  state: Pick<State, 'events' | 'candidates'>,
+  state: Pick<State, 'events' | 'candidates' | 'store'>,
   open: OpenRun,
   ledger: Ledger,
 ): AdvanceDependencies {
@@ -66,6 +80,7 @@ export function advanceDependencies(
   return {
     ledger,
     candidates: state.candidates,
+    isElsewhere: ({ store = run.store }) => store !== state.store,
     gate: gate.rules,
     retry,
     runSeed: run.seed,
@@ -88,6 +103,7 @@ export function advanceDependencies(
           ...(published !== undefined && { published }),
         }),
       failed: onFailed(state),
+      unreadable: onUnreadable(state, open),
     },
   };
 }

@@ -10,6 +10,7 @@ export type WarningCode =
   | 'backend-untold'
   | 'setting-in-vain'
   | 'repair-dropped'
+  | 'image-unreadable'
   | 'model-note'
   | 'queue-away'
   | 'state'

@@ -22,6 +22,8 @@ export interface LaneServers {
 export class OpenRun {
   readonly output: Output;
   readonly clock = new WorkClock();
+  /** Why images could not be read, as far as it was told. */
+  readonly unreadable = new Set<string>();
   state: RunState = 'running';
   /** This process takes nothing more of it. */
   isLeaving = false;

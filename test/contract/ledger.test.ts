@@ -45,6 +45,7 @@ type GuardedMove =
   | 'recordCandidate'
   | 'recordLostCandidate'
   | 'recordVerdict'
+  | 'recordAgain'
   | 'recordStep'
   | 'failShot'
   | 'moveRun';
@@ -256,6 +257,29 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       await expectTrueCounters(key.run);
     });
 
+    it('is due again after its verdict when its candidate, which is to be kept, got lost', async () => {
+      const first = keyOf(await newRun());
+      const last = { ...first, number: 2 };
+      await generated(first);
+      await ledger.recordVerdict(first, aVerdict('reject'), aModel, retry);
+      const judged = { verdict: aVerdict('reject'), model: aModel };
+      expect(await ledger.recordAgain(last, 1, judged)).toBe(false);
+      await generated(last);
+      expect(await ledger.recordAgain(last, 1)).toBe(false);
+      expect(await ledger.recordAgain(last, 1, judged)).toBe(true);
+      expect(await ledger.recordAgain(last, 1, judged)).toBe(false);
+      expect(await ledger.attempt(last)).toMatchObject({ state: 'judged' });
+      const attempt = await ledger.attempt(first);
+      expect(attempt).toMatchObject({ state: 'due', remoteId: 'id-1-1', lost: 1 });
+      expect(attempt).not.toHaveProperty('verdict');
+      expect(await expectTrueCounters(first.run)).toMatchObject({ due: 1, attempts: 1, rejected: 1 });
+      // Then it goes on from its last attempt.
+      await generated(first);
+      expect(await ledger.recordVerdict(first, aVerdict('reject'), aModel, retry)).toBe(true);
+      expect(await ledger.attempt({ ...first, number: 3 })).toMatchObject({ state: 'due' });
+      await expectTrueCounters(first.run);
+    });
+
     it('is due again once when its candidate got lost', async () => {
       const key = keyOf(await newRun());
       expect(await ledger.recordLostCandidate(key)).toBe(false);
@@ -263,7 +287,7 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       expect(await ledger.recordLostCandidate(key)).toBe(true);
       expect(await ledger.recordLostCandidate(key)).toBe(false);
       const attempt = await ledger.attempt(key);
-      expect(attempt).toMatchObject({ state: 'due', remoteId: 'id-1-1' });
+      expect(attempt).toMatchObject({ state: 'due', remoteId: 'id-1-1', lost: 1 });
       expect(attempt).not.toHaveProperty('candidate');
       expect((await expectTrueCounters(key.run)).due).toBe(1);
     });
@@ -652,6 +676,7 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
       (key) => ledger.recordVerdict(key, rejected, aModel, retry),
       (key) => ledger.recordVerdict(key, rejected, aModel, wait),
       (key) => ledger.recordVerdict(key, aVerdict('accept'), aModel, accept, 'a.png'),
+      (key) => ledger.recordAgain(key, key.number),
       (key) => ledger.recordStep(key, retry),
       (key) => ledger.recordStep(key, { kind: 'end', outcome: 'exhausted', keep: 1 }, 'b.png'),
       (key) => ledger.failShot(key.run, key.shot, 'broken'),
@@ -751,6 +776,7 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
     recordCandidate: (under, key) => under.recordCandidate(key, aCandidate),
     recordLostCandidate: (under, key) => under.recordLostCandidate(key),
     recordVerdict: (under, key) => under.recordVerdict(key, aVerdict('accept'), aModel, accept),
+    recordAgain: (under, key) => under.recordAgain(key, key.number),
     recordStep: (under, key) => under.recordStep(key, retry),
     failShot: (under, { run, shot }) => under.failShot(run, shot, 'no'),
     moveRun: (under, { run }) => under.moveRun(run, 'paused'),
@@ -764,6 +790,11 @@ describe.each(databases)('the ledger on $database', ({ programs }) => {
     },
     recordLostCandidate: async (key) => generated(key).then(() => key),
     recordVerdict: async (key) => generated(key).then(() => key),
+    async recordAgain(key) {
+      await generated(key);
+      await ledger.recordVerdict(key, aVerdict('reject'), aModel, wait);
+      return key;
+    },
     async recordStep(key) {
       await generated(key);
       await ledger.recordVerdict(key, aVerdict('reject'), aModel, wait);

@@ -11,7 +11,9 @@ import {
   RunHere,
   type RunEvent,
   type RunSummary,
+  type State,
 } from '../../src/runtime/index.js';
+import { findUnfinished, recordedRun, type Task } from '../../src/runtime/start.js';
 import { freshHome } from './home.js';
 import { withoutTimesAndServers } from './workspace.js';
 
@@ -46,12 +48,26 @@ export interface RunOptions {
 
 /** Runs a pipeline in `dir`, in a state folder of its own, to its end. */
 export async function runPipeline(dir: string, config: object, options: RunOptions = {}): Promise<Ran> {
-  const never = new AbortController().signal;
-  const { name = 'a', onEvent, env = {} } = options;
-  const signals = { drain: never, force: never, ...options.signals };
+  const { name = 'a' } = options;
   const file = join(dir, `${name}.yaml`);
   await writeFile(file, stringify(config));
   const loaded = await loadPipeline(file, { env: {}, set: [`output.dir=${join(dir, `out-${name}`)}`] });
+  return carry(dir, options, async (state) => newRun(state, loaded));
+}
+
+/** Goes on with a run in another state folder, as another machine does that shares the database. */
+export function resumePipeline(dir: string, run: string, options: RunOptions): Promise<Ran> {
+  return carry(dir, options, async (state) => recordedRun(state, await findUnfinished(state, run), {}));
+}
+
+async function carry(
+  dir: string,
+  options: RunOptions,
+  taskIn: (state: State) => Promise<Task>,
+): Promise<Ran> {
+  const never = new AbortController().signal;
+  const { name = 'a', onEvent, env = {} } = options;
+  const signals = { drain: never, force: never, ...options.signals };
   const events: RunEvent[] = [];
   const { summary, shots } = await opening(async (releasers) => {
     const state = await openState(await freshHome(join(dir, `home-${name}`)), env);
@@ -63,7 +79,7 @@ export async function runPipeline(dir: string, config: object, options: RunOptio
     releasers.add(() => here.stop({ force: true }));
     signals.drain.addEventListener('abort', () => void here.stop({ force: false }));
     signals.force.addEventListener('abort', () => void here.stop({ force: true }));
-    const run = await here.take(newRun(state, loaded), { env: {}, signal: never });
+    const run = await here.take(await taskIn(state), { env: {}, signal: never });
     const summary = (await here.ended(run.id))!;
     const shots: ShotRecord[] = [];
     for await (const shot of state.ledger.shots(run.id)) shots.push(shot);
