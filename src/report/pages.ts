@@ -21,7 +21,7 @@ export interface Page<P extends Part> {
 /** A part holds the cards of whole shots, so many or a shot more: as many as a thumb scrolls over. */
 export const cardsPerPart = 300;
 /** What a browser shows within a second or two on a telephone. */
-const cardsPerPage = 12_000;
+const cardsPerPage = 15_000;
 
 export const firstPage = 'report.html';
 

@@ -314,7 +314,7 @@ test('what is no picture has no thumbnail, and is no error', async () => {
 test('a large run has pages, on which every image stands once, and memory stays flat', async () => {
   const into = await mkdtemp(join(folder, 'run-'));
   await writeThumbnail(into, { shot: 0, number: 0 }, await drawing(1, false));
-  const many = 7_000;
+  const many = 9_000;
   await Promise.all([1, 2, 3].map((number) => mkdir(join(into, 'thumbnails', String(number)))));
   let alive = 0;
   const shots = async function* (): AsyncGenerator<ReportShot> {
@@ -333,7 +333,7 @@ test('a large run has pages, on which every image stands once, and memory stays 
   await written([], { folder: into, shots: shots(), fileOf: () => undefined });
   expect(alive).toBeLessThan(250e6);
   const first = await readFile(join(into, 'report.html'), 'utf8');
-  expect(first).toContain('6,300 / 7,000');
+  expect(first).toContain('8,100 / 9,000');
   const files = (await readdir(into)).filter((file) => /^report-/.test(file)).sort();
   expect(files).toEqual(['report-accepted-1.html', 'report-accepted-2.html', 'report-exhausted-1.html']);
   const pages = new Map<string, string>();
