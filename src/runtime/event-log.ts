@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { toError } from '../errors.js';
 import type { Ledger } from '../ledger/index.js';
 import type { Json } from '../loop/index.js';
-import { runOf, type RunEvent, type RunEvents } from './events.js';
+import { runOf, tellAll, type RunEvent, type RunEvents } from './events.js';
 
 /** One write for all that happened meanwhile: an event costs an attempt next to nothing. */
 const flushMs = 200;
@@ -69,12 +69,13 @@ export class EventLog {
       }));
       try {
         await this.#ledger.appendEvents(run, rows);
-        this.#written.emit('run', run);
       } catch (error) {
         // Tried again with the next ones. A log that cannot be written ends no run.
         this.#held = [...entries, ...this.#held].slice(-maxHeld);
         if (toError(error).name !== 'StorageError') process.emitWarning(toError(error));
+        continue;
       }
+      tellAll(this.#written.listeners('run'), run);
     }
   }
 }

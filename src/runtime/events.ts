@@ -54,18 +54,27 @@ export function runOf(event: RunEvent): string | undefined {
   return event.type === 'totals' ? event.progress.run : event.run;
 }
 
-/** One channel of run events. A listener that throws breaks nothing: its error is logged. */
+/** Calls every listener. One that throws, or whose promise rejects, breaks nothing: its error is logged. */
+export function tellAll(listeners: readonly unknown[], event: unknown): void {
+  const log = (error: unknown) => {
+    process.emitWarning(toError(error));
+  };
+  for (const listener of listeners as ((event: unknown) => unknown)[]) {
+    try {
+      const answer = listener(event);
+      if (answer instanceof Promise) answer.catch(log);
+    } catch (error) {
+      log(error);
+    }
+  }
+}
+
+/** One channel of run events. */
 export class RunEvents {
   readonly #emitter = new EventEmitter().setMaxListeners(0);
 
   readonly emit: EmitRunEvent = (event) => {
-    for (const listener of this.#emitter.listeners('event') as EmitRunEvent[]) {
-      try {
-        listener(event);
-      } catch (error) {
-        process.emitWarning(toError(error));
-      }
-    }
+    tellAll(this.#emitter.listeners('event'), event);
   };
 
   /** Returns the function that stops listening. */

@@ -55,6 +55,17 @@ describe('reroll run', () => {
     );
   });
 
+  it('goes on where whoever reads has left, and is no success', async () => {
+    workspace = await makeWorkspace(pipeline());
+    const { child, finished } = workspace.start(['run', 'pipeline.yaml']);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    const { code, signal } = await finished;
+    expect(signal).toBeNull();
+    expect(code).toBeGreaterThan(0);
+    expect(await workspace.manifest('cli-1')).toHaveLength(4);
+  });
+
   it('says 1 where shots are exhausted', async () => {
     workspace = await makeWorkspace(
       pipeline({ gate: { model: tinyModel, reject: [{ labels: ['*'], threshold: 0 }] } }),
