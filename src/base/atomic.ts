@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../errors.js';
-import { storing } from './storage.js';
+import { storageError, storing } from './storage.js';
 
 /** Node refuses single writes of 2 GiB and more. */
 const writeBytes = 2 ** 30;
+
+/** What a write is called until it is whole. */
+const temporaryName = /^\..*\.[-0-9a-f]{36}\.tmp$/s;
 
 /** Where bytes go one after another. */
 export interface Sink {
@@ -47,6 +50,24 @@ export async function writeAtomically(
     // Another write, of this very moment, may have made the folder.
     await Promise.all([syncFolder(folder), ...making]);
   });
+}
+
+/**
+ * Removes what is left of writes that were killed, below a folder, if there is one: temporary files that nobody has touched
+ * for so long.
+ */
+export async function sweepTemporary(folder: string, untouchedMs: number): Promise<void> {
+  const names = await fs.readdir(folder, { recursive: true }).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw storageError('read', folder, error);
+  });
+  const latest = Date.now() - untouchedMs;
+  for (const name of names) {
+    if (!temporaryName.test(basename(name))) continue;
+    const path = join(folder, name);
+    const { mtimeMs = Infinity } = (await fs.lstat(path).catch(() => undefined)) ?? {};
+    if (mtimeMs <= latest) await fs.rm(path, { force: true });
+  }
 }
 
 class FileSink implements Sink {

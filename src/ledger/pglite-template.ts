@@ -8,7 +8,7 @@ import { closeToOthers, syncEntry, syncTree } from './folders.js';
 
 /** Changes whenever PGlite's PostgreSQL does, so that no old template meets a new server. */
 const templateName = 'pglite-0.5';
-/** A draft that nobody has touched for so long has nobody any more. */
+/** A draft of the template, which others may be making too, that nobody has touched for so long has nobody any more. */
 const draftMs = 600_000;
 
 /**
@@ -18,7 +18,8 @@ const draftMs = 600_000;
  */
 export async function fillDataDir(dataDir: string): Promise<void> {
   const template = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'reroll', templateName);
-  await Promise.all([sweepDrafts(dataDir), sweepDrafts(template)]);
+  // The state folder is this process's alone.
+  await Promise.all([sweepDrafts(dataDir, 0), sweepDrafts(template, draftMs)]);
   if ((await filesIn(dataDir)).length > 0) return;
   if ((await filesIn(template)).length === 0) {
     try {
@@ -61,14 +62,14 @@ async function appear(folder: string, fill: (folder: string) => Promise<void>): 
 }
 
 /** Of processes that were killed at it: one that is at it now needs seconds. */
-async function sweepDrafts(folder: string): Promise<void> {
+async function sweepDrafts(folder: string, untouchedMs: number): Promise<void> {
   const parent = dirname(folder);
   for (const name of await filesIn(parent)) {
     // Before this version a draft was named by its process.
     if (!name.startsWith(`${basename(folder)}.`) || !/\.(\d+|[-0-9a-f]{36}\.new)$/.test(name)) continue;
     const draft = join(parent, name);
     const age = Date.now() - ((await stat(draft).catch(() => undefined))?.mtimeMs ?? Date.now());
-    if (age > draftMs) await rm(draft, { recursive: true, force: true });
+    if (age >= untouchedMs) await rm(draft, { recursive: true, force: true });
   }
 }
 

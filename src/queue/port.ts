@@ -34,6 +34,8 @@ export interface Queues {
   waiting(queue: string): Promise<{ ready: number; delayed: number }>;
   /** Throws away the queue and all its jobs, those being worked on included. */
   clear(queue: string): Promise<void>;
+  /** Throws away all queues whose names hold `part`. */
+  clearAll(part: string): Promise<void>;
   /** Removes the jobs, of queues whose names hold `part`, that nobody works on and of which `isOf` says so; answers how many. */
   sweep(part: string, isOf: (data: JobData) => boolean, isDry: boolean): Promise<number>;
   /** Ends what is left: workers by force, connections that were opened here. */

@@ -87,6 +87,11 @@ export async function openQueues(place: QueuePlace, warn: (message: string) => v
         return { ready: waiting + prioritized, delayed };
       }),
     clear: (name) => ask('clear the queue', () => open(name).obliterate({ force: true })),
+    clearAll: (part) =>
+      ask('clear the queues', async () => {
+        for (const name of await server.queues())
+          if (name.includes(part)) await open(name).obliterate({ force: true });
+      }),
     sweep: (part, isOf, isDry) =>
       ask('remove jobs', async () => {
         let count = 0;

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { sweepTemporary } from '../base/atomic.js';
 import type { BackendHealthState } from '../backends/index.js';
 import { ConfigError, QueueError, toError } from '../errors.js';
 import type { Ledger, Run } from '../ledger/index.js';
@@ -21,7 +23,7 @@ import { prepare, type Prepared, type PrepareOptions, type Server } from './prep
 import { QueueNames } from './queue-names.js';
 import type { ServerStatus } from './service.js';
 import { recordedRun, type Task } from './start.js';
-import type { State } from './state.js';
+import { othersMs, type State } from './state.js';
 import { vainSettings } from './vain.js';
 
 export type Role = 'coordinate' | 'generate' | 'judge';
@@ -73,6 +75,7 @@ export class RunHere {
   /** Runs of others that cannot be served from here, each told of once. */
   readonly #refused = new Set<string>();
   readonly #timers: NodeJS.Timeout[];
+  #cleared: Promise<void> | undefined;
   #looking: Promise<void> | undefined;
   #again = false;
   #stopping = false;
@@ -138,6 +141,7 @@ export class RunHere {
           `another reroll process works on ${run.id}, on this machine or on one that shares its database. Wait until it is done, or stop it there.`,
         );
       }
+      await this.#sweep(run, task.recorded !== undefined);
       // Before anybody can pause it: a pause must not be undone by the start.
       await this.#state.ledger.moveRun(run.id, 'running');
       onTaken?.(run);
@@ -230,8 +234,23 @@ export class RunHere {
     await this.#judges.stop(force);
     await Promise.all(held.map((run) => this.#end(run)));
     await this.#log.close();
+    if (!force && (await this.#state.ledger.openRuns()).length === 0) await this.#clearQueues();
     await this.#leases.close();
     this.#hurry.abort();
+  }
+
+  /** What processes that were killed left: of the run, and in the queues before this one uses them. */
+  async #sweep(run: Run, isRecorded: boolean): Promise<void> {
+    const folder = join(run.outputDir, run.id);
+    if (isRecorded) await sweepTemporary(folder, this.#state.isShared ? othersMs : 0);
+    await (this.#cleared ??= this.#clearQueues());
+  }
+
+  /** The ledger says what belongs there. Where others share it, they are at work on it. */
+  async #clearQueues(): Promise<void> {
+    if (this.#state.isShared) return;
+    // A server that does not answer is told of when jobs are added, and what lies there harms nothing.
+    await this.#state.queues.clearAll(`-${this.#names.place}-`).catch(() => undefined);
   }
 
   /** Whoever edits a file and resumes may think that it counts. */

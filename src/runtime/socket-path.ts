@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { chmod, lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { once } from 'node:events';
-import type { Server } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { systemCode } from '../errors.js';
 
 /** What a Unix socket's path may take, in bytes: macOS has the shortest, 104 with the closing zero. */
 const maxBytes = 103;
@@ -55,5 +56,38 @@ async function userFolder(): Promise<string> {
   await mkdir(wanted, { mode: 0o700 }).catch(() => undefined);
   const found = await lstat(wanted).catch(() => undefined);
   const isOurs = found?.isDirectory() === true && found.uid === uid && (found.mode & 0o077) === 0;
+  const ours = isOurs ? [wanted] : await madeBefore(uid);
+  for (const folder of ours) await sweepDead(folder);
   return isOurs ? wanted : mkdtemp(join(tmpdir(), 'reroll-'));
+}
+
+/** The folders that were made in place of one that is somebody else's. */
+async function madeBefore(uid: number): Promise<string[]> {
+  const names = await readdir(tmpdir()).catch(() => []);
+  const folders = names.filter((name) => /^reroll-\w{6}$/.test(name)).map((name) => join(tmpdir(), name));
+  const entries = await Promise.all(folders.map((folder) => lstat(folder).catch(() => undefined)));
+  return folders.filter((_, place) => entries[place]?.isDirectory() === true && entries[place].uid === uid);
+}
+
+/** Sockets of processes that were killed go, and their folder where it was made for one. */
+async function sweepDead(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (!name.endsWith('.sock') || !(await isDead(path))) continue;
+    await rm(path, { force: true });
+    // Never one that a process has just made for its own.
+    await rmdir(folder).catch(() => undefined);
+  }
+}
+
+function isDead(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const answer = (isDead: boolean) => {
+      socket.destroy();
+      resolve(isDead);
+    };
+    socket.on('connect', () => answer(false));
+    socket.on('error', (error) => answer(systemCode(error) === 'ECONNREFUSED'));
+  });
 }

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { writeAtomically } from '../base/atomic.js';
+import { sweepTemporary, writeAtomically } from '../base/atomic.js';
 import { ConfigError } from '../errors.js';
 import { openBlobs, type Blobs } from '../blobs/index.js';
 import { openCandidates, type Candidates } from '../images/index.js';
@@ -28,6 +28,9 @@ export interface State {
   setControl: (path: string) => Promise<void>;
   close(): Promise<void>;
 }
+
+/** Where several processes may write: what one of them has not touched for so long, it left when it was killed. */
+export const othersMs = 600_000;
 
 /** The state folder: REROLL_HOME, or `.reroll` beside the pipeline. */
 export function homeOf(env: NodeJS.ProcessEnv, pipelineFile?: string): string {
@@ -63,6 +66,8 @@ export function openState(home: string, env: NodeJS.ProcessEnv): Promise<State> 
     const place = redisUrl ? { redisUrl } : databaseUrl && trouble ? { databaseUrl, trouble } : { pool };
     const queues = await openQueues(place, onWarning);
     releasers.add(() => queues.close());
+    for (const part of ['candidates', 'blobs', 'ledgers'])
+      await sweepTemporary(join(home, part), databaseUrl ? othersMs : 0);
     const candidates = await openCandidates(join(home, 'candidates'));
     const setControl = (path: string) => lock?.setControl(path) ?? Promise.resolve();
     return {

@@ -226,6 +226,25 @@ describe.each(homes)('queues: $name', (home) => {
     expect(await queues.sweep(queue, isOld, false)).toBe(0);
   });
 
+  test('all queues of a place are thrown away, those being worked on included', async () => {
+    const { note, has } = diary();
+    const { open, opened } = gate();
+    const other = `${queue}-other`;
+    await queues.add(queue, [job('a'), job('b', { delayMs: 60_000 })]);
+    await queues.add(other, [job('c')]);
+    work(async ({ id }) => {
+      note(id);
+      await opened;
+    });
+    await has(1);
+    await queues.clearAll(`${queue}-`);
+    expect(await queues.waiting(other)).toEqual({ ready: 0, delayed: 0 });
+    expect(await waiting()).toBe(1);
+    await queues.clearAll(queue);
+    expect(await waiting()).toBe(0);
+    open();
+  });
+
   test('an id that is waiting, delayed or at work is not added again; one that is done is', async () => {
     const { note, has, ids } = diary();
     const { open, opened } = gate();

@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -62,8 +63,17 @@ async function killAndResume(workspace: Workspace, env: NodeJS.ProcessEnv): Prom
     const { signal, stderr } = await resumed.finished;
     expect(signal, stderr).toBe('SIGKILL');
   }
+  await leaveBehind(workspace);
   const last = await workspace.reroll(['resume', '--json'], env);
   expect(last.code, last.stderr).toBeLessThanOrEqual(1);
+}
+
+/** What a kill leaves only where it comes at the right moment. */
+async function leaveBehind({ dir }: Workspace): Promise<void> {
+  const id = randomUUID();
+  for (const folder of ['out/killed-1', '.reroll/candidates/killed-1'])
+    await writeFile(join(dir, folder, `.1.png.${id}.tmp`), 'half');
+  await mkdir(join(dir, '.reroll', `db.${id}.new`));
 }
 
 async function expectWhole(workspace: Workspace): Promise<void> {
@@ -72,7 +82,8 @@ async function expectWhole(workspace: Workspace): Promise<void> {
     name.endsWith('.png'),
   );
   expect(files).toHaveLength(50);
-  expect(files.filter((name) => name.includes('.tmp'))).toEqual([]);
+  const all = await readdir(workspace.dir, { recursive: true });
+  expect(all.filter((name) => /\.(tmp|new|sock)$/.test(name))).toEqual([]);
 }
 
 describe('a run that is killed again and again', () => {
@@ -139,6 +150,7 @@ describe.runIf(redisAvailable())('a run with its queue on Redis', () => {
     const workspace = await makeWorkspace(pipeline());
     await killAndResume(workspace, { REROLL_REDIS_URL: redis.url });
     await expectWhole(workspace);
+    expect(await redis.keys()).toEqual([]);
     await workspace.remove();
   });
 

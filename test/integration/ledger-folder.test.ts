@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdtemp, readdir, rm, truncate, utimes, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdtemp, readdir, rm, truncate, mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -105,8 +105,6 @@ describe.skipIf(process.platform === 'win32')('the state folder', () => {
     await mkdir(join(home, 'db.4711', 'base'), { recursive: true });
     await mkdir(join(home, 'db.0b6a1c52-97a4-4a1c-9b1e-0a1c5297a44a.new'));
     await mkdir(join(home, 'db.backup'));
-    for (const name of ['db.4711', 'db.0b6a1c52-97a4-4a1c-9b1e-0a1c5297a44a.new'])
-      await utimes(join(home, name), 0, 0);
     await writeFile(join(home, 'mine'), '');
     await (await openLedger({ home })).close();
     expect((await readdir(home)).sort()).toEqual(['db', 'db.backup', 'lock', 'mine']);

@@ -12,6 +12,8 @@ export interface RedisServer {
   start(): Promise<void>;
   /** kill -9. */
   kill(): Promise<void>;
+  /** KEYS *. */
+  keys(): Promise<string[]>;
   /** FLUSHALL. */
   flush(): Promise<void>;
   /** Kills it and removes its folder. */
@@ -46,6 +48,12 @@ export async function startRedis(settings: string[] = []): Promise<RedisServer> 
     },
     async kill() {
       await server?.kill();
+    },
+    async keys() {
+      const admin = new Redis(redis.url);
+      const keys = await admin.keys('*');
+      admin.disconnect();
+      return keys;
     },
     async flush() {
       const admin = new Redis(redis.url);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import exifr from 'exifr';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { writeAtomically } from '../../src/base/atomic.js';
+import { sweepTemporary, writeAtomically } from '../../src/base/atomic.js';
 import { addTextChunk, openCandidates, publish, readTextChunks } from '../../src/images/index.js';
 import { testPicture } from '../support/pictures.js';
 
@@ -101,6 +101,29 @@ test('a reader never sees half a file, and a failed write keeps the old one', as
   await expect(writeAtomically(path, cut())).rejects.toThrow('the ledger went away');
   expect(await fs.readFile(path, 'utf8')).toBe('old');
   expect(await fs.readdir(folder)).toEqual(['manifest.jsonl']);
+});
+
+test('what is left of a write that was killed goes, and nothing else', async () => {
+  const left = join(folder, 'left', 'below');
+  await fs.mkdir(left, { recursive: true });
+  const cut = async function* (): AsyncGenerator<string> {
+    yield 'half';
+    for (const name of await fs.readdir(folder, { withFileTypes: true }))
+      if (name.isFile()) await fs.copyFile(join(folder, name.name), join(left, name.name));
+  };
+  await writeAtomically(join(folder, 'über\nzwei.png'), cut());
+  expect(await fs.readdir(left)).toEqual([expect.stringMatching(/^\.über\nzwei\.png\..*\.tmp$/)]);
+  for (const name of ['.mine.tmp', 'mine.0b6a1c52-97a4-4a1c-9b1e-0a1c5297a44a.tmp', '1.png'])
+    await fs.writeFile(join(left, name), '');
+  await sweepTemporary(join(folder, 'left'), 10_000);
+  expect(await fs.readdir(left)).toHaveLength(4);
+  await sweepTemporary(join(folder, 'left'), 0);
+  expect((await fs.readdir(left)).sort()).toEqual([
+    '.mine.tmp',
+    '1.png',
+    'mine.0b6a1c52-97a4-4a1c-9b1e-0a1c5297a44a.tmp',
+  ]);
+  await sweepTemporary(join(folder, 'none'), 0);
 });
 
 test("a published PNG keeps the server's bytes and infotext, and says how it was made", async () => {

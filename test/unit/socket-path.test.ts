@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir, userInfo } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { listenFor } from '../../src/runtime/socket-path.js';
 
@@ -45,6 +46,20 @@ test('it is in a folder of the user’s own where the path would be too long', a
   const path = await listenIn(tooLong());
   expect(dirname(path)).toBe(join(folder, `reroll-${userInfo().uid}`));
   expect((await stat(dirname(path))).mode & 0o777).toBe(0o700);
+});
+
+test('what killed processes left there goes, and what lives stays', async () => {
+  const living = await listenIn(tooLong());
+  const child = spawn(process.execPath, [
+    '-e',
+    `require('net').createServer().listen(${JSON.stringify(join(dirname(living), 'dead.sock'))}, () => console.log('up'))`,
+  ]);
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'close');
+  expect(await readdir(dirname(living))).toContain('dead.sock');
+  const other = await listenIn(`${tooLong()}-other`);
+  expect((await readdir(dirname(living))).sort()).toEqual([basename(living), basename(other)].sort());
 });
 
 test('that folder is the one that the system gives each user, where there is one', async () => {
