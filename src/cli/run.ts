@@ -26,7 +26,7 @@ export async function run(file: string, flags: RunFlags, home?: string): Promise
   }
   const { homeOf } = await import('../runtime/index.js');
   const { raw, set: keys, file: path } = pipeline;
-  const env = environmentOf(raw, process.env);
+  const env = { ...environmentOf(raw, process.env), ...pipeline.literals };
   const begin: Begin = {
     about: `Opening the model ${pipeline.gate.models.join(', ')}, asking ${names(pipeline)} ...`,
     async start(service, signal) {

@@ -11,4 +11,11 @@ export {
   type FilenameValues,
 } from './filename.js';
 export { hider, type Hider } from './hiding.js';
-export { changeRecorded, compilePipeline, loadPipeline, readRaw, type Pipeline } from './pipeline.js';
+export {
+  changeRecorded,
+  compilePipeline,
+  loadPipeline,
+  readLiterals,
+  readRaw,
+  type Pipeline,
+} from './pipeline.js';

@@ -8,6 +8,7 @@ import { checkPipeline } from './check.js';
 import type { Environment } from './environment.js';
 import { explain, keyName } from './explain.js';
 import { interpolate } from './interpolate.js';
+import { hideLiterals, type Literals } from './literals.js';
 import { parseYaml, spotAt, toJson, type Located, type Path } from './located.js';
 import { applySet, readMerged } from './merge.js';
 import { resolvePaths } from './paths.js';
@@ -20,8 +21,13 @@ export interface Pipeline {
   file: string;
   /** The file's folder. */
   dir: string;
-  /** What was written, `extends` merged and `--set` put in, before environment variables: their secrets are not in it. */
+  /**
+   * What was written, `extends` merged and `--set` put in, before environment variables: their secrets are not in it, and
+   * variables stand for passwords that were written there.
+   */
   raw: Json;
+  /** Those passwords. */
+  literals: Literals;
   /** The keys that `--set` gave: the file says otherwise there. */
   set: string[];
   /** What prompts, `a1111` and `comfyui` take from the environment: put in when a request is sent. */
@@ -60,7 +66,15 @@ const keyOfSet = (setting: string): string => (setting.split('=')[0] ?? '').trim
 
 /** What a pipeline file says now, as `Pipeline.raw` had it. Throws ConfigError where it cannot be read. */
 export async function readRaw(file: string): Promise<Json> {
-  return toJson(await readMerged(file));
+  return hideLiterals(toJson(await readMerged(file))).raw;
+}
+
+/** The passwords that a pipeline file holds now, for `Pipeline.raw` of a recorded run; none where it cannot be read. */
+export async function readLiterals(file: string): Promise<Literals> {
+  return readMerged(file).then(
+    (tree) => hideLiterals(toJson(tree)).literals,
+    () => ({}),
+  );
 }
 
 /**
@@ -135,7 +149,7 @@ function compile(
       problems.push({ message, spot: spotAt(tree, at) });
   }
   if (problems.length > 0 || !result.success) throw configError(problems);
-  return shape(result.data, { file, dir, raw, set: [...set], environment });
+  return shape(result.data, { file, dir, ...hideLiterals(raw), set: [...set], environment });
 }
 
 /** Passwords of servers must not show up in any message, not even in one about a mistake beside them. */
@@ -185,7 +199,7 @@ function retype(
 
 function shape(
   settled: Settled,
-  from: Pick<Pipeline, 'file' | 'dir' | 'raw' | 'set' | 'environment'>,
+  from: Pick<Pipeline, 'file' | 'dir' | 'raw' | 'literals' | 'set' | 'environment'>,
 ): Pipeline {
   const { name, seed, backends, generate, prompts, wildcards, pictures, gate, retry, output } = settled;
   const { reject: rules, model, ...options } = gate;

@@ -42,7 +42,7 @@ export async function stopServers(
  * read any more (a variable is not set).
  */
 export async function cancelInterrupted(state: State, run: Run, env: NodeJS.ProcessEnv): Promise<void> {
-  const { pipeline, files } = recordedRun(state, run, env);
+  const { pipeline, files } = await recordedRun(state, run, env);
   await opening(async (releasers) => {
     const connected = new Map<string, Promise<Backend>>();
     const sent = await state.ledger.cancelRun(run.id);

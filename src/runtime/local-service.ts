@@ -60,7 +60,7 @@ export class LocalService implements Service {
     const held = this.#here.find(run.id);
     if (held) return { run: held.id, after: held.after };
     const variables = { ...process.env, ...env };
-    return this.#take(recordedRun(this.#state, run, variables), variables);
+    return this.#take(await recordedRun(this.#state, run, variables), variables);
   }
 
   async retry(request: RetryRequest): Promise<Taken> {

@@ -1,7 +1,7 @@
 import { ConfigError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
 import type { Outcome } from '../loop/index.js';
-import { changeRecorded } from '../pipeline/index.js';
+import { changeRecorded, readLiterals } from '../pipeline/index.js';
 import { RunFiles } from './run-files.js';
 import type { RetryRequest } from './service.js';
 import type { Task } from './start.js';
@@ -38,7 +38,8 @@ export async function retryTask(
   const shots = isLost ? await lostAmong(state, run, asked) : asked;
   if (!isLost) await refuseNothing(state, run, { which, outcomes, ...(shots && { shots }) });
   const file = run.pipelineFile;
-  const pipeline = changeRecorded(run.pipeline, { set, cwd, file, env });
+  const variables = { ...(await readLiterals(file)), ...env };
+  const pipeline = changeRecorded(run.pipeline, { set, cwd, file, env: variables });
   const files = new RunFiles(state, run.id);
   const { attempts = pipeline.retry.attempts } = request;
   return {

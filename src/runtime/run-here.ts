@@ -368,7 +368,7 @@ export class RunHere {
       try {
         const roles = this.#options.roles ?? [];
         const from = { env: process.env, signal: AbortSignal.timeout(joinMs) };
-        const task = recordedRun(this.#state, run, from.env);
+        const task = await recordedRun(this.#state, run, from.env);
         await this.#hold(run, await this.#prepare(task, roles, from), roles);
       } catch (error) {
         this.#refused.add(run.id);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
 import type { Shot } from '../loop/index.js';
-import { compilePipeline, expandShots, type Pipeline } from '../pipeline/index.js';
+import { compilePipeline, expandShots, readLiterals, type Pipeline } from '../pipeline/index.js';
 import { RunFiles } from './run-files.js';
 import type { State } from './state.js';
 
@@ -25,7 +25,8 @@ export function newRun(state: State, pipeline: Pipeline): Task {
 }
 
 /** A run that the ledger has. ConfigError where a variable that its pipeline names is not set. */
-export function recordedRun(state: State, run: Run, env: NodeJS.ProcessEnv): Task {
+export async function recordedRun(state: State, run: Run, given: NodeJS.ProcessEnv): Promise<Task> {
+  const env = { ...(await readLiterals(run.pipelineFile)), ...given };
   const pipeline = compilePipeline(run.pipeline, {
     file: run.pipelineFile,
     env,

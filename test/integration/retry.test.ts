@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -253,6 +253,26 @@ describe('a retry', () => {
     expect(new Set(seedsOf(second!)).size).toBe(1);
     expect(readTruth(await readFile(fileOf(second!)))?.request).toEqual(readTruth(bytes)?.request);
     expect(await service.missing(run)).toMatchObject({ images: 1 });
+  });
+
+  it('needs the password of a server that stands in its file, and in no file of the state folder', async () => {
+    const auth = 'me:hunter2-in-no-file';
+    const backends = [{ name: 'gpu', kind: 'a1111', url: server.url, auth }];
+    const run = await finished({ backends });
+    await close();
+    const home = join(dir, 'home');
+    const entries = await readdir(home, { recursive: true, withFileTypes: true });
+    for (const entry of entries.filter((one) => one.isFile())) {
+      const bytes = await readFile(join(entry.parentPath, entry.name));
+      expect(bytes.includes('hunter2'), entry.name).toBe(false);
+    }
+    await open();
+    await service.retry({ ...all, run, set: [lenient] });
+    expect(await here.ended(run)).toMatchObject({ accepted: 3 });
+    await rm(join(dir, 'again.yaml'));
+    await rm(join(dir, 'out', run), { recursive: true });
+    const again = service.retry({ ...all, run, which: 'missing' });
+    await expect(again).rejects.toThrow('the environment variable REROLL_gpu_AUTH is not set');
   });
 
   it('refuses in words what it cannot do', async () => {

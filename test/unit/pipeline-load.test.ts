@@ -142,6 +142,36 @@ describe('environment variables', () => {
   });
 });
 
+describe('passwords that stand in the file', () => {
+  const written = [
+    ['auth: "me:hunter$2"', { auth: 'me:hunter$2' }, 'REROLL_a_2db_AUTH'],
+    ['auth: "Bearer hunter$${2}"', { auth: 'Bearer hunter${2}' }, 'REROLL_a_2db_AUTH'],
+    ['url: "http://me:hunter2@host:1/path"', { url: 'http://me:hunter2@host:1/path' }, 'REROLL_a_2db_LOGIN'],
+    ['url: "https://hunter2@host"', { url: 'https://hunter2@host' }, 'REROLL_a_2db_LOGIN'],
+  ] as const;
+
+  test.each(written)('%s is read, and not recorded', async (line, backend, name) => {
+    const url = line.startsWith('url') ? '' : 'url: http://host, ';
+    const text = `backends: [{ name: a-b, kind: a1111, ${url}${line} }]\nprompts: [{ text: a hand }]`;
+    const pipeline = await load({ 'p.yaml': text });
+    expect(pipeline.backends[0]).toMatchObject(backend);
+    expect(JSON.stringify(pipeline.raw)).not.toContain('hunter');
+    expect(pipeline.literals).toEqual({ [name]: expect.stringContaining('hunter') as string });
+    const later = (env: NodeJS.ProcessEnv) =>
+      compilePipeline(pipeline.raw, { file: pipeline.file, env, isRecorded: true });
+    expect(later(pipeline.literals).backends).toEqual(pipeline.backends);
+    expect(() => later({})).toThrow(`the environment variable ${name} is not set`);
+  });
+
+  test('stay variables where they are variables', async () => {
+    const text =
+      'backends: [{ name: a, kind: a1111, url: "http://${LOGIN}@host", auth: "me:${PW}" }]\nprompts: [{ text: a hand }]';
+    const pipeline = await load({ 'p.yaml': text }, { env: { LOGIN: 'you', PW: 'hunter2' } });
+    expect(pipeline.literals).toEqual({});
+    expect(pipeline.raw).toMatchObject({ backends: [{ url: 'http://${LOGIN}@host', auth: 'me:${PW}' }] });
+  });
+});
+
 test('a recorded pipeline compiles to the same, whatever files it was merged from', async () => {
   const pipeline = await load(
     {
