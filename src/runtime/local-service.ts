@@ -113,7 +113,7 @@ export class LocalService implements Service {
     if (run.store !== store)
       throw new ConfigError(`the images of ${run.id} lie on another machine (${run.store}): ask there.`);
     const held = this.#here.find(run.id);
-    const { pipeline } = held ?? recordedRun(this.#state, run, process.env);
+    const { pipeline } = held ?? (await recordedRun(this.#state, run, process.env));
     const isOver = run.state === 'completed' || run.state === 'cancelled';
     const written = reportRun(ledger, run, pipeline, { isOver });
     // One that began before the last shot ended must not take the place of the last one.
