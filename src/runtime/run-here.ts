@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { sweepTemporary } from '../base/atomic.js';
 import type { BackendHealthState } from '../backends/index.js';
-import { ConfigError, QueueError, toError } from '../errors.js';
+import { refusalOfPostgres } from '../base/refusals.js';
+import { ConfigError, QueueError, StorageError, toError } from '../errors.js';
 import type { Ledger, Run } from '../ledger/index.js';
 import type { RunState } from '../loop/index.js';
 import { deferred, type Deferred } from '../base/deferred.js';
@@ -371,6 +372,8 @@ export class RunHere {
         const task = await recordedRun(this.#state, run, from.env);
         await this.#hold(run, await this.#prepare(task, roles, from), roles);
       } catch (error) {
+        // The next look may find the ledger's server well again.
+        if (error instanceof StorageError && refusalOfPostgres(error) !== undefined) return;
         this.#refused.add(run.id);
         const message = `${run.id} is left to other processes: ${toError(error).message}`;
         this.#state.events.emit({ type: 'warning', code: 'run-elsewhere', message });
