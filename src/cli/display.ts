@@ -8,7 +8,10 @@ import { emptyView, end, note, render, see } from './view.js';
 export interface Display {
   show(event: RunEvent): void;
   note(text: string): void;
+  /** The last frame says how the run stands. Again, it does nothing. */
   close(): void;
+  /** Nobody looks on, and the run goes on. */
+  leave(): void;
 }
 
 const frameMs = 150;
@@ -23,15 +26,20 @@ function liveDisplay({ id, shots }: Pick<Run, 'id' | 'shots'>, backends: readonl
   const update = createLogUpdate(process.stderr);
   const draw = () => update(render(view, process.stderr.columns || 80));
   const timer = setInterval(draw, frameMs);
+  let isOpen = true;
+  const stop = (last: () => void) => {
+    if (!isOpen) return;
+    isOpen = false;
+    clearInterval(timer);
+    last();
+    draw();
+    update.done();
+  };
   return {
     show: (event) => see(view, event),
     note: (text) => note(view, text),
-    close() {
-      clearInterval(timer);
-      end(view);
-      draw();
-      update.done();
-    },
+    close: () => stop(() => end(view)),
+    leave: () => stop(() => undefined),
   };
 }
 
@@ -45,5 +53,6 @@ function plainDisplay(): Display {
     },
     note: line,
     close: () => undefined,
+    leave: () => undefined,
   };
 }

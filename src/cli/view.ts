@@ -3,6 +3,7 @@ import { visible } from '../base/visible.js';
 import { paceOf, WorkClock, type RunEvent, type RunProgress } from '../runtime/index.js';
 import { duration, percent, table } from './print.js';
 import { isResting, kindOf, teller } from './tell.js';
+import { wrap } from './wrap.js';
 
 /** What the live display shows: folded from events, rendered as text. */
 export interface View {
@@ -35,6 +36,10 @@ interface BackendView {
 
 /** How many of the latest notes stay on screen. */
 const maxNotes = 4;
+/** Lines of one of them. */
+const maxNoteLines = 4;
+/** What the columns beside a server's name take, with one attempt that it is at work on. */
+const besideName = 60;
 
 export function emptyView(run: string, shots: number, backends: readonly string[]): View {
   return {
@@ -138,7 +143,7 @@ export function render(view: View, width: number): string {
   const servers = table(
     ['server', 'state', 'images', 'errors', 'at work on'],
     [...view.backends].map(([name, { state, images, errors, working }]) => [
-      name,
+      cut(name, Math.max(12, width - besideName)),
       state,
       images,
       errors,
@@ -152,14 +157,33 @@ export function render(view: View, width: number): string {
     `  ${paceLine(view)}`,
     ...servers.split('\n').map((line) => `  ${line}`),
     // What nobody sees to stays in sight, whatever comes after it.
-    ...[...view.backends.values()].flatMap(({ trouble }) => (trouble === undefined ? [] : `  ! ${trouble}`)),
-    ...view.notes.map((text) => `  ! ${text}`),
+    ...[...view.backends.values()].flatMap(({ trouble }) =>
+      trouble === undefined ? [] : told(trouble, width),
+    ),
+    ...view.notes.flatMap((text) => told(text, width)),
   ];
   return lines
     .map(visible)
-    .map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line))
+    .map((line) => cut(line, width))
     .join('\n');
 }
+
+/** A note in a few lines: what to do stands at its end. */
+function told(text: string, width: number): string[] {
+  const lines = wrap(`  ! ${visible(text)}`, width, '    ');
+  return lines.length <= maxNoteLines
+    ? lines
+    : [
+        ...lines.slice(0, maxNoteLines - 1),
+        `    ${lines
+          .slice(maxNoteLines - 1)
+          .join(' ')
+          .trim()}`,
+      ];
+}
+
+const cut = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, width - 1)}…` : text;
 
 function paceLine({ state, rate, attempts, accepted, backends }: View): string {
   const parts = [];

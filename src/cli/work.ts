@@ -72,6 +72,11 @@ function workHere(
     const here = new RunHere(state);
     releasers.add(() => here.stop({ force: signals.force.aborted }));
     let display: Display | undefined;
+    const control = state.isShared
+      ? undefined
+      : await serveControl(state, new LocalService(state, here, { signal: signals.drain }));
+    if (control) releasers.add(() => control.close());
+    // This terminal shows its own run alone: those that others hand over are shown in theirs.
     const service = new LocalService(state, here, {
       signal: signals.drain,
       onTaken(run) {
@@ -85,8 +90,6 @@ function workHere(
         );
       },
     });
-    const control = state.isShared ? undefined : await serveControl(state, service);
-    if (control) releasers.add(() => control.close());
 
     // What fails then fails again at the end, and is told there.
     const leave = (force: boolean) => void here.stop({ force }).catch(() => undefined);
@@ -137,7 +140,7 @@ async function watch(
     for (;;) {
       const next = await Promise.race([records.next(), interrupted]);
       if (next === 'interrupted') {
-        display.close();
+        display.leave();
         void records.return?.();
         warn(`Left the view. ${run} goes on: \`reroll status ${run}\` asks how it stands.`);
         return undefined;

@@ -87,6 +87,28 @@ test.each([
   expect(frame).not.toContain('attempt 1');
 });
 
+test('on a narrow terminal a long name gives way, and a note is told to its end', () => {
+  const view = halfway();
+  const backend = 'forge-on-the-other-machine-with-a-long-name';
+  const key = { run: 'demo-1', shot: 7, number: 1 };
+  see(view, { type: 'progress', key, backend, share: 0.4 });
+  see(view, {
+    type: 'server-error',
+    key,
+    backend,
+    message: `${backend}: the connection was refused: start it.`,
+  });
+  see(view, { type: 'progress', key, backend, share: 0.4 });
+  const lines = render(view, 80).split('\n');
+  expect(lines.every((line) => line.length <= 80)).toBe(true);
+  expect(lines.find((line) => line.includes('forge'))).toMatch(
+    /^ {2}forge-on-the-other-… .*shot 7, attempt 1: 40 %$/,
+  );
+  expect(lines.slice(-2).join('').replace(/\s+/g, ' ')).toContain(
+    `${backend}: the connection was refused: start it.`,
+  );
+});
+
 test('the servers stand in columns', () => {
   const view = halfway();
   const key = { run: 'demo-1', shot: 5, number: 2 };
