@@ -111,6 +111,17 @@ export class StorageError extends RerollError {
   override readonly name = 'StorageError';
 }
 
+/** The embedded database in `folder` cannot be opened any more. */
+export class DamagedError extends StorageError {
+  constructor(
+    message: string,
+    readonly folder: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 /** A stored image is no longer there: deleted by hand, or lost by the disk. */
 export class GoneError extends RerollError {
   override readonly name = 'GoneError';

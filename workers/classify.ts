@@ -246,6 +246,7 @@ function provenance(dependencies: AdvanceDependencies, shot: ShotRecord, attempt
   });
   const record = {
     run: shot.run,
+    runSeed: dependencies.runSeed,
     shot: shot.index,
     prompt: shot.prompt,
     attempt: number,

@@ -5,4 +5,4 @@ export { hideInImage } from './hide.js';
 export { inspectImage, samePixels, type ImageFacts, type ImageFormat } from './inspect.js';
 export { withoutPictures } from './light.js';
 export { addTextChunk, readTextChunks } from './png.js';
-export { provenanceKeyword, publish, type Provenance } from './publish.js';
+export { provenanceKeyword, publish, readProvenance, type Provenance } from './publish.js';

@@ -51,12 +51,12 @@ async function isFreeFor({ run, shot }: Provenance, path: string): Promise<boole
     }),
   );
   if (stat === undefined) return true;
-  const there = stat.isFile() ? await provenanceOf(path) : undefined;
+  const there = stat.isFile() ? await readProvenance(path) : undefined;
   return there !== undefined && there['run'] === run && there['shot'] === shot;
 }
 
 /** What a file that we may have written says of itself; undefined where we have not. */
-async function provenanceOf(path: string): Promise<Provenance | undefined> {
+export async function readProvenance(path: string): Promise<Provenance | undefined> {
   try {
     const bytes = await fs.readFile(path);
     const beside = async () => (path.endsWith('.json') ? bytes : fs.readFile(`${path}.json`));

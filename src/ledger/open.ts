@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { plural } from '../base/plural.js';
-import { ConfigError, passwordOf, registerSecret, toError } from '../errors.js';
-import { makeFolder } from '../base/atomic.js';
+import { ConfigError, DamagedError, passwordOf, registerSecret, toError } from '../errors.js';
+import { makeFolder, moveDurably } from '../base/atomic.js';
 import { storageError, storing } from '../base/storage.js';
 import { Trouble } from '../base/trouble.js';
 import { databaseError } from './failure.js';
@@ -79,6 +79,27 @@ export async function openLedger({
   } catch (error) {
     await lock?.release().catch(() => undefined);
     throw error;
+  }
+}
+
+/**
+ * Moves a database out of the way that cannot be opened any more, and answers where to; undefined where there is none, or it
+ * can be opened. Throws as `openLedger` does.
+ */
+export async function setAsideDamaged(home: string): Promise<string | undefined> {
+  try {
+    await (await openLedger({ home })).close();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof DamagedError)) throw error;
+    const lock = await takeLock(home);
+    try {
+      const aside = `${error.folder}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
+      await moveDurably(error.folder, aside);
+      return aside;
+    } finally {
+      await lock.release();
+    }
   }
 }
 

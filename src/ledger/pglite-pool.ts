@@ -2,7 +2,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
-import { StorageError, systemCode, toError } from '../errors.js';
+import { DamagedError, systemCode, toError } from '../errors.js';
 import { DurableFs } from './durable-fs.js';
 import { PGliteSession } from './pglite-session.js';
 import { fillDataDir } from './pglite-template.js';
@@ -68,12 +68,14 @@ async function whyUnopened(dataDir: string, error: unknown): Promise<unknown> {
   return damaged(dataDir, 'PostgreSQL gave up on its files', error);
 }
 
-function damaged(dataDir: string, why: string, cause?: unknown): StorageError {
-  return new StorageError(
+function damaged(dataDir: string, why: string, cause?: unknown): DamagedError {
+  return new DamagedError(
     `The ledger in ${dataDir} is damaged and cannot be opened (${why}): the disk lost what was written, or something was deleted there. ` +
       'What it knew of its runs is lost: which shots are still to be made, and the candidates that waited for a verdict. ' +
       'Images that were published are whole, in the output folders, and each says how it was made. ' +
+      '`reroll doctor PIPELINE --rebuild RUN` records a run anew from them, and `reroll resume` makes the rest. ' +
       `To start anew, move ${dataDir} away, or set REROLL_HOME to another folder. From a backup, put back the whole folder, never single files.`,
+    dataDir,
     { cause },
   );
 }

@@ -10,6 +10,8 @@ export { opening, Releasers } from './releasers.js';
 export { HolderGoneError, RemoteService } from './remote-service.js';
 export { RunHere, type HereOptions, type Role } from './run-here.js';
 export type * from './service.js';
+export { setAsideDamaged } from '../ledger/index.js';
+export { rebuildRun } from './rebuild.js';
 export { newRun } from './start.js';
 export { homeOf, needHome, openState, withState, type State } from './state.js';
 export type { TruthComparison } from './truth.js';

@@ -21,7 +21,11 @@ export interface Task {
 /** A new run of a pipeline. */
 export function newRun(state: State, pipeline: Pipeline): Task {
   const files = new RunFiles(state);
-  return { pipeline, files, record: (signal) => record(state, pipeline, files, signal) };
+  return {
+    pipeline,
+    files,
+    record: (signal) => recordRun(state, pipeline, { files, ...(signal && { signal }) }),
+  };
 }
 
 /** A run that the ledger has. ConfigError where a variable that its pipeline names is not set. */
@@ -36,10 +40,22 @@ export async function recordedRun(state: State, run: Run, given: NodeJS.ProcessE
   return { pipeline, files: new RunFiles(state, run.id), recorded: run, record: async () => run };
 }
 
-async function record(state: State, pipeline: Pipeline, files: RunFiles, signal?: AbortSignal): Promise<Run> {
-  const seed = pipeline.seed ?? randomInt(2 ** 32);
+export interface Recording {
+  files?: RunFiles;
+  signal?: AbortSignal;
+  /** Of a run that is recorded anew: its id, its seed, and who looks at its shots. */
+  again?: { id: string; seed: number; check: (shots: AsyncIterable<Shot>) => AsyncIterable<Shot> };
+}
+
+export async function recordRun(
+  state: State,
+  pipeline: Pipeline,
+  { files = new RunFiles(state), signal, again }: Recording,
+): Promise<Run> {
+  const seed = again?.seed ?? pipeline.seed ?? randomInt(2 ** 32);
   const outputDir = pipeline.output.dir;
-  const shots = expandShots(pipeline, seed, signal && { signal });
+  const all = expandShots(pipeline, seed, signal && { signal });
+  const shots = again ? again.check(all) : all;
   const run = await state.ledger.createRun(
     {
       name: pipeline.name,
@@ -55,10 +71,12 @@ async function record(state: State, pipeline: Pipeline, files: RunFiles, signal?
     files.keepingOf(within(shots, pipeline.retry.run_attempts)),
     // A folder of an earlier state folder's run: its pictures are not overwritten.
     (id) =>
-      stat(join(outputDir, id)).then(
-        () => true,
-        () => false,
-      ),
+      again
+        ? Promise.resolve(id !== again.id)
+        : stat(join(outputDir, id)).then(
+            () => true,
+            () => false,
+          ),
   );
   files.recordedAs(run.id);
   return run;
