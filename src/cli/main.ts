@@ -9,17 +9,26 @@ import { addInitCommand } from './commands/init.js';
 import { addModelCommands } from './commands/model.js';
 import { addRunCommands } from './commands/run.js';
 import { addSketchCommand } from './commands/sketch.js';
+import { wrap } from './wrap.js';
 
 /** dist/src/cli -> the package's root. */
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
+/** Help in lines that fit the terminal; examples stay as they are, to be copied. */
+const readable = (text: string): string =>
+  text
+    .split('\n')
+    .flatMap((line) => (line.startsWith('  $') ? [line] : wrap(line, process.stdout.columns || 80)))
+    .join('\n');
+
 const program = new Command('reroll')
   .description(
     'Keeps asking Stable Diffusion servers for an image until a classifier says that its anatomy is right.',
   )
   .version(version)
+  .configureOutput({ writeOut: (text) => process.stdout.write(readable(text)) })
   .showHelpAfterError('(reroll --help lists the commands)')
   .exitOverride()
   .addHelpText(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { defaultModel } from '../../base/default-model.js';
 import { defaultVariants, dtypes, variants, type Dtype, type Variant } from '../../base/dtypes.js';
 import type { ConvertFlags, PullFlags, VerifyFlags } from '../model.js';
@@ -34,7 +34,11 @@ REROLL_CACHE (where the ONNX files go), HTTPS_PROXY and NO_PROXY. A download tha
     .description('make ONNX files of a checkpoint on disk (safetensors)')
     .argument('<folder>', 'config.json, preprocessor_config.json, model.safetensors')
     .argument('<out>', 'folder to write')
-    .option('--variants <list>', `which of ${variants.join(', ')} to make`, variantsOf, defaultVariants)
+    .addOption(
+      new Option('--variants <list>', `which of ${variants.join(', ')} to make`)
+        .argParser(variantsOf)
+        .default(defaultVariants, defaultVariants.join(',')),
+    )
     .option('--json', 'print one JSON object at the end')
     .action(async (folder: string, out: string, options: ConvertFlags) => {
       const { convert } = await import('../model.js');

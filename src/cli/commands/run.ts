@@ -56,10 +56,10 @@ Exit codes: as for \`reroll run\``,
     .command('retry')
     .description('try the shots of a finished run again that failed or are exhausted')
     .argument('[run]', 'the run; left out: the newest that is over')
-    .option('--failed', 'those alone that failed')
-    .option('--exhausted', 'those alone that are exhausted')
-    .option('--missing', 'those whose published image was deleted: made again as it was')
-    .option('--shots <numbers>', 'those alone of these, as in 3,7-9')
+    .option('--failed', 'only those that failed')
+    .option('--exhausted', 'only those that are exhausted')
+    .option('--missing', 'only those whose published image was deleted: made again as it was')
+    .option('--shots <numbers>', 'only these, as in 3,7-9')
     .option(
       '--attempts <+number>',
       'attempts that each may use now; left out: retry.attempts of the pipeline',

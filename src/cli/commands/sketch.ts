@@ -10,7 +10,11 @@ export function addSketchCommand(program: Command, exit: (code: number) => void)
     .addOption(
       new Option('--protocol <name>', 'whose protocol').choices(['a1111', 'comfyui']).default('a1111'),
     )
-    .option('--latency <time>', 'how long an image takes: 300ms, 2s', millisecondsOf, 300)
+    .addOption(
+      new Option('--latency <time>', 'how long an image takes: 300ms, 2s')
+        .argParser(millisecondsOf)
+        .default(300, '300ms'),
+    )
     .option('--bad-rate <share>', 'share of images with bad anatomy, 0 to 1', shareOf, 0.5)
     .option('--fail <share>', 'share of requests that meet a fault, 0 to 1', shareOf, 0)
     .option('--auth <user:password>', 'ask for this login, as --api-auth does')
