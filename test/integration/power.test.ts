@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { canCut, record, type Recorded } from '../power/power.js';
 
 /** `npm run test:power` makes 200. */
-const cuts = 3;
+const cuts = 2;
 
 describe.runIf(canCut())('a power cut', () => {
   let recorded: Recorded;
