@@ -3,6 +3,13 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { storing } from './storage.js';
 
+/** Whether something is there, of whatever kind. What cannot be looked at is not there for us either. */
+export const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
 /** Bytes of a file; undefined where there is none. */
 export async function fileBytes(path: string): Promise<number | undefined> {
   return stat(path).then(

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { plural } from '../base/plural.js';
 import { homeOf, withService, type RunStatus, type Service } from '../runtime/index.js';
+import { isOver, openOf } from '../loop/index.js';
 import { printEvents } from './events.js';
 import { exitCodes } from './exit.js';
 import { duration, printJson, say, table, warn } from './print.js';
@@ -75,7 +76,6 @@ function listing(runs: RunStatus[]): string {
 }
 
 function describe(status: Status): string {
-  const open = status.shots - status.accepted - status.exhausted - status.failed - status.cancelled;
   const pace = [
     status.attemptsPerImage !== undefined && `${status.attemptsPerImage.toFixed(2)} attempts per image`,
     status.shotsPerMinute !== undefined && `${status.shotsPerMinute.toFixed(1)} shots/min`,
@@ -83,7 +83,7 @@ function describe(status: Status): string {
   ].filter((part) => part !== false);
   return [
     `${status.run}  ${status.state}`,
-    `  shots      ${status.shots}: ${status.accepted} accepted, ${status.exhausted} exhausted, ${status.failed} failed, ${status.cancelled} cancelled, ${open} open`,
+    `  shots      ${status.shots}: ${status.accepted} accepted, ${status.exhausted} exhausted, ${status.failed} failed, ${status.cancelled} cancelled, ${openOf(status)} open`,
     `  attempts   ${status.attempts} judged, ${status.rejected} rejected, ${status.due} due, ${status.generated} waiting for a verdict`,
     ...(status.review > 0
       ? [`  review     ${plural(status.review, 'image')} in ${join(status.outputDir, 'review')}`]
@@ -99,9 +99,8 @@ function describe(status: Status): string {
 function missingLines({ run, state, missing }: Status): string[] {
   if (!missing || missing.images === 0) return [];
   const { images, files } = missing;
-  const isOver = state === 'completed' || state === 'cancelled';
   return [
-    `  missing    ${plural(images, 'published image')}: \`reroll retry ${run} --missing\` makes ${images === 1 ? 'it' : 'them'} again${isOver ? '' : ' when the run is over'}`,
+    `  missing    ${plural(images, 'published image')}: \`reroll retry ${run} --missing\` makes ${images === 1 ? 'it' : 'them'} again${isOver(state) ? '' : ' when the run is over'}`,
     ...files.map((file) => `             ${file}`),
     ...(images > files.length ? [`             and ${images - files.length} more`] : []),
   ];

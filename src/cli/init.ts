@@ -1,9 +1,10 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { format, parse } from 'node:path';
 import { defaultModel } from '../base/default-model.js';
 import { packaged } from '../base/packaged.js';
 import { storing } from '../base/storage.js';
 import { ConfigError } from '../errors.js';
+import { exists } from '../base/files.js';
 import { ask, canAsk } from './ask.js';
 import { exitCodes } from './exit.js';
 import { firstPipeline, type Family, type ServerKind } from './first-pipeline.js';
@@ -31,7 +32,7 @@ export async function init(file: string, flags: InitFlags): Promise<number> {
   // All are asked for before one is written: half of an example helps nobody.
   const replaced = new Set<string>();
   for (const path of texts.keys()) {
-    if (!(await isThere(path))) continue;
+    if (!(await exists(path))) continue;
     if (!flags.force && !(await mayReplace(path)))
       throw new ConfigError(`${path} is there already: name another file, or use --force.`);
     replaced.add(path);
@@ -45,12 +46,6 @@ export async function init(file: string, flags: InitFlags): Promise<number> {
   );
   return exitCodes.done;
 }
-
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 async function mayReplace(path: string): Promise<boolean> {
   return canAsk() && /^y(es)?$/i.test(await ask(`${path} is there already. Overwrite it? (yes; no) `));

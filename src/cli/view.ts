@@ -1,6 +1,7 @@
 import { plural } from '../base/plural.js';
 import { visible } from '../base/visible.js';
 import { paceOf, WorkClock, type RunEvent, type RunProgress } from '../runtime/index.js';
+import { openOf } from '../loop/index.js';
 import { duration, percent, table } from './print.js';
 import { isResting, kindOf, teller } from './tell.js';
 import { wrap } from './wrap.js';
@@ -130,9 +131,8 @@ export function see(view: View, event: RunEvent): void {
 
 /** Nothing more comes: the view says how the run stands now. */
 export function end(view: View): void {
-  const open = view.shots - view.accepted - view.exhausted - view.failed - view.cancelled;
   if (view.state !== 'cancelled' && view.state !== 'paused') {
-    view.state = open === 0 ? 'completed' : 'interrupted';
+    view.state = openOf(view) === 0 ? 'completed' : 'interrupted';
   }
   for (const server of view.backends.values()) server.working.clear();
 }

@@ -14,6 +14,7 @@ import {
   type Service,
   type Taken,
 } from '../runtime/index.js';
+import { isOver } from '../loop/index.js';
 import { openDisplay, type Display } from './display.js';
 import { warn } from './print.js';
 import { listenForInterrupts, type Interrupts } from './signals.js';
@@ -149,7 +150,7 @@ async function watch(
       display.show(next.value.event);
       const { event } = next.value;
       if (event.type === 'run' && event.state === 'interrupted') return run;
-      if (event.type === 'run' && (event.state === 'completed' || event.state === 'cancelled')) break;
+      if (event.type === 'run' && isOver(event.state)) break;
     }
     done(await holder.summary(run));
     return undefined;

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { ConfigError } from '../errors.js';
-import { laneOf } from '../loop/index.js';
+import { laneOf, openOf } from '../loop/index.js';
 import type { Json, Step, Verdict } from '../loop/index.js';
 import { insertRun } from './create-run.js';
 import { cancelRun, failShot } from './end-shots.js';
@@ -188,8 +188,7 @@ export class SqlLedger implements Ledger {
   }
 
   async openShots(id: string): Promise<number> {
-    const { shots: total, accepted, exhausted, failed, cancelled } = await this.progress(id);
-    return total - accepted - exhausted - failed - cancelled;
+    return openOf(await this.progress(id));
   }
 
   async dueAttempts(

@@ -8,4 +8,5 @@ export { adjustedBy, effectOf, planAttempt, repairsIn, rungOf, type Plan } from 
 export { laneOf } from './lane.js';
 export { filesOf, isScriptPicture, scriptPictures } from './pictures.js';
 export { promptOfRepair, workflowOfRepair } from './repair.js';
+export { endedOf, isOver, openOf } from './run-state.js';
 export { seedFor } from './seeds.js';

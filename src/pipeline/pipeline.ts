@@ -89,13 +89,13 @@ export function compilePipeline(
     ...more
   }: { file: string; env: NodeJS.ProcessEnv; isRecorded: boolean; set?: readonly string[] },
 ): Pipeline {
-  const name = `${displayPath(file)} as it was recorded`;
-  return compile(
-    parseYaml({ name, text: stringify(raw, { aliasDuplicateObjects: false }) }),
-    path.resolve(file),
-    env,
-    more,
-  );
+  return compile(recordedTree(raw, file), path.resolve(file), env, more);
+}
+
+function recordedTree(raw: Json, file: string) {
+  // An object that stands twice would become an alias, and `--set` would change both.
+  const text = stringify(raw, { aliasDuplicateObjects: false });
+  return parseYaml({ name: `${displayPath(file)} as it was recorded`, text });
 }
 
 /** The keys of a pipeline that count after its run was recorded: what a shot asks for, and where it goes, is settled. */
@@ -106,7 +106,7 @@ export function changeRecorded(
   raw: Json,
   { set, cwd, file, env }: { set: readonly string[]; cwd: string; file: string; env: NodeJS.ProcessEnv },
 ): Pipeline {
-  let tree = parseYaml({ name: `${displayPath(file)} as it was recorded`, text: stringify(raw) });
+  let tree = recordedTree(raw, file);
   for (const setting of set) {
     const key = keyOfSet(setting);
     if (!changeableLater.includes(key.split('.')[0] ?? '') || key === 'retry.run_attempts') {

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { exists } from '../base/files.js';
 import { plural } from '../base/plural.js';
 import { toError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
@@ -40,11 +40,7 @@ export async function changesSince(
 }
 
 async function pipelineChanges({ pipelineFile: file, pipeline, set }: Run): Promise<string | undefined> {
-  const isThere = await access(file).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return `${file} is gone.`;
+  if (!(await exists(file))) return `${file} is gone.`;
   try {
     const changed = differences(pipeline, await readRaw(file), set);
     return changed.length === 0 ? undefined : `Changed in ${file} since: ${some(changed, shown)}.`;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { storing } from '../base/storage.js';
 import { systemCode } from '../errors.js';
 import type { Run } from '../ledger/index.js';
+import { isOver } from '../loop/index.js';
 import { QueueNames } from './queue-names.js';
 import { isAlone, type State } from './state.js';
 
@@ -41,9 +42,9 @@ export async function clean(
   const { ledger, queues, home, store, isShared } = state;
   const all = await ledger.runs();
   const known = new Set(all.map(({ id }) => id));
-  const old = all.filter((run) => before && run.finishedAt && isOver(run) && run.finishedAt < before);
+  const old = all.filter((run) => before && run.finishedAt && isOver(run.state) && run.finishedAt < before);
   const kept = all.filter((run) => !old.includes(run));
-  const over = new Set(all.filter(isOver).map(({ id }) => id));
+  const over = new Set(all.filter(({ state }) => isOver(state)).map(({ id }) => id));
   const size = await sizeOf(home);
   const candidates = await remove(
     (await filesIn(join(home, 'candidates'))).filter(({ parts: [run = ''] }) => over.has(run)),
@@ -58,8 +59,6 @@ export async function clean(
   if (!isDry && !isShared) await ledger.compact();
   return { runs, candidates, blobs, jobs, rows, before: size, after: await sizeOf(home) };
 }
-
-const isOver = ({ state }: Run): boolean => state === 'completed' || state === 'cancelled';
 
 async function unnamedBlobs({ ledger, home }: State, kept: Run[]): Promise<FoundFile[]> {
   const named = new Set<string>();

@@ -99,9 +99,9 @@ function ask(service: Service, asked: Exclude<Request, { operation: 'events' }>)
     case 'resume':
       return service.resume({ ...(asked.run !== undefined && { run: asked.run }), env: asked.env });
     case 'retry': {
-      const { run, shots, attempts, ...asked_ } = asked;
+      const { run, shots, attempts, ...kinds } = asked;
       return service.retry({
-        ...asked_,
+        ...kinds,
         ...(run !== undefined && { run }),
         ...(shots && { shots }),
         ...(attempts !== undefined && { attempts }),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Ledger } from '../ledger/index.js';
-import type { RunState } from '../loop/index.js';
+import { isOver, type RunState } from '../loop/index.js';
 import type { Pipeline } from '../pipeline/index.js';
 import { firstPage, writeManifest } from '../report/index.js';
 import { reportRun } from './report.js';
@@ -69,7 +69,6 @@ export async function summaryOf(state: State, id: string, worked: Worked = nothi
   const progress = await state.ledger.progress(id);
   const outputDir = join(run?.outputDir ?? '', id);
   const { shots, accepted, exhausted, failed, cancelled, attempts } = progress;
-  const isOver = progress.state === 'completed' || progress.state === 'cancelled';
   return {
     run: id,
     state: progress.state,
@@ -83,7 +82,7 @@ export async function summaryOf(state: State, id: string, worked: Worked = nothi
     ...(worked.attemptsBefore > 0 && { attemptsBefore: worked.attemptsBefore }),
     home: state.home,
     outputDir,
-    ...(isOver && filesOf(outputDir)),
+    ...(isOver(progress.state) && filesOf(outputDir)),
     seconds: Math.round(worked.seconds * 10) / 10,
   };
 }

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import type { AttemptKey, Run, ShotRecord } from '../ledger/index.js';
 import { compilePipeline } from '../pipeline/index.js';
+import { isOver } from '../loop/index.js';
 import { firstPage } from '../report/index.js';
 import { cancelInterrupted } from './cancel.js';
 import { summaryOf, type RunSummary } from './finish.js';
 import type { RunEvent } from './events.js';
 import { lostImages } from './lost.js';
 import { paceOf } from './pace.js';
+import { runLease } from './roles.js';
 import type { RunHere } from './run-here.js';
 import { reportRun } from './report.js';
 import { retryTask } from './retry.js';
@@ -210,7 +212,7 @@ export class LocalService implements Service {
   async #over(id?: string): Promise<Run> {
     if (id !== undefined) return this.#find(id);
     const runs = await this.#state.ledger.runs();
-    const run = runs.find(({ state }) => state === 'completed' || state === 'cancelled');
+    const run = runs.find(({ state }) => isOver(state));
     if (run) return run;
     throw new ConfigError(`no run in ${this.#state.home} is over: nothing to try again.`);
   }
@@ -248,8 +250,8 @@ export class LocalService implements Service {
 
   /** Whether a process, here or elsewhere, has the coordinator's lease. */
   async #isCarried({ id, state }: Run): Promise<boolean> {
-    if (!this.#state.isShared || state === 'completed' || state === 'cancelled') return false;
-    const [lease] = await this.#state.ledger.leases(`run/${id}`);
+    if (!this.#state.isShared || isOver(state)) return false;
+    const [lease] = await this.#state.ledger.leases(runLease(id));
     return lease?.held ?? false;
   }
 }

@@ -1,9 +1,5 @@
 import type { RunProgress } from '../ledger/index.js';
-
-/** How many of a run's shots have an outcome. */
-export function endedOf({ accepted, exhausted, failed, cancelled }: RunProgress): number {
-  return accepted + exhausted + failed + cancelled;
-}
+import { endedOf, openOf } from '../loop/index.js';
 
 /** How long a run is worked on: its pauses do not count. */
 export class WorkClock {
@@ -33,5 +29,5 @@ export function paceOf(
   const done = endedOf(progress) - endedOf(since.before);
   if (done === 0 || minutes === 0) return {};
   const shotsPerMinute = done / minutes;
-  return { shotsPerMinute, etaSeconds: ((progress.shots - endedOf(progress)) / shotsPerMinute) * 60 };
+  return { shotsPerMinute, etaSeconds: (openOf(progress) / shotsPerMinute) * 60 };
 }

@@ -4,31 +4,25 @@ import type { BackendHealthState } from '../backends/index.js';
 import { refusalOfPostgres } from '../base/refusals.js';
 import { ConfigError, QueueError, StorageError, toError } from '../errors.js';
 import type { Ledger, Run } from '../ledger/index.js';
-import type { RunState } from '../loop/index.js';
-import { deferred, type Deferred } from '../base/deferred.js';
+import { isOver, type RunState } from '../loop/index.js';
 import type { Agent } from './agent.js';
 import { Agents } from './agents.js';
 import { stopServers } from './cancel.js';
-import { isOwn } from './connect.js';
 import { changesSince } from './changes-since.js';
 import { Coordinator } from './coordinator.js';
 import { EventLog } from './event-log.js';
 import { finishRun, summaryOf, type RunSummary } from './finish.js';
+import { allRoles, attachMembers, openHeld, type Held, type Role } from './held.js';
 import { Jobs } from './jobs.js';
 import { Judges } from './judges.js';
-import { Leases } from './leases.js';
-import { Member } from './member.js';
-import { OpenRun } from './open-run.js';
-import { Output } from './output.js';
-import { prepare, type Prepared, type PrepareOptions, type Server } from './prepare.js';
+import type { OpenRun } from './open-run.js';
+import { prepare, type Prepared, type PrepareOptions } from './prepare.js';
 import { QueueNames } from './queue-names.js';
+import { Roles } from './roles.js';
 import type { ServerStatus } from './service.js';
 import { recordedRun, type Task } from './start.js';
 import { othersMs, type State } from './state.js';
 import { vainSettings } from './vain.js';
-
-export type Role = 'coordinate' | 'generate' | 'judge';
-const allRoles: readonly Role[] = ['coordinate', 'generate', 'judge'];
 
 export interface HereOptions {
   /** The roles that this process takes, also of runs that others record. Default: all, of its own runs. */
@@ -52,16 +46,6 @@ export interface TakeOptions {
   onTaken?: (run: Run) => void;
 }
 
-/** A run that is worked on here. */
-interface Held {
-  open: OpenRun;
-  roles: readonly Role[];
-  prepared: Prepared;
-  coordinator?: Coordinator;
-  ended: Deferred<RunSummary>;
-  closing?: Promise<void>;
-}
-
 /** Holds the roles of any number of runs in this process: a coordinator for each, agents and judges for all. */
 export class RunHere {
   readonly #state: State;
@@ -69,7 +53,7 @@ export class RunHere {
   readonly #names: QueueNames;
   readonly #agents: Agents;
   readonly #judges: Judges;
-  readonly #leases: Leases;
+  readonly #roles: Roles;
   readonly #log: EventLog;
   readonly #runs = new Map<string, Held>();
   readonly #outcomes = new Map<string, Promise<RunSummary>>();
@@ -88,7 +72,6 @@ export class RunHere {
     this.#state = state;
     this.#options = options;
     this.#names = new QueueNames(state.ledger.id, state.store);
-    this.#leases = new Leases(state.ledger, (name) => this.#onLost(name));
     const jobs = new Jobs({
       state,
       names: this.#names,
@@ -107,6 +90,15 @@ export class RunHere {
       names: this.#names,
       handle: (job, signal) => jobs.classify(job, signal),
       onError: this.#onError,
+    });
+    this.#roles = new Roles({
+      state,
+      agents: this.#agents,
+      runs: () => this.#runs.values(),
+      find: (run) => this.#runs.get(run),
+      coordinate: (open, ledger) => this.#coordinator(open, ledger),
+      onLost: () => this.#watch(this.look()),
+      onError: (run, error) => this.#fail(run, error),
     });
     this.#log = new EventLog(state.events, state.ledger, () => this.#runs.keys());
     this.#timers = [
@@ -137,7 +129,7 @@ export class RunHere {
     const prepared = await this.#prepare(task, roles, { env, signal });
     try {
       const run = await task.record(signal);
-      if (roles.includes('coordinate') && !(await this.#leases.take(runLease(run.id)))) {
+      if (roles.includes('coordinate') && !(await this.#roles.coordination(run.id))) {
         throw new ConfigError(
           `another reroll process works on ${run.id}, on this machine or on one that shares its database. Wait until it is done, or stop it there.`,
         );
@@ -236,7 +228,7 @@ export class RunHere {
     await Promise.all(held.map((run) => this.#end(run)));
     await this.#log.close();
     if (!force && (await this.#state.ledger.openRuns()).length === 0) await this.#clearQueues();
-    await this.#leases.close();
+    await this.#roles.close();
     this.#hurry.abort();
   }
 
@@ -273,53 +265,18 @@ export class RunHere {
   }
 
   async #hold(run: Run, prepared: Prepared, roles: readonly Role[]): Promise<OpenRun> {
-    const { pipeline, servers, judge } = prepared;
-    const members = servers.map(({ backend, config, address, manner }) => {
-      // A server that is one run's own has queues of that run's own.
-      const identity = JSON.stringify([manner, isOwn(config) ? run.id : address]);
-      return new Member(run.id, backend, config, identity, this.#agents.at(address));
-    });
-    const { ledger } = this.#state;
-    ledger.bePatient(this.#hurry.signal);
-    const event = { code: 'run', data: { run: run.id, state: 'running' } };
-    const after = (await ledger.appendEvents(run.id, [event])) - 1;
-    const output = new Output(run, pipeline, ledger);
-    const open = new OpenRun({
-      run,
-      pipeline,
-      output,
-      members,
-      judge,
-      before: await ledger.progress(run.id),
-      after,
-    });
-    const ended = deferred<RunSummary>();
-    this.#runs.set(run.id, { open, roles, prepared, ended });
-    this.#outcomes.set(run.id, ended.promise);
-    for (const [place, member] of members.entries()) this.#attach(member, servers[place]);
-    return open;
-  }
-
-  #attach(member: Member, server: Server | undefined): void {
-    const { agent, run, name } = member;
-    const isShared = agent.isNamed;
-    agent.attach(member);
-    agent.info = server?.info ?? agent.info;
-    const problem = server?.problem;
-    if (!problem) return;
-    if (!isShared) {
-      agent.health.takeDown(problem);
-      return;
-    }
-    // Others use it: what keeps this run from it, a wrong password say, is this run's affair.
-    member.problem = problem;
-    this.#state.events.emit({ type: 'backend', run, backend: name, state: 'down', reason: problem.message });
+    this.#state.ledger.bePatient(this.#hurry.signal);
+    const held = await openHeld(this.#state, this.#agents, { run, prepared, roles });
+    this.#runs.set(run.id, held);
+    this.#outcomes.set(run.id, held.ended.promise);
+    attachMembers(this.#state, held);
+    return held.open;
   }
 
   async #look(): Promise<void> {
     if (this.#stopping) return;
     if (this.#state.isShared && this.#options.roles) await this.#join();
-    await this.#takeRoles();
+    await this.#roles.takeFree();
     for (const held of [...this.#runs.values()]) {
       if (held.closing) continue;
       try {
@@ -341,25 +298,6 @@ export class RunHere {
       due.push({ lane, queue, servers });
     }
     await coordinator?.compare(due);
-  }
-
-  /** Takes the roles that are free: those of a process that died, too. */
-  async #takeRoles(): Promise<void> {
-    const { ledger } = this.#state;
-    for (const held of this.#runs.values()) {
-      if (!held.roles.includes('coordinate') || held.coordinator || held.closing) continue;
-      try {
-        const lease = await this.#leases.take(runLease(held.open.id));
-        if (lease) held.coordinator = this.#coordinator(held.open, ledger.under(lease));
-      } catch (error) {
-        this.#fail(held.open.id, error);
-      }
-    }
-    for (const agent of this.#agents) {
-      const isWanted = [...agent.members].some(({ run }) => this.#runs.get(run)?.roles.includes('generate'));
-      if (agent.lease || !isWanted) continue;
-      agent.setLease(await this.#leases.take(this.#agentLease(agent)));
-    }
   }
 
   /** Works on the runs that others recorded, with the roles that this process was started for. */
@@ -436,19 +374,6 @@ export class RunHere {
     this.#watch(this.look());
   }
 
-  /** This process slept too long, and another may have its role by now: what it still does counts no more. */
-  #onLost(name: string): void {
-    for (const held of this.#runs.values()) {
-      if (name !== runLease(held.open.id)) continue;
-      void held.coordinator?.stop();
-      delete held.coordinator;
-    }
-    for (const agent of this.#agents) if (name === this.#agentLease(agent)) agent.setLease(undefined);
-    const message = `This process gave no sign of life for too long and lost a role (${name}); it takes it again if it is free.`;
-    this.#state.events.emit({ type: 'warning', code: 'role-lost', message });
-    this.#watch(this.look());
-  }
-
   #end(held: Held): Promise<void> {
     held.closing ??= this.#close(held);
     return held.closing;
@@ -462,14 +387,17 @@ export class RunHere {
       for (const { agent } of open.members) agent.steer();
       await open.settled();
       await coordinator?.stop();
-      const lease = coordinator && (await this.#leases.take(runLease(open.id)));
+      const lease = coordinator && (await this.#roles.coordination(open.id));
       const worked = { seconds: open.clock.ms / 1000, attemptsBefore: open.before.attempts };
       const summary = lease
         ? await finishRun(this.#state, open.id, open.pipeline, { ...worked, ledger: ledger.under(lease) })
         : await summaryOf(this.#state, open.id, worked);
-      const isOver = summary.state === 'completed' || summary.state === 'cancelled';
       events.emit({ type: 'totals', progress: await ledger.progress(open.id) });
-      events.emit({ type: 'run', run: open.id, state: isOver ? summary.state : 'interrupted' });
+      events.emit({
+        type: 'run',
+        run: open.id,
+        state: isOver(summary.state) ? summary.state : 'interrupted',
+      });
       await this.#release(held);
       ended.resolve(summary);
     } catch (error) {
@@ -478,7 +406,8 @@ export class RunHere {
     }
   }
 
-  async #release({ open, prepared, roles }: Held): Promise<void> {
+  async #release(held: Held): Promise<void> {
+    const { open, prepared } = held;
     await this.#log.flush();
     this.#runs.delete(open.id);
     for (const { agent } of open.members) {
@@ -486,10 +415,10 @@ export class RunHere {
       if (agent.isNamed) continue;
       this.#agents.drop(agent);
       await agent.close(false);
-      await this.#leases.release(this.#agentLease(agent));
+      await this.#roles.giveUpServer(agent);
     }
     await prepared.release();
-    if (roles.includes('coordinate')) await this.#leases.release(runLease(open.id));
+    await this.#roles.giveUpRun(held);
   }
 
   /** A failure that ends the run here; the others go on. */
@@ -514,10 +443,4 @@ export class RunHere {
   #watch(work: Promise<unknown>, run?: string): void {
     void work.catch((error: unknown) => (run === undefined ? this.#onError(error) : this.#fail(run, error)));
   }
-
-  #agentLease({ address }: Agent): string {
-    return `agent/${address} at ${this.#state.store}`;
-  }
 }
-
-const runLease = (run: string): string => `run/${run}`;

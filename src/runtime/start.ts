@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import type { Run } from '../ledger/index.js';
+import { exists } from '../base/files.js';
 import type { Shot } from '../loop/index.js';
 import { compilePipeline, expandShots, readLiterals, type Pipeline } from '../pipeline/index.js';
 import { RunFiles } from './run-files.js';
@@ -70,13 +70,7 @@ export async function recordRun(
     },
     files.keepingOf(within(shots, pipeline.retry.run_attempts)),
     // A folder of an earlier state folder's run: its pictures are not overwritten.
-    (id) =>
-      again
-        ? Promise.resolve(id !== again.id)
-        : stat(join(outputDir, id)).then(
-            () => true,
-            () => false,
-          ),
+    (id) => (again ? Promise.resolve(id !== again.id) : exists(join(outputDir, id))),
   );
   files.recordedAs(run.id);
   return run;
