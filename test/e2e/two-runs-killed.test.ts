@@ -55,7 +55,7 @@ beforeAll(async () => {
   }
   await workspace.remove();
   await stop();
-  servers = await start((kills * 12_000) / shots);
+  servers = await start((kills * 4_000) / shots);
 });
 
 afterAll(stop);
