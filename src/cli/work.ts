@@ -38,7 +38,7 @@ export interface Begin {
  */
 export async function work(home: string, begin: Begin, done: (summary: RunSummary) => void): Promise<void> {
   const { signals, release } = listenForInterrupts();
-  const patience = Date.now() + patienceMs;
+  let waitingSince = Date.now();
   try {
     for (let next = begin; ;) {
       try {
@@ -50,9 +50,11 @@ export async function work(home: string, begin: Begin, done: (summary: RunSummar
         const left = await watch(holder, next, signals.drain, done);
         if (left === undefined) return;
         next = next.again(left);
+        // It may have been watched for hours.
+        waitingSince = Date.now();
       } catch (error) {
         const isBetween = error instanceof LockedError || error instanceof HolderGoneError;
-        if (!isBetween || Date.now() > patience || signals.drain.aborted) throw error;
+        if (!isBetween || Date.now() - waitingSince > patienceMs || signals.drain.aborted) throw error;
         await sleep(pauseMs);
       }
     }

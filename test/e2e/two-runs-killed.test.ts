@@ -73,8 +73,8 @@ async function killInTurns(workspace: Workspace, env: NodeJS.ProcessEnv): Promis
     const holder = (await readLock(join(workspace.dir, '.reroll')))?.pid;
     const name = names.find((each) => started[each].child.pid === holder) ?? names[killed % 2]!;
     started[name].child.kill('SIGKILL');
-    const { signal, stderr } = await started[name].finished;
-    expect(signal, `over before it was killed:\n${stderr}`).toBe('SIGKILL');
+    const { signal, code, stdout, stderr } = await started[name].finished;
+    expect(signal, `${killed} kills; ended with ${code} before:\n${stderr}${stdout}`).toBe('SIGKILL');
     started[name] = workspace.start(['resume', `${name}-1`, '--json'], env);
   }
   for (const name of names) {
