@@ -7,7 +7,7 @@ import { startSketchServer, type SketchServer } from '../../sketch/index.js';
 import { readLock } from '../../src/ledger/lock.js';
 import { findPostgres, startPostgres } from '../support/postgres.js';
 import { redisAvailable, startRedis } from '../support/redis.js';
-import { makeWorkspace, tinyModel, type Started, type Workspace } from '../support/workspace.js';
+import { makeWorkspace, tinyModel, type Workspace } from '../support/workspace.js';
 
 /** The long form, for a change of what survives a kill: REROLL_TEST_KILLS=20 REROLL_TEST_SHOTS=200. */
 const kills = Number(process.env['REROLL_TEST_KILLS'] ?? 1);
@@ -62,11 +62,9 @@ afterAll(stop);
 
 /** Starts both runs, kills whichever process holds the folder (or, where none does, one after the other), and resumes. */
 async function killInTurns(workspace: Workspace, env: NodeJS.ProcessEnv): Promise<void> {
-  const started = {} as Record<Name, Started>;
-  for (const name of names) {
-    started[name] = workspace.start(['run', `${name}.yaml`, '--json'], env);
-    await started[name].saw(/shot \d+ accepted/);
-  }
+  const begin = (name: Name) => workspace.start(['run', `${name}.yaml`, '--json'], env);
+  const started = { a: begin('a'), b: begin('b') };
+  for (const name of names) await started[name].saw(/shot \d+ accepted/);
   for (let killed = 0; killed < kills; killed++) {
     // Time is the subject here: a random moment, while one takes over, or opens its state, works or writes.
     await delay(300 + Math.random() * 2_000);
