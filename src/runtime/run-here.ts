@@ -5,6 +5,8 @@ import { refusalOfPostgres } from '../base/refusals.js';
 import { ConfigError, QueueError, StorageError, toError } from '../errors.js';
 import type { Ledger, Run } from '../ledger/index.js';
 import { isOver, type RunState } from '../loop/index.js';
+import { addressOf } from '../net/index.js';
+import type { Pipeline } from '../pipeline/index.js';
 import type { Agent } from './agent.js';
 import { Agents } from './agents.js';
 import { stopServers } from './cancel.js';
@@ -18,14 +20,17 @@ import { Judges } from './judges.js';
 import type { OpenRun } from './open-run.js';
 import { prepare, type Prepared, type PrepareOptions } from './prepare.js';
 import { QueueNames } from './queue-names.js';
-import { Roles } from './roles.js';
+import { Roles, runLease } from './roles.js';
 import type { ServerStatus } from './service.js';
 import { recordedRun, type Task } from './start.js';
 import { othersMs, type State } from './state.js';
 import { vainSettings } from './vain.js';
 
 export interface HereOptions {
-  /** The roles that this process takes, also of runs that others record. Default: all, of its own runs. */
+  /**
+   * The roles that this process takes, also of runs that others record. Default: all, of its own runs; its servers, which
+   * nobody else may serve, make what runs of others ask of them.
+   */
   roles?: readonly Role[];
   openClassifier?: PrepareOptions['openClassifier'];
 }
@@ -111,9 +116,9 @@ export class RunHere {
     ];
   }
 
-  /** The runs that are worked on here. */
+  /** The runs that this process took on: without those of others, which its servers work for. */
   get runs(): OpenRun[] {
-    return [...this.#runs.values()].map(({ open }) => open);
+    return [...this.#runs.values()].filter(isCarried).map(({ open }) => open);
   }
 
   find(run: string): OpenRun | undefined {
@@ -275,7 +280,7 @@ export class RunHere {
 
   async #look(): Promise<void> {
     if (this.#stopping) return;
-    if (this.#state.isShared && this.#options.roles) await this.#join();
+    if (this.#state.isShared) await this.#join();
     await this.#roles.takeFree();
     for (const held of [...this.#runs.values()]) {
       if (held.closing) continue;
@@ -300,14 +305,16 @@ export class RunHere {
     await coordinator?.compare(due);
   }
 
-  /** Works on the runs that others recorded, with the roles that this process was started for. */
+  /** Works on the runs that others recorded: with the roles that it was started for, or for those who need its servers. */
   async #join(): Promise<void> {
     for (const run of await this.#state.ledger.openRuns()) {
       if (this.#runs.has(run.id) || this.#refused.has(run.id) || run.store !== this.#state.store) continue;
       try {
-        const roles = this.#options.roles ?? [];
+        const roles = this.#options.roles ?? ['generate'];
+        if (!this.#options.roles && !(await this.#isCarriedElsewhere(run))) continue;
         const from = { env: process.env, signal: AbortSignal.timeout(joinMs) };
         const task = await recordedRun(this.#state, run, from.env);
+        if (!this.#options.roles && !this.#serves(task.pipeline)) continue;
         await this.#hold(run, await this.#prepare(task, roles, from), roles);
       } catch (error) {
         // The next look may find the ledger's server well again.
@@ -317,6 +324,17 @@ export class RunHere {
         this.#state.events.emit({ type: 'warning', code: 'run-elsewhere', message });
       }
     }
+  }
+
+  async #isCarriedElsewhere({ id }: Run): Promise<boolean> {
+    const [lease] = await this.#state.ledger.leases(runLease(id));
+    return lease?.held ?? false;
+  }
+
+  /** Whether a server that the pipeline names is served from here, and so by nobody else. */
+  #serves({ backends }: Pipeline): boolean {
+    const served = new Set([...this.#agents].flatMap(({ lease, address }) => (lease ? address : [])));
+    return backends.some((backend) => 'url' in backend && served.has(addressOf(backend.url)));
   }
 
   #coordinator(open: OpenRun, ledger: Ledger): Coordinator {
@@ -393,11 +411,9 @@ export class RunHere {
         ? await finishRun(this.#state, open.id, open.pipeline, { ...worked, ledger: ledger.under(lease) })
         : await summaryOf(this.#state, open.id, worked);
       events.emit({ type: 'totals', progress: await ledger.progress(open.id) });
-      events.emit({
-        type: 'run',
-        run: open.id,
-        state: isOver(summary.state) ? summary.state : 'interrupted',
-      });
+      const state = isOver(summary.state) ? summary.state : 'interrupted';
+      // A process that only helped interrupts nothing.
+      if (isCarried(held) || isOver(state)) events.emit({ type: 'run', run: open.id, state });
       await this.#release(held);
       ended.resolve(summary);
     } catch (error) {
@@ -444,3 +460,5 @@ export class RunHere {
     void work.catch((error: unknown) => (run === undefined ? this.#onError(error) : this.#fail(run, error)));
   }
 }
+
+const isCarried = ({ roles }: Held): boolean => roles.includes('coordinate');
