@@ -27,6 +27,11 @@ export class Leases {
     return lease;
   }
 
+  /** Whether this process has it, or asks for it just now. */
+  has(name: string): boolean {
+    return this.#held.has(name);
+  }
+
   async release(name: string): Promise<void> {
     const lease = await this.#held.get(name);
     this.#held.delete(name);

@@ -35,6 +35,11 @@ export class Roles {
     return this.#leases.take(runLease(run));
   }
 
+  /** Whether this process has a run's lease: before the run is held, too. */
+  isCoordinating(run: string): boolean {
+    return this.#leases.has(runLease(run));
+  }
+
   /** Takes those that are free: of a process that died, too. */
   async takeFree(): Promise<void> {
     const { state, agents, runs, find, coordinate, onError } = this.#options;

@@ -308,7 +308,9 @@ export class RunHere {
   /** Works on the runs that others recorded: with the roles that it was started for, or for those who need its servers. */
   async #join(): Promise<void> {
     for (const run of await this.#state.ledger.openRuns()) {
-      if (this.#runs.has(run.id) || this.#refused.has(run.id) || run.store !== this.#state.store) continue;
+      const isKnown =
+        this.#runs.has(run.id) || this.#roles.isCoordinating(run.id) || this.#refused.has(run.id);
+      if (isKnown || run.store !== this.#state.store) continue;
       try {
         const roles = this.#options.roles ?? ['generate'];
         if (!this.#options.roles && !(await this.#isCarriedElsewhere(run))) continue;
