@@ -400,17 +400,18 @@ describe('what the server hands back', () => {
 
   it('stays in its output folder, or leaves nothing there', async () => {
     const server = await sketch();
-    const files = async (type: string) => {
-      const reply = await fetch(`${server.url}/history`).then((answer) => answer.json());
-      return JSON.stringify(reply).split(`"type":"${type}"`).length - 1;
+    const folders = async (of: string) => {
+      const reply = await fetch(`${server.url}/history/${of}`).then((answer) => answer.json());
+      return [...JSON.stringify(reply).matchAll(/"type":"(output|temp)"/g)].map(([, folder]) => folder);
     };
     const kept = await open(server.url).generate(job(), signal);
-    expect([await files('output'), await files('temp')]).toEqual([1, 0]);
+    expect(await folders(id)).toEqual(['output']);
+    const another = randomUUID();
     const left = await open(server.url, { keepImages: false }).generate(
-      job({}, { remoteId: randomUUID() }),
+      job({}, { remoteId: another }),
       signal,
     );
-    expect([await files('output'), await files('temp')]).toEqual([1, 1]);
+    expect(await folders(another)).toEqual(['temp']);
     expect(await samePixels(kept.image, left.image)).toBe(true);
   });
 
