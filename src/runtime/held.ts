@@ -1,5 +1,4 @@
-import type { Deferred } from '../base/deferred.js';
-import { deferred } from '../base/deferred.js';
+import { deferred, type Deferred } from '../base/deferred.js';
 import type { Run } from '../ledger/index.js';
 import type { Agents } from './agents.js';
 import { isOwn } from './connect.js';

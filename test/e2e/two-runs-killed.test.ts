@@ -7,12 +7,12 @@ import { startSketchServer, type SketchServer } from '../../sketch/index.js';
 import { readLock } from '../../src/ledger/lock.js';
 import { findPostgres, startPostgres } from '../support/postgres.js';
 import { redisAvailable, startRedis } from '../support/redis.js';
-import { makeWorkspace, tinyModel, type Workspace } from '../support/workspace.js';
+import { sharingPipeline } from '../support/two-runs.js';
+import { makeWorkspace, type Workspace } from '../support/workspace.js';
 
 /** The long form, for a change of what survives a kill: REROLL_TEST_KILLS=20 REROLL_TEST_SHOTS=200. */
 const kills = Number(process.env['REROLL_TEST_KILLS'] ?? 1);
 const shots = Number(process.env['REROLL_TEST_SHOTS'] ?? 24);
-const slots = 2;
 
 const names = ['a', 'b'] as const;
 type Name = (typeof names)[number];
@@ -21,16 +21,7 @@ let servers: SketchServer[];
 /** What each run makes when nobody else is there, and nothing is killed. */
 let alone: Record<Name, unknown[]>;
 
-const pipeline = (name: Name) => ({
-  name,
-  seed: names.indexOf(name) + 1,
-  backends: servers.map(({ url }, place) => ({ name: `server${place}`, kind: 'a1111', url, slots })),
-  generate: { width: 64, height: 64, steps: 4 },
-  prompts: [{ text: 'a {soft|hard} hand', count: shots }],
-  gate: { model: tinyModel },
-  retry: { attempts: 3, ladder: ['new_seed', { adjust: { cfg_scale: '+1' } }] },
-  output: { dir: 'out' },
-});
+const pipeline = (name: Name) => sharingPipeline(name, names.indexOf(name) + 1, shots, servers);
 
 /** Servers whose run of all shots lasts as long as all kills take. */
 const start = (latencyMs: number) =>

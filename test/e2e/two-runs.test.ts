@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { startSketchServer, type SketchServer } from '../../sketch/index.js';
-import { makeWorkspace, tinyModel, type Workspace } from '../support/workspace.js';
+import { sharingPipeline, slots } from '../support/two-runs.js';
+import { makeWorkspace, type Workspace } from '../support/workspace.js';
 
 /** Two servers that both runs name. */
 let servers: SketchServer[];
@@ -12,18 +13,7 @@ let workspace: Workspace;
 let alone: { [name: string]: unknown[] };
 
 const shots = 40;
-const slots = 2;
-
-const pipeline = (name: string, seed: number) => ({
-  name,
-  seed,
-  backends: servers.map(({ url }, place) => ({ name: `server${place}`, kind: 'a1111', url, slots })),
-  generate: { width: 64, height: 64, steps: 4 },
-  prompts: [{ text: 'a {soft|hard} hand', count: shots }],
-  gate: { model: tinyModel },
-  retry: { attempts: 3, ladder: ['new_seed', { adjust: { cfg_scale: '+1' } }] },
-  output: { dir: 'out' },
-});
+const pipeline = (name: string, seed: number) => sharingPipeline(name, seed, shots, servers);
 
 const start = (latencyMs: number) =>
   Promise.all([1, 2].map(() => startSketchServer({ latencyMs, badRate: 0.5 })));
